@@ -1,0 +1,77 @@
+"""A `Change`: everything that one decision does to the store, applied completely or not at all.
+
+The store's script knows versions, money and due times; it never reads a state name. Whoever makes a Change has already
+decided; whoever applies it only checks the fence.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from msgspec import Struct
+
+from gateway.domain.videos import Video
+
+
+class Kind(StrEnum):
+    HOLD = "hold"
+    SETTLE = "settle"
+    VOID = "void"
+    ADJUST = "adjust"
+
+
+class Posting(Struct, frozen=True, kw_only=True):
+    """One ledger entry. Counters move by (held, settled), which follow from the kind:
+
+    hold +amount, 0 · settle -released, +amount · void -released, 0 · adjust 0, +amount (signed)
+    """
+
+    id: str  # unique in the ledger: `<attempt id>:<kind>`
+    kind: Kind
+    answers: str | None = None  # the entry that it answers
+    amount_micros: int
+    released_micros: int = 0  # of the hold it ends
+    counters: tuple[str, ...]
+    video: str
+    attempt: str
+    key_id: str
+    project: str
+    provider: str
+    route: str
+    presumed: bool = False
+    reason: str = ""
+
+
+class Binding(Struct, frozen=True):
+    """(account, ref) belongs to one attempt, for ever."""
+
+    account: str
+    ref: str  # digest of the adapter's ref
+    attempt: str
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    label: str  # names its kill points, its log line and its metric
+    video: Video  # the new record; its version is the expected one plus one
+    postings: tuple[Posting, ...] = ()
+    binding: Binding | None = None
+    window_until_ms: int = 0  # a hold counts into windows that end here; 0 without a hold
+    due_ms: int | None = None  # when to look again; None: never, everything is closed
+    keep_lease_ms: int = 0  # the holder goes on working: due after so long, still leased
+    unlist: bool = False  # take it from the project's list (deleted)
+
+
+class Repeat(Struct, frozen=True, kw_only=True):
+    """How a repeated create is recognised. Names are digests."""
+
+    key_name: str | None = None  # of an `Idempotency-Key`
+    key_ttl_s: int = 86_400
+    fingerprint: str  # of key and parsed fields, files by digest
+    resend: bool = False  # the SDK says that it sends again
+    resend_ttl_s: int = 1_440
+
+
+class Admission(Struct, frozen=True, kw_only=True):
+    change: Change
+    key_hash: str
+    repeat: Repeat | None = None

@@ -1,0 +1,245 @@
+"""The record of a video and of its attempts, and the face of it that a client sees.
+
+A video is what the client asked for; an attempt is one submission of it to one route. Attempts have a life of their
+own: a video may be final in public while an attempt is still followed. Records are frozen: `moves` makes new ones.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from providers.contract import AssetKind, Charge, Json, Ref, Remote, Size, Verb, Why
+
+ATTEMPTS_MAX: Final = 16
+PROMPT_CHARS_MAX: Final = 32_000
+
+
+class State(StrEnum):
+    QUEUED = "queued"
+    SUBMITTING = "submitting"
+    IN_DOUBT = "in_doubt"
+    RUNNING = "running"
+    CANCELLING = "cancelling"
+    COLLECTING = "collecting"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL: Final = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED})
+
+
+class AttemptState(StrEnum):
+    PLANNED = "planned"  # the route is chosen and its price held; nothing was said to the vendor
+    SENT = "sent"  # a call is, or may be, in the air
+    DOUBTFUL = "doubtful"  # it may have arrived; nobody knows
+    RUNNING = "running"  # the vendor has it
+    CLOSED = "closed"  # the vendor owes nothing more and the money is booked
+
+
+class StoredImage(Struct, frozen=True, kw_only=True):
+    """An input image in our asset store."""
+
+    name: str
+    media_type: str
+    width: int
+    height: int
+    size_bytes: int
+    sha256: str
+
+
+class SourceVideo(Struct, frozen=True, kw_only=True):
+    """The clip that a remix, an edit or an extension starts from; `video` is None for an uploaded one."""
+
+    video: str | None
+    asset: str
+    size_bytes: int
+    media_type: str = "video/mp4"
+    account: str | None = None
+    ref: Ref | None = None
+    prompt: str = ""
+    seconds: int
+    size: Size
+
+
+class CharacterUse(Struct, frozen=True, kw_only=True):
+    id: str
+    account: str
+    ref: Ref
+
+
+class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the client asked for, normalised and checked. `model` is the name it used."""
+
+    verb: Verb = Verb.CREATE
+    model: str
+    prompt: str
+    seconds: int
+    size: Size
+    image: StoredImage | None = None
+    source: SourceVideo | None = None
+    characters: tuple[CharacterUse, ...] = ()
+    seed: int | None = None
+    negative_prompt: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class StoredAsset(Struct, frozen=True, kw_only=True):
+    """A rendered file in our storage."""
+
+    kind: AssetKind
+    name: str
+    media_type: str
+    size_bytes: int
+    etag: str
+
+
+class VideoError(Struct, frozen=True):
+    code: str
+    message: str
+
+
+class Choice(Struct, frozen=True, kw_only=True):
+    """One route as the plan saw it: kept with its rank, or dropped with the reason."""
+
+    route: str
+    price_micros: int | None = None
+    dropped: str | None = None
+
+
+class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    ordinal: int  # from 1
+    route: str
+    provider: str
+    account: str  # pins provider, base URL and account
+    model: str  # the vendor's name
+    state: AttemptState = AttemptState.PLANNED
+    key: str  # idempotency key, the same for every sending of this attempt
+    price_micros: int
+    counters: tuple[str, ...]  # what its hold touched
+    planned_ms: int
+    sent_ms: int = 0
+    send_by_ms: int = 0  # no first byte leaves after this
+    sendings: int = 0
+    accepted_ms: int = 0
+    closed_ms: int = 0
+    ref: Ref | None = None
+    assets: tuple[Remote, ...] = ()  # as the vendor reported them when finished
+    charged: Charge | None = None
+    due_ms: int = 0  # when to look at it again
+    lost_in_a_row: int = 0  # polls that said "no such job"
+    empty_finds: int = 0  # complete, empty finds after it should have been visible
+    troubles: int = 0  # calls in a row that brought nothing; drives backoff
+    abandoned: bool = False  # the video went on without it: followed for the books, its clip not shown
+    follow_until_ms: int = 0  # an abandoned attempt is booked as presumed then
+    failover_spent: bool = False  # the policy already moved the video on from this doubt
+    why: Why | None = None  # the class it ended with
+    message: str = ""
+    retry_at_ms: int = 0  # the vendor asked not to be tried before
+
+
+class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    id: str
+    project: str
+    key_id: str
+    version: int = 1
+    state: State = State.QUEUED
+    request: Request
+    created_ms: int
+    deadline_ms: int
+    plan: tuple[Choice, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
+    shown_in_progress: bool = False
+    progress: int = 0
+    cancel_asked: bool = False
+    not_before_ms: int = 0  # a queued video is not asked for earlier
+    collect_failures: int = 0
+    assets: tuple[StoredAsset, ...] = ()
+    error: VideoError | None = None
+    completed_ms: int = 0
+    expires_ms: int = 0  # when the assets go
+    assets_gone: bool = False
+    deleted: bool = False
+
+    @property
+    def last(self) -> Attempt:
+        return self.attempts[-1]
+
+    def attempt(self, ordinal: int) -> Attempt:
+        return self.attempts[ordinal - 1]
+
+    @property
+    def open_attempts(self) -> tuple[Attempt, ...]:
+        return tuple(attempt for attempt in self.attempts if attempt.state is not AttemptState.CLOSED)
+
+
+def attempt_id(video_id: str, ordinal: int) -> str:
+    """The name of an attempt in keys, callbacks and the ledger."""
+    return f"{video_id}.{ordinal}"
+
+
+def public_status(video: Video) -> str:
+    """One of OpenAI's four words. Never goes back: once `in_progress` was shown, `queued` is not."""
+    match video.state:
+        case State.COMPLETED:
+            return "completed"
+        case State.FAILED | State.CANCELLED:
+            return "failed"
+        case State.QUEUED | State.SUBMITTING:
+            return "in_progress" if video.shown_in_progress else "queued"
+        case _:
+            return "in_progress"
+
+
+def public_video(video: Video) -> dict[str, Json]:
+    """The thirteen keys of OpenAI's video object, in the order real answers showed, and `metadata` as an extra."""
+    request = video.request
+    source = request.source
+    error = video.error
+    status = public_status(video)
+    face: dict[str, Json] = {
+        "id": video.id,
+        "object": "video",
+        "created_at": video.created_ms // 1000,
+        "status": status,
+        "completed_at": video.completed_ms // 1000 if video.completed_ms else None,
+        "error": {"code": error.code, "message": error.message} if error else None,
+        "expires_at": video.expires_ms // 1000 if video.expires_ms else None,
+        "model": request.model,
+        "progress": 0 if status == "queued" else video.progress,
+        "prompt": request.prompt,
+        "remixed_from_video_id": source.video if source and request.verb is not Verb.CREATE else None,
+        "seconds": str(public_seconds(request)),
+        "size": str(request.size),
+    }
+    if request.metadata:
+        face["metadata"] = dict(request.metadata)
+    return face
+
+
+def public_seconds(request: Request) -> int:
+    """Length of the finished clip: an extension's is the stitched total."""
+    if request.verb is Verb.EXTEND and request.source is not None:
+        return request.source.seconds + request.seconds
+    return request.seconds
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(Video).decode
+
+
+def encode_video(video: Video) -> bytes:
+    return _encode(video)
+
+
+def decode_video(data: bytes) -> Video:
+    """msgspec.ValidationError or DecodeError if this is no record of ours."""
+    return _decode(data)
+
+
+def encode_public(video: Video) -> bytes:
+    return _encode(public_video(video))

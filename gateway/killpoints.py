@@ -1,0 +1,42 @@
+"""The kill points: every place where a death of the process must change nothing that was promised.
+
+One stands before and one after every commit and every send. `reach` does nothing unless TELECINE_KILL_POINT names the
+point; then the process says so in the file TELECINE_KILL_FILE and stands still, so that a test can kill it right there.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from itertools import product
+from pathlib import Path
+
+COMMITS = (
+    "admit", "ask", "accepted", "finished", "refused", "not_sent", "doubted", "progressed", "broke", "lost",
+    "resend", "not_received", "fail_over", "give_up", "stored", "wrong_file", "link_stale", "storage_away", "closed",
+    "delete", "expire", "rest",
+)  # fmt: skip
+SENDS = ("submit", "resend", "find", "poll", "cancel", "download")
+POINTS = frozenset(
+    [
+        *(f"{side}.commit.{name}" for side, name in product(("before", "after"), COMMITS)),
+        *(f"{side}.send.{name}" for side, name in product(("before", "after"), SENDS)),
+    ]
+)
+STAND_S_MAX = 60
+
+_armed = os.environ.get("TELECINE_KILL_POINT") or None
+
+
+def reach(point: str) -> None:
+    """Pass a kill point. AssertionError for a point that is not in the list: no commit or send goes without one."""
+    assert point in POINTS, point
+    if _armed == point:
+        _stand(point)
+
+
+def _stand(point: str) -> None:
+    if path := os.environ.get("TELECINE_KILL_FILE"):
+        Path(path).write_text(f"{point} {os.getpid()}\n", encoding="ascii")
+    time.sleep(STAND_S_MAX)
+    os._exit(70)
