@@ -1,0 +1,88 @@
+"""Every error a client can see, each with its HTTP status and a `code` that a program can act on.
+
+ClientError (the base: an OpenAI-shaped body, and whether an SDK may send the request again)
+├── BadInput          400   the request cannot work; the message says what would
+├── NoKey             401   no key was given
+├── WrongKey          401   the key is unknown, revoked or expired
+├── Forbidden         403   the key may not do this
+├── Absent            404   no such thing, or another project's
+├── WrongMethod       405
+├── TooLarge          413
+├── KeyReused         422   the Idempotency-Key belongs to another request
+└── Unavailable       503   nothing was written or spent; try again later
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from providers.contract import Json
+
+
+class ClientError(Exception):
+    """`retry`: None leaves the SDK's own rule, False forbids and True asks for a resend (`x-should-retry`)."""
+
+    status: ClassVar[int] = 500
+    kind: ClassVar[str] = "invalid_request_error"
+    code: ClassVar[str | None] = None
+    retry: ClassVar[bool | None] = None
+
+    def __init__(
+        self, message: str, *, code: str | None = None, param: str | None = None, retry_after_s: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.error_code = code or self.code
+        self.param = param
+        self.retry_after_s = retry_after_s
+
+    def body(self) -> dict[str, Json]:
+        return {
+            "error": {"message": self.message, "type": self.kind, "param": self.param, "code": self.error_code},
+        }
+
+
+class BadInput(ClientError):
+    status = 400
+    code = "invalid_value"
+
+
+class NoKey(ClientError):
+    status = 401
+
+
+class WrongKey(ClientError):
+    status = 401
+    code = "invalid_api_key"
+
+
+class Forbidden(ClientError):
+    status = 403
+    code = "permission_denied"
+
+
+class Absent(ClientError):
+    status = 404
+    code = "not_found"
+
+
+class WrongMethod(ClientError):
+    status = 405
+    code = "method_not_allowed"
+
+
+class TooLarge(ClientError):
+    status = 413
+    code = "request_too_large"
+
+
+class KeyReused(ClientError):
+    status = 422
+    code = "idempotency_key_reused"
+    retry = False
+
+
+class Unavailable(ClientError):
+    status = 503
+    kind = "service_unavailable_error"
+    code = "service_unavailable"
