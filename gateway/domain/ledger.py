@@ -1,0 +1,224 @@
+"""The books: which counters an attempt touches, the four entries that move them, and the sum that they must make.
+
+Pure arithmetic. A hold reserves an attempt's price; exactly one settle or void ends it; an adjust corrects what was
+settled, when the truth is known. A counter is named `<scope>/<name>/<window>/<period>`, in UTC:
+`project/proj_1/day/2026-11-21`, `project/proj_1/month/2026-11`, `project/proj_1/total`, `gateway/total`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from gateway.domain.change import Kind, Posting
+from gateway.domain.money import AMOUNT_MICROS_MAX
+from gateway.domain.videos import Attempt, Video, attempt_id
+
+DAY_MS = 86_400_000
+
+# --- counters and windows ----------------------------------------------------------------------------------------
+
+
+def counters_of(key_id: str, project: str, provider: str, now_ms: int) -> tuple[str, ...]:
+    """Every counter that a hold made now touches: four scopes in three windows, cap or none."""
+    day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d")
+    scopes = (f"key/{key_id}", f"project/{project}", f"provider/{provider}", "gateway")
+    windows = (f"day/{day}", f"month/{day[:7]}", "total")
+    return tuple(f"{scope}/{window}" for scope in scopes for window in windows)
+
+
+def window_until_ms(now_ms: int) -> int:
+    """When the counters of a hold made now are no longer the right ones: the end of the UTC day."""
+    return now_ms - now_ms % DAY_MS + DAY_MS
+
+
+# --- the four entries --------------------------------------------------------------------------------------------
+
+
+def hold(video: Video, attempt: Attempt) -> Posting:
+    """Reserve the attempt's price."""
+    return _posting(video, attempt, Kind.HOLD, amount_micros=attempt.price_micros)
+
+
+def settle(video: Video, attempt: Attempt, amount_micros: int, *, presumed: bool, reason: str) -> Posting:
+    """End the hold as spent. `presumed`: nobody knows the true amount yet."""
+    return _posting(
+        video,
+        attempt,
+        Kind.SETTLE,
+        answers=hold_id(video, attempt),
+        amount_micros=amount_micros,
+        released_micros=attempt.price_micros,
+        presumed=presumed,
+        reason=reason,
+    )
+
+
+def void(video: Video, attempt: Attempt, reason: str) -> Posting:
+    """End the hold as free. Only on proof."""
+    return _posting(
+        video,
+        attempt,
+        Kind.VOID,
+        answers=hold_id(video, attempt),
+        amount_micros=0,
+        released_micros=attempt.price_micros,
+        reason=reason,
+    )
+
+
+def adjust(video: Video, attempt: Attempt, amount_micros: int, reason: str, ordinal: int) -> Posting:
+    """Correct what an ended hold cost by a signed amount. It answers the hold, which names the counters, however that
+    ended; `ordinal` counts the attempt's adjusts from 1."""
+    return _posting(
+        video,
+        attempt,
+        Kind.ADJUST,
+        suffix=f".{ordinal}",
+        answers=hold_id(video, attempt),
+        amount_micros=amount_micros,
+        reason=reason,
+    )
+
+
+def hold_id(video: Video, attempt: Attempt) -> str:
+    return f"{attempt_id(video.id, attempt.ordinal)}:{Kind.HOLD}"
+
+
+def _posting(
+    video: Video,
+    attempt: Attempt,
+    kind: Kind,
+    *,
+    amount_micros: int,
+    suffix: str = "",
+    answers: str | None = None,
+    released_micros: int = 0,
+    presumed: bool = False,
+    reason: str = "",
+) -> Posting:
+    assert abs(amount_micros) <= AMOUNT_MICROS_MAX
+    assert amount_micros >= 0 or kind is Kind.ADJUST
+    assert attempt.counters, "an attempt names the counters of its hold"
+    name = attempt_id(video.id, attempt.ordinal)
+    return Posting(
+        id=f"{name}:{kind}{suffix}",
+        kind=kind,
+        answers=answers,
+        amount_micros=amount_micros,
+        released_micros=released_micros,
+        counters=attempt.counters,
+        video=video.id,
+        attempt=name,
+        key_id=video.key_id,
+        project=video.project,
+        provider=attempt.provider,
+        route=attempt.route,
+        presumed=presumed,
+        reason=reason,
+    )
+
+
+# --- the sum -----------------------------------------------------------------------------------------------------
+
+
+class Balance(Struct, frozen=True):
+    held_micros: int = 0
+    settled_micros: int = 0
+
+
+class Entry(Struct, frozen=True):
+    """A posting as the ledger keeps it."""
+
+    at_ms: int
+    posting: Posting
+
+
+class Books(Struct, frozen=True):
+    """What the entries add up to, and the rules they break."""
+
+    counters: dict[str, Balance]
+    open_holds: dict[str, int]
+    faults: tuple[str, ...]
+
+
+def moves(posting: Posting) -> Balance:
+    """What a posting adds to each of its counters."""
+    amount = posting.amount_micros
+    return {
+        Kind.HOLD: Balance(amount, 0),
+        Kind.SETTLE: Balance(-posting.released_micros, amount),
+        Kind.VOID: Balance(-posting.released_micros, 0),
+        Kind.ADJUST: Balance(0, amount),
+    }[posting.kind]
+
+
+def recount(entries: Iterable[Entry]) -> Books:
+    """Add up a whole ledger, from its first entry."""
+    held: defaultdict[str, int] = defaultdict(int)
+    settled: defaultdict[str, int] = defaultdict(int)
+    seen: dict[str, tuple[str, ...]] = {}
+    open_holds: dict[str, int] = {}
+    faults: list[str] = []
+    for entry in entries:
+        posting = entry.posting
+        faults += _faults(posting, seen, open_holds)
+        seen[posting.id] = posting.counters
+        if posting.kind is Kind.HOLD:
+            open_holds[posting.id] = posting.amount_micros
+        elif posting.kind is not Kind.ADJUST and posting.answers is not None:
+            open_holds.pop(posting.answers, None)
+        move = moves(posting)
+        for counter in posting.counters:
+            held[counter] += move.held_micros
+            settled[counter] += move.settled_micros
+    counters = {name: Balance(held[name], settled[name]) for name in held}
+    return Books(counters, open_holds, tuple(faults))
+
+
+def _faults(posting: Posting, seen: Mapping[str, tuple[str, ...]], open_holds: Mapping[str, int]) -> list[str]:
+    """The rules that an entry breaks, given the entries before it."""
+    name = posting.id
+    faults = [f"entry {name} stands in the ledger twice"] if name in seen else []
+    if posting.kind is Kind.HOLD:
+        return faults
+    answers = posting.answers or ""
+    if answers not in seen:
+        faults.append(f"entry {name} answers {answers or 'nothing'}, which is not in the ledger before it")
+    elif seen[answers] != posting.counters:
+        faults.append(f"entry {name} touches other counters than {answers}, which it answers")
+    elif posting.kind is not Kind.ADJUST and answers not in open_holds:
+        faults.append(f"entry {name} ends {answers}, which had ended before")
+    elif posting.kind is not Kind.ADJUST and open_holds[answers] != posting.released_micros:
+        faults.append(
+            f"entry {name} releases {posting.released_micros} micro-dollars of {answers}, "
+            f"which holds {open_holds[answers]}"
+        )
+    return faults
+
+
+def differences(books: Books, counters: Mapping[str, Balance], open_holds: Mapping[str, int]) -> list[str]:
+    """Where the store's counters and open holds are not what the entries add up to, one sentence each."""
+    found = list(books.faults)
+    for name in sorted(books.counters.keys() | counters.keys()):
+        booked, stored = books.counters.get(name, Balance()), counters.get(name, Balance())
+        for word, entries, counter in (
+            ("held", booked.held_micros, stored.held_micros),
+            ("settled", booked.settled_micros, stored.settled_micros),
+        ):
+            if entries != counter:
+                found.append(f"counter {name} says {counter} micro-dollars {word}, its entries add up to {entries}")
+    for name in sorted(books.open_holds.keys() | open_holds.keys()):
+        booked_micros, stored_micros = books.open_holds.get(name), open_holds.get(name)
+        if booked_micros != stored_micros:
+            found.append(
+                f"hold {name} is {_said(stored_micros)} in the store and {_said(booked_micros)} by the entries"
+            )
+    return found
+
+
+def _said(micros: int | None) -> str:
+    return "not open" if micros is None else f"open with {micros} micro-dollars"
