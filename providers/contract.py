@@ -19,13 +19,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Generator, Mapping
 from enum import StrEnum
-from typing import ClassVar, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
 from msgspec import Struct
 from pydantic import BaseModel, ConfigDict
 
-Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-Ref: TypeAlias = "dict[str, Json]"
+if TYPE_CHECKING:
+    Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
+else:
+    Json = Any  # msgspec reads annotations when it decodes and knows no alias that speaks of itself
+
+Ref: TypeAlias = dict[str, Json]
 """An adapter's own handle on a job (id, kind of task, host, follow-up URL): opaque to everyone else, at most 4 KB."""
 
 REPLY_BYTES_MAX = 4 * 1024 * 1024
