@@ -1,4 +1,5 @@
-"""Helpers that adapters share: reading replies without surprises, retry hints, closed maps from status to class.
+"""Helpers that adapters share: reading replies without surprises, retry hints, closed maps from status to class,
+writing forms, looking for a job in a list, and models that only the operator can describe.
 
 Pure. A reader raises `Unreadable` where a reply is not what the contract says, so no adapter meets a KeyError.
 """
@@ -6,15 +7,34 @@ Pure. A reader raises `Unreadable` where a reply is not what the contract says, 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
+from typing import Annotated
 
 import msgspec
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from providers.contract import Json, Reply, Unreadable, Why
+from providers.contract import (
+    Abilities,
+    CannotTell,
+    FindVerdict,
+    Json,
+    NotReceived,
+    Probably,
+    Ref,
+    Reply,
+    Size,
+    Sought,
+    Unreadable,
+    Verb,
+    Why,
+)
 
 RETRY_AFTER_S_MAX = 3_600.0
 MESSAGE_CHARS_MAX = 500
+CLOCK_SLACK_S = 300  # the vendor's clock dates a job, ours dates the window in which it is sought
+CANDIDATES_MAX = 20
 
 STATUS_WHY: Mapping[int, Why] = {
     400: Why.INVALID,
@@ -126,3 +146,67 @@ def retry_after_s(reply: Reply) -> float | None:
 def clean(message: str) -> str:
     """A vendor's sentence, bounded and without control characters, fit for logs and errors."""
     return "".join(char if char.isprintable() else " " for char in message[:MESSAGE_CHARS_MAX]).strip()
+
+
+def form_fields(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    """A JSON object as text fields of a form, spelled as OpenAI's SDKs do: `parent[child]`, `list[]`, null left out."""
+    return tuple(pair for name, value in body.items() for pair in _flat(name, value))
+
+
+def _flat(name: str, value: Json) -> Iterable[tuple[str, str]]:
+    if isinstance(value, dict):
+        return [pair for child, inner in value.items() for pair in _flat(f"{name}[{child}]", inner)]
+    if isinstance(value, list):
+        return [pair for inner in value for pair in _flat(f"{name}[]", inner)]
+    if isinstance(value, bool):
+        return [(name, "true" if value else "false")]
+    return [] if value is None else [(name, str(value))]
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A job in a vendor's list. A fact that the list does not say is an empty text."""
+
+    ref: Ref
+    created_s: int
+    facts: Mapping[str, str]
+
+
+def reaches_back(jobs: Sequence[Listed], sought: Sought) -> bool:
+    """Whether a list, newest first, goes back beyond the window. Servers ignore `order`: it must be seen to run."""
+    times = [job.created_s for job in jobs]
+    backwards = all(newer >= older for newer, older in pairwise(times))
+    return bool(times) and backwards and times[0] > times[-1] and times[-1] < sought.since_ms / 1000 - CLOCK_SLACK_S
+
+
+def find_alike(
+    jobs: Sequence[Listed], wanted: Mapping[str, frozenset[str]], sought: Sought, *, proves: bool
+) -> FindVerdict:
+    """What a list without our key can show: a likeness. `proves`: it is complete, and no received job is missing."""
+    since_s, until_s = sought.since_ms / 1000 - CLOCK_SLACK_S, sought.until_ms / 1000 + CLOCK_SLACK_S
+    near = [job for job in jobs if since_s <= job.created_s <= until_s]
+    possible = [job for job in near if all(not job.facts[name] or job.facts[name] in wanted[name] for name in wanted)]
+    if any(all(job.facts[name] for name in wanted) for job in possible):
+        return Probably(tuple(job.ref for job in possible[:CANDIDATES_MAX]))
+    if possible or not proves:
+        return CannotTell("the list shows no such job, which proves nothing")
+    return NotReceived()
+
+
+class ModelSettings(BaseModel):
+    """What the operator says of an upstream model that the adapter does not know. Its prices stand with the route."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seconds: tuple[int, ...] = Field(min_length=1)
+    sizes: tuple[Annotated[Size, PlainValidator(lambda text: Size.parse(str(text)))], ...] = Field(min_length=1)
+    verbs: tuple[Verb, ...] = (Verb.CREATE,)
+    extend_total_seconds_max: int = 0
+    image: bool = False
+    characters: bool = False
+    audio: bool = False
+    seed: bool = False
+    negative_prompt: bool = False
+    extras: tuple[str, ...] = ()
+
+    def abilities(self) -> Abilities:
+        return Abilities(**dict(self))
