@@ -1,0 +1,155 @@
+"""What `config.yaml` may say: every key with its default, its bounds and a sentence for `docs/configuration.md`.
+
+Unknown keys are refused everywhere. Secrets are `SecretStr`: they show as stars in any log, repr or error.
+What one value may be stands in `values`; what several must be together stands in `rules`.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+
+from gateway.config.values import (
+    BaseUrl,
+    Count,
+    DateText,
+    Dollars,
+    ModelName,
+    Name,
+    RouteName,
+    Seconds,
+    SizeText,
+    WholeSeconds,
+)
+from gateway.domain.routing import Doubt
+from gateway.domain.videos import ATTEMPTS_MAX
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+class Gateway(Section):
+    """This gateway as a whole."""
+
+    name: Name = Field(default="telecine", description="Begins every key in Redis, so several gateways can share one.")
+    deadline_s: WholeSeconds = Field(
+        default=3_600, description="A video is `completed` or `failed` this long after its creation at the latest."
+    )
+    lease_s: Seconds = Field(
+        default=20, ge=5, description="How long one runner may act on a video before another may take it."
+    )
+    send_by_s: Seconds = Field(
+        default=5, description="A submission whose first byte has not left by then is not sent any more."
+    )
+    asset_life_s: WholeSeconds = Field(default=86_400, description="How long a finished clip can be downloaded.")
+    stop_grace_s: Seconds = Field(
+        default=30, description="After SIGTERM, what ends within this time finishes; the rest is cut and counted."
+    )
+
+
+class Store(Section):
+    """Where videos, keys and money are kept."""
+
+    url: SecretStr | None = Field(
+        default=None,
+        description="A Redis or Valkey, 7.0 or later: `redis://`, `rediss://` or `unix://`. "
+        "Without one, the gateway runs a private server of its own under the data directory.",
+    )
+
+
+class Server(Section):
+    """The HTTP server's limits, for each worker."""
+
+    body_bytes_max: Count = Field(default=256 * 1024 * 1024, description="The largest request body, files included.")
+    json_bytes_max: Count = Field(default=32 * 1024 * 1024, description="The largest JSON body.")
+    body_timeout_s: Seconds = Field(default=300, description="A request body must have arrived by then.")
+    header_timeout_s: Seconds = Field(default=10, description="A request's head must have arrived by then.")
+    connections_max: Count = Field(default=1_024, le=65_536, description="Requests served at the same time.")
+
+
+class PriceEntry(Section):
+    """One line of a price list. The first line that fits a request's size and sound counts."""
+
+    per_second: Dollars | None = Field(default=None, description="Dollars for each second.")
+    per_clip: Dollars | None = Field(default=None, description="Dollars for each clip, beside what its seconds cost.")
+    sizes: tuple[SizeText, ...] = Field(default=(), max_length=64, description="Sizes it is for; none means all.")
+    audio: bool | None = Field(default=None, description="Only with (`true`) or without (`false`) sound.")
+    as_of: DateText = Field(description="The day on which this price was read.")
+    source: str = Field(min_length=1, max_length=500, description="Where it was read.")
+
+
+class Provider(Section):
+    """One account at one vendor."""
+
+    adapter: Name = Field(description="Which adapter speaks with it.")
+    base_url: BaseUrl | None = Field(
+        default=None, description="Where the vendor answers; the adapter knows its usual address."
+    )
+    api_key: SecretStr | None = Field(default=None, description="The credential, best written as `${ENV}`.")
+    account: str = Field(
+        default="",
+        max_length=200,
+        description="Names the account behind the key. Change it with the account, not when the key rotates: "
+        "open attempts belong to the account that they were sent to.",
+    )
+    doubt: Doubt | None = Field(
+        default=None,
+        description="When nobody can find out whether a submission arrived: `hold` waits until the deadline, "
+        "`failover` tries the next route and may pay twice. "
+        "By default `hold`, and `failover` where lost jobs are free.",
+    )
+    connect_timeout_s: Seconds = Field(default=5, description="For a connection to stand.")
+    submit_timeout_s: Seconds = Field(default=60, description="For the answer to a submission.")
+    poll_timeout_s: Seconds = Field(default=15, description="For the answer to a poll, a cancel or a find.")
+    socket_timeout_s: Seconds = Field(
+        default=10, description="What the network has not taken by then is never delivered later."
+    )
+    poll_min_s: Seconds = Field(default=2, description="A running job is looked at no more often than this.")
+    poll_max_s: Seconds = Field(default=15, description="And no less often than this.")
+    settings: dict[str, Any] = Field(default={}, description="What this adapter understands beyond that; see its file.")
+
+
+class RouteEntry(Section):
+    """One provider's upstream model that can serve the public model. `provider/upstream-model` alone is enough."""
+
+    route: RouteName = Field(description="`provider/upstream-model`.")
+    prices: tuple[PriceEntry, ...] | None = Field(
+        default=None, min_length=1, max_length=64, description="Instead of the adapter's price list."
+    )
+    doubt: Doubt | None = Field(default=None, description="Instead of the provider's `doubt`.")
+
+
+def _short_route(value: object) -> object:
+    return {"route": value} if isinstance(value, str) else value
+
+
+class Model(Section):
+    """A model as clients name it."""
+
+    routes: tuple[Annotated[RouteEntry, BeforeValidator(_short_route)], ...] = Field(
+        min_length=1, max_length=64, description="Who can render it, in order of preference."
+    )
+    aliases: tuple[ModelName, ...] = Field(default=(), max_length=64, description="Other names for the same model.")
+    strategy: Literal["ordered"] = Field(default="ordered", description="How routes are ranked: in the order written.")
+    deadline_s: WholeSeconds | None = Field(default=None, description="Instead of `gateway.deadline_s`.")
+    attempts_max: Count = Field(
+        default=3, le=ATTEMPTS_MAX, description="Submissions of one video, all routes together."
+    )
+    blocked: Literal["stop", "next"] = Field(
+        default="stop",
+        description="When a vendor's moderation says no: `stop` fails the video, `next` asks the next route.",
+    )
+    owned_by: str = Field(default="telecine", max_length=100, description="Shown by `GET /v1/models`.")
+    created: int = Field(default=0, ge=0, le=2**40, description="Unix seconds, shown by `GET /v1/models`.")
+
+
+class Config(Section):
+    """The whole file."""
+
+    gateway: Gateway = Gateway()
+    store: Store = Store()
+    server: Server = Server()
+    providers: dict[Name, Provider] = Field(min_length=1, max_length=200)
+    models: dict[ModelName, Model] = Field(min_length=1, max_length=1_000)

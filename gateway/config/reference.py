@@ -1,0 +1,100 @@
+"""The manual of `config.yaml`, made from its models: `python -m gateway.config.reference > docs/configuration.md`.
+
+A test fails when the file and the models disagree, so no key is undocumented and no default is told wrong.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from types import NoneType, UnionType
+from typing import Annotated, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, SecretStr
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from gateway.config.models import Config, Gateway, Model, PriceEntry, Provider, RouteEntry, Section, Server, Store
+from gateway.config.values import Dollars, SizeText
+
+INTRODUCTION = """\
+# Configuration
+
+`config.yaml` says which vendors there are and which models clients may name. `telecine config check` reads it as
+`serve` does and names everything that is wrong, each with its line; a file with one mistake is refused whole, and an
+unknown key is a mistake. This page is made from the code (`python -m gateway.config.reference`).
+
+- `${NAME}` inside a value is replaced by the environment variable; `${NAME:-default}` has a default; `$$` is a dollar
+  sign. A variable that is empty counts as unset. Inside `{…}` and `[…]` such a value needs quotes.
+- Times are in seconds (`…_s`), sizes of files in bytes (`…_bytes_max`), money in dollars as text (`"0.10"`).
+- At most 256 KiB; aliases (`&`, `*`) work and count as what they repeat; merge keys (`<<`) and tags do not.
+"""
+
+SECTIONS: tuple[tuple[str, type[Section]], ...] = (
+    ("gateway", Gateway),
+    ("store", Store),
+    ("server", Server),
+    ("providers.NAME", Provider),
+    ("models.NAME", Model),
+    ("models.NAME.routes[]", RouteEntry),
+    ("models.NAME.routes[].prices[]", PriceEntry),
+)
+
+SPOKEN: dict[object, str] = {Dollars: "dollars", SizeText: "size"}
+
+
+def reference() -> str:
+    """The page, deterministic."""
+    parts = [INTRODUCTION]
+    for name, model in SECTIONS:
+        rows = [_row(key, field) for key, field in model.model_fields.items()]
+        table = "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows])
+        parts.append(f"## `{name}`\n\n{model.__doc__}\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def undocumented() -> list[str]:
+    """Keys without a sentence, and models of the file that no section shows."""
+    shown = {model for _, model in SECTIONS} | {Config}
+    lacking = [
+        f"{name}.{key}" for name, model in SECTIONS for key, f in model.model_fields.items() if not f.description
+    ]
+    return lacking + sorted(model.__name__ for model in set(Section.__subclasses__()) - shown)
+
+
+def _row(key: str, field: FieldInfo) -> str:
+    default = "required" if field.is_required() else _default(field.default)
+    return f"| `{key}` | {_kind(field.annotation)} | {default} | {field.description} |"
+
+
+def _default(value: object) -> str:
+    if value is PydanticUndefined or value is None or value in ((), {}, ""):
+        return ""
+    if isinstance(value, Enum):
+        return f"`{value.value}`"
+    return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
+
+
+def _kind(annotation: object) -> str:
+    """An annotation as a reader of YAML would say it."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if annotation in SPOKEN:
+        return SPOKEN[annotation]
+    if origin is Annotated:
+        return _kind(arguments[0])
+    if origin in (Union, UnionType):
+        return " or ".join(dict.fromkeys(_kind(one) for one in arguments if one is not NoneType))
+    if origin is Literal:
+        return ", ".join(f"`{one}`" for one in arguments)
+    if origin is tuple:
+        return f"list of {_kind(arguments[0])}"
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return ", ".join(f"`{one.value}`" for one in annotation)
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", annotation.__name__).lower()
+    names = {int: "whole number", float: "number", str: "text", bool: "`true`, `false`", SecretStr: "secret text"}
+    return names.get(annotation, "mapping") if isinstance(annotation, type) else "mapping"
+
+
+if __name__ == "__main__":
+    print(reference(), end="")  # noqa: T201 - a page on stdout is what this command is for

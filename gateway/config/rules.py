@@ -1,0 +1,82 @@
+"""What several values of a configuration must be together. Pure: a configuration in, problems out, with their place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from typing import TypeAlias
+
+from gateway.config.models import Config, PriceEntry
+from gateway.config.problems import Path
+
+Broken: TypeAlias = tuple[Path, str]
+
+_STORE_URL = re.compile(r"(rediss?://[^\s/]+(/\d{1,3})?|unix://\S*/\S+)(\?\S*)?", re.ASCII)
+
+
+def broken_rules(config: Config) -> Iterator[Broken]:
+    yield from _store(config)
+    yield from _times(config)
+    yield from _routes(config)
+    yield from _names(config)
+    yield from _prices(config)
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean "providers"?`, or the known words when none is near."""
+    words = sorted(known)
+    if near := get_close_matches(word, words, n=1):
+        return f'; did you mean "{near[0]}"?'
+    return f"; known here: {', '.join(words[:20])}" if words else ""
+
+
+def _store(config: Config) -> Iterator[Broken]:
+    url = config.store.url
+    if url is not None and not _STORE_URL.fullmatch(url.get_secret_value()):
+        yield ("store", "url"), "write redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
+
+
+def _times(config: Config) -> Iterator[Broken]:
+    lease_s = config.gateway.lease_s
+    if config.gateway.send_by_s >= lease_s:
+        yield ("gateway", "send_by_s"), f"must be shorter than gateway.lease_s ({lease_s:g})"
+    for name, provider in config.providers.items():
+        if provider.poll_timeout_s >= lease_s:
+            yield ("providers", name, "poll_timeout_s"), f"must be shorter than gateway.lease_s ({lease_s:g})"
+        if provider.poll_min_s > provider.poll_max_s:
+            yield ("providers", name, "poll_min_s"), f"must not be longer than poll_max_s ({provider.poll_max_s:g})"
+
+
+def _routes(config: Config) -> Iterator[Broken]:
+    for name, model in config.models.items():
+        seen: set[str] = set()
+        for index, entry in enumerate(model.routes):
+            path: Path = ("models", name, "routes", index)
+            provider = entry.route.partition("/")[0]
+            if provider not in config.providers:
+                yield path, f'no provider is called "{provider}"{did_you_mean(provider, config.providers)}'
+            if entry.route in seen:
+                yield path, "the model names this route twice"
+            seen.add(entry.route)
+
+
+def _names(config: Config) -> Iterator[Broken]:
+    owner = {name: name for name in config.models}
+    for name, model in config.models.items():
+        for index, alias in enumerate(model.aliases):
+            if alias in owner:
+                yield ("models", name, "aliases", index), f'"{alias}" is already a name of models.{owner[alias]}'
+            owner.setdefault(alias, name)
+
+
+def _prices(config: Config) -> Iterator[Broken]:
+    for name, model in config.models.items():
+        for index, entry in enumerate(model.routes):
+            for at, price in enumerate(entry.prices or ()):
+                if _says_nothing(price):
+                    yield ("models", name, "routes", index, "prices", at), 'needs per_second or per_clip ("0" if free)'
+
+
+def _says_nothing(price: PriceEntry) -> bool:
+    return price.per_second is None and price.per_clip is None
