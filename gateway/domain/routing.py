@@ -47,6 +47,7 @@ class Model(Struct, frozen=True, kw_only=True):
     owned_by: str = "telecine"
     attempts_max: int = 3
     deadline_s: int = 3_600
+    asset_life_s: int = 86_400
     blocked_stops: bool = True
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from providers.contract import AssetKind, Charge, Json, Ref, Remote, Size, Verb, Why
 
-ATTEMPTS_MAX: Final = 16
+ATTEMPTS_MAX: Final = 64
 PROMPT_CHARS_MAX: Final = 32_000
 
 
@@ -133,10 +133,9 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_ms: int = 0  # when to look at it again
     lost_in_a_row: int = 0  # polls that said "no such job"
     empty_finds: int = 0  # complete, empty finds after it should have been visible
-    troubles: int = 0  # calls in a row that brought nothing; drives backoff
     abandoned: bool = False  # the video went on without it: followed for the books, its clip not shown
     follow_until_ms: int = 0  # an abandoned attempt is booked as presumed then
-    failover_spent: bool = False  # the policy already moved the video on from this doubt
+    cancel_tried: bool = False
     why: Why | None = None  # the class it ended with
     message: str = ""
     retry_at_ms: int = 0  # the vendor asked not to be tried before
@@ -153,21 +152,21 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deadline_ms: int
     plan: tuple[Choice, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    current: int = 1  # ordinal of the attempt whose clip the client will get
     shown_in_progress: bool = False
     progress: int = 0
     cancel_asked: bool = False
-    not_before_ms: int = 0  # a queued video is not asked for earlier
     collect_failures: int = 0
     assets: tuple[StoredAsset, ...] = ()
     error: VideoError | None = None
     completed_ms: int = 0
-    expires_ms: int = 0  # when the assets go
-    assets_gone: bool = False
+    expires_ms: int = 0  # when the assets go, as the client is told
+    sweep_ms: int = 0  # when its files are removed; 0: it has none
     deleted: bool = False
 
     @property
-    def last(self) -> Attempt:
-        return self.attempts[-1]
+    def current_attempt(self) -> Attempt:
+        return self.attempts[self.current - 1]
 
     def attempt(self, ordinal: int) -> Attempt:
         return self.attempts[ordinal - 1]

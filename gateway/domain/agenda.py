@@ -1,0 +1,180 @@
+"""What a due video needs next: one action at a time, or the time when it is to be looked at again.
+
+Pure. The stepper performs the action, turns what came of it into news, lets `moves` decide, commits, and asks again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+
+from gateway.domain import failover
+from gateway.domain.news import FailOver, GiveUp, Lost, Poisoned
+from gateway.domain.retry import backoff_ms, poll_interval_ms
+from gateway.domain.routing import Doubt, Route
+from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video
+from gateway.domain.world import World
+
+CLAIMS_MAX: Final = 5
+RESEND_LIFE_UNKNOWN_S: Final = 600
+# A vendor that can be asked is asked for so long before the policy for doubt speaks.
+FIND_S: Final = 600
+ORPHAN_POLL_S: Final = 60
+
+
+class Submit(Struct, frozen=True):
+    attempt: int
+
+
+class Resend(Struct, frozen=True):
+    attempt: int
+
+
+class Find(Struct, frozen=True):
+    attempt: int
+
+
+class Poll(Struct, frozen=True):
+    attempt: int
+
+
+class Cancel(Struct, frozen=True):
+    attempt: int
+
+
+class Collect(Struct, frozen=True):
+    attempt: int
+
+
+class Decide(Struct, frozen=True):
+    """No call is needed: the news is already certain."""
+
+    news: GiveUp | FailOver | Poisoned | Lost
+
+
+class DoubtAfterDeath(Struct, frozen=True):
+    """Somebody died with a call in the air: the outcome is unknown."""
+
+    attempt: int
+
+
+class Sweep(Struct, frozen=True):
+    """The files are no longer needed."""
+
+
+class Rest(Struct, frozen=True):
+    """Nothing to do before; None: nothing ever again."""
+
+    due_ms: int | None
+
+
+Action: TypeAlias = Submit | Resend | Find | Poll | Cancel | Collect | Decide | DoubtAfterDeath | Sweep | Rest
+
+
+def agenda(video: Video, world: World, waits: Mapping[int, int]) -> Action:
+    """`waits`: when to look at an attempt again (by ordinal), for those that this step has already looked at."""
+    soonest: int | None = None
+    for attempt in video.open_attempts:
+        action = _for_attempt(video, attempt, world, waits.get(attempt.ordinal, attempt.due_ms))
+        if not isinstance(action, Rest):
+            return action
+        soonest = _earlier(soonest, action.due_ms)
+    if video.sweep_ms and not video.open_attempts:
+        if world.now_ms >= video.sweep_ms:
+            return Sweep()
+        soonest = _earlier(soonest, video.sweep_ms)
+    return Rest(soonest)
+
+
+def _for_attempt(video: Video, attempt: Attempt, world: World, due_ms: int) -> Action:
+    if attempt.abandoned or video.state in FINAL or attempt.ordinal != video.current:
+        return _follow(attempt, world, due_ms)
+    over = world.now_ms >= video.deadline_ms
+    if video.state is State.SUBMITTING:
+        return DoubtAfterDeath(attempt.ordinal)
+    if over:
+        return Decide(GiveUp(attempt.ordinal))
+    if due_ms > world.now_ms and video.state is not State.IN_DOUBT:
+        return Rest(min(due_ms, video.deadline_ms))
+    match video.state:
+        case State.QUEUED:
+            return Submit(attempt.ordinal)
+        case State.IN_DOUBT:
+            return _resolve(video, attempt, world, due_ms)
+        case State.COLLECTING:
+            return Collect(attempt.ordinal)
+        case State.CANCELLING if not attempt.cancel_tried:
+            return Cancel(attempt.ordinal)
+        case _:
+            return Poll(attempt.ordinal)
+
+
+def _resolve(video: Video, attempt: Attempt, world: World, due_ms: int) -> Action:
+    """Doubt: resend where the vendor honours keys, else look for it where it can be asked, else the route's policy."""
+    route = world.route_of(attempt)
+    resend = may_resend(attempt, route, world.now_ms)
+    find = route is not None and route.abilities.finds
+    learnable = resend or (find and world.now_ms < attempt.sent_ms + FIND_S * 1_000)
+    failing_over = route is not None and route.doubt is Doubt.FAILOVER and not learnable
+    if failing_over and failover.next_route(video, world) is not None:
+        return Decide(FailOver(attempt.ordinal))
+    if not (resend or find):
+        return Rest(video.deadline_ms)
+    if due_ms > world.now_ms:
+        return Rest(min(due_ms, video.deadline_ms))
+    return Resend(attempt.ordinal) if resend else Find(attempt.ordinal)
+
+
+def _follow(attempt: Attempt, world: World, due_ms: int) -> Action:
+    """An attempt that nobody waits for. It is never resent: that could start what never arrived."""
+    if attempt.state is AttemptState.SENT:
+        return DoubtAfterDeath(attempt.ordinal)
+    if world.now_ms >= attempt.follow_until_ms:
+        return Decide(GiveUp(attempt.ordinal))
+    route = world.route_of(attempt)
+    if attempt.state is AttemptState.DOUBTFUL and not (route is not None and route.abilities.finds):
+        return Rest(attempt.follow_until_ms)
+    if due_ms > world.now_ms:
+        return Rest(min(due_ms, attempt.follow_until_ms))
+    if attempt.state is AttemptState.DOUBTFUL:
+        return Find(attempt.ordinal)
+    if route is not None and route.abilities.cancels and not attempt.cancel_tried:
+        return Cancel(attempt.ordinal)
+    return Poll(attempt.ordinal)
+
+
+def may_resend(attempt: Attempt, route: Route | None, now_ms: int) -> bool:
+    """Within the declared life of the key at the vendor; a key whose life is not known lives ten minutes."""
+    if route is None or route.abilities.resend_safe_s is None:
+        return False
+    life_s = route.abilities.resend_safe_s or RESEND_LIFE_UNKNOWN_S
+    return now_ms < attempt.sent_ms + life_s * 1_000
+
+
+def proves_absence_ms(attempt: Attempt, route: Route) -> int | None:
+    """From when on an empty, complete find proves that nothing arrived; None: never."""
+    visible = route.abilities.visible_after_s
+    if visible is None:
+        return None
+    return attempt.send_by_ms + round((route.socket_timeout_s + visible) * 1_000)
+
+
+def next_look_ms(video: Video, attempt: Attempt, world: World, *, not_before_ms: int = 0) -> int:
+    """When to look at an attempt again after a look that brought nothing."""
+    route = world.route_of(attempt)
+    if attempt.state is AttemptState.DOUBTFUL:
+        wait = backoff_ms(2 + (world.now_ms - attempt.sent_ms) // 10_000, jitter=world.jitter)
+    elif attempt.abandoned or video.state in FINAL or route is None:
+        wait = ORPHAN_POLL_S * 1_000
+    else:
+        age = world.now_ms - (attempt.accepted_ms or world.now_ms)
+        wait = poll_interval_ms(age, min_s=route.poll_min_s, max_s=route.poll_max_s, jitter=world.jitter)
+    return max(world.now_ms + wait, not_before_ms)
+
+
+def _earlier(one: int | None, other: int | None) -> int | None:
+    if one is None or other is None:
+        return one if other is None else other
+    return min(one, other)

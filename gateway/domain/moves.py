@@ -1,0 +1,357 @@
+"""The state table: what each piece of news does to a video, by the state it is in.
+
+`apply` is total over state and news; a pair that is not in the table is stale and changes nothing. News of an attempt
+that the client is not waiting for goes to `orphans`. Nothing here reads a clock or a store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+from msgspec.structs import replace
+
+from gateway.domain import closing, failover, orphans
+from gateway.domain.change import Posting
+from gateway.domain.news import (
+    Ask,
+    AskAgain,
+    Broke,
+    CancelAsked,
+    CancelConfirmed,
+    CancelFailed,
+    Declined,
+    Doubted,
+    FailOver,
+    GiveUp,
+    LinkStale,
+    Lost,
+    Made,
+    News,
+    NotFound,
+    Poisoned,
+    Progressed,
+    StorageAway,
+    Stored,
+    Took,
+    Unsent,
+    WrongFile,
+)
+from gateway.domain.orphans import LOST_MAX, abandon, bound, made, took
+from gateway.domain.routing import Doubt
+from gateway.domain.verdicts import TAXONOMY, AtPoll, AtSubmit
+from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video, VideoError
+from gateway.domain.world import Moved, World, with_attempt
+from providers.contract import Why
+
+Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
+
+LINK_STALE_MAX: Final = 5
+EMPTY_FINDS_NEEDED: Final = 2
+
+
+def apply(video: Video, news: News, world: World) -> Moved:
+    """The record after the news, with its postings. The same record object means: nothing to write."""
+    if not 1 <= news.attempt <= len(video.attempts):
+        return Moved(video=video)
+    attempt = video.attempt(news.attempt)
+    if attempt.state is AttemptState.CLOSED and not isinstance(news, Poisoned):
+        return Moved(video=video)
+    if attempt.abandoned or attempt.ordinal != video.current or (video.state in FINAL):
+        return orphans.apply(video, attempt, news, world)
+    move = TABLE.get((video.state, type(news)))
+    return move(video, attempt, news, world) if move else Moved(video=video)
+
+
+# --- submitting ---------------------------------------------------------------------------------------------------
+
+
+def _ask(video: Video, attempt: Attempt, news: Ask, world: World) -> Moved:
+    sent = replace(
+        attempt,
+        state=AttemptState.SENT,
+        sendings=1,
+        sent_ms=world.now_ms,
+        send_by_ms=news.send_by_ms,
+    )
+    return Moved(video=with_attempt(video, sent, state=State.SUBMITTING))
+
+
+def _ask_again(video: Video, attempt: Attempt, news: AskAgain, world: World) -> Moved:
+    again = replace(attempt, sendings=attempt.sendings + 1, send_by_ms=news.send_by_ms)
+    return Moved(video=with_attempt(video, again))
+
+
+def _took(video: Video, attempt: Attempt, news: Took, world: World) -> Moved:
+    state = State.CANCELLING if video.cancel_asked else State.RUNNING
+    return Moved(
+        video=with_attempt(video, took(attempt, news.ref, world), state=state, shown_in_progress=True),
+        binding=bound(video, attempt, news.ref),
+    )
+
+
+def _made(video: Video, attempt: Attempt, news: Made, world: World) -> Moved:
+    ref = news.ref if news.ref is not None else attempt.ref
+    return Moved(
+        video=with_attempt(video, made(attempt, news, world), state=State.COLLECTING, shown_in_progress=True),
+        binding=bound(video, attempt, ref) if ref is not None and attempt.ref is None else None,
+    )
+
+
+def _declined(video: Video, attempt: Attempt, news: Declined, world: World) -> Moved:
+    """The vendor made nothing: free. The next route, unless the class says that none may be asked."""
+    if _proves_nothing(attempt, news):
+        return Moved(video=video)
+    retry_at = world.now_ms + round((news.retry_after_s or 0) * 1_000)
+    end = closing.closed(attempt, world, why=news.why, message=news.message, retry_at_ms=retry_at)
+    after = with_attempt(video, end)
+    void = closing.voided(video, attempt, f"refused: {news.why}")
+    if _stops(news.why, world):
+        return Moved(video=failover.ended(after, world, *_stopped(video, news.why)), postings=void)
+    return _then(failover.go_on(after, world), void)
+
+
+def _unsent(video: Video, attempt: Attempt, news: Unsent, world: World) -> Moved:
+    if _proves_nothing(attempt, news):
+        return Moved(video=video)
+    after = with_attempt(video, closing.closed(attempt, world, message=news.message))
+    return _then(failover.go_on(after, world), closing.voided(video, attempt, "not sent"))
+
+
+def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Moved:
+    doubtful = replace(attempt, state=AttemptState.DOUBTFUL, message=news.message, due_ms=world.now_ms)
+    after = with_attempt(video, doubtful, state=State.IN_DOUBT, shown_in_progress=True)
+    return _leave(after, doubtful, world, State.CANCELLED) if video.cancel_asked else Moved(video=after)
+
+
+# --- in doubt -----------------------------------------------------------------------------------------------------
+
+
+def _not_found(video: Video, attempt: Attempt, news: NotFound, world: World) -> Moved:
+    once = replace(attempt, empty_finds=attempt.empty_finds + 1)
+    if once.empty_finds < EMPTY_FINDS_NEEDED:
+        return Moved(video=with_attempt(video, once))
+    after = with_attempt(video, closing.closed(once, world, message="not received"))
+    return _then(failover.go_on(after, world), closing.voided(video, attempt, "not received"))
+
+
+def _fail_over(video: Video, attempt: Attempt, news: FailOver, world: World) -> Moved:
+    """At risk: the video moves on, the attempt stays open and keeps its hold."""
+    route = world.route_of(attempt)
+    found = failover.next_route(video, world)
+    if route is None or route.doubt is not Doubt.FAILOVER or found is None:
+        return Moved(video=video)
+    return failover.planned(with_attempt(video, abandon(video, attempt, world)), found, world)
+
+
+# --- running ------------------------------------------------------------------------------------------------------
+
+
+def _progressed(video: Video, attempt: Attempt, news: Progressed, world: World) -> Moved:
+    seen = replace(attempt, lost_in_a_row=0) if attempt.lost_in_a_row else attempt
+    progress = max(video.progress, min(news.progress or 0, 99))
+    if progress == video.progress and seen is attempt:
+        return Moved(video=video)
+    return Moved(video=with_attempt(video, seen, progress=progress))
+
+
+def _broke(video: Video, attempt: Attempt, news: Broke, world: World) -> Moved:
+    after = with_attempt(video, closing.closed(attempt, world, why=news.why, message=news.message))
+    money = closing.broken(video, attempt, world, charged=news.charged, free=news.free, reason=f"broken: {news.why}")
+    if TAXONOMY[news.why].at_poll is AtPoll.END and (news.why is Why.INVALID or _stops(news.why, world)):
+        return Moved(video=failover.ended(after, world, *_stopped(video, news.why)), postings=money)
+    return _then(failover.go_on(after, world), money)
+
+
+def _lost(video: Video, attempt: Attempt, news: Lost, world: World) -> Moved:
+    once = replace(attempt, lost_in_a_row=attempt.lost_in_a_row + 1)
+    if once.lost_in_a_row < LOST_MAX:
+        return Moved(video=with_attempt(video, once))
+    after = with_attempt(video, closing.closed(once, world, why=Why.NOT_FOUND, message="the vendor forgot it"))
+    money = closing.lost(video, attempt, world, "lost by the vendor")
+    if closing.loses_for_free(attempt, world):
+        return _then(failover.go_on(after, world), money)
+    return Moved(video=failover.ended(after, world, State.FAILED, failover.LOST), postings=money)
+
+
+# --- collecting ---------------------------------------------------------------------------------------------------
+
+
+def _stored(video: Video, attempt: Attempt, news: Stored, world: World) -> Moved:
+    after = with_attempt(video, closing.closed(attempt, world), assets=news.assets)
+    return Moved(
+        video=failover.ended(after, world, State.COMPLETED, None),
+        postings=closing.settled(video, attempt, attempt.charged, "completed"),
+    )
+
+
+def _wrong_file(video: Video, attempt: Attempt, news: WrongFile, world: World) -> Moved:
+    """The vendor delivered and will bill; what it delivered is of no use."""
+    after = with_attempt(video, closing.closed(attempt, world, why=Why.UNREADABLE, message=news.reason))
+    return _then(failover.go_on(after, world), closing.settled(video, attempt, attempt.charged, "wrong file"))
+
+
+def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -> Moved:
+    """Polled again first: many vendors renew a link that way. A link that stays dead is a file that never came."""
+    if video.collect_failures >= LINK_STALE_MAX:
+        return _wrong_file(video, attempt, WrongFile(attempt.ordinal, "its link stayed dead"), world)
+    renewed = replace(attempt, assets=(), due_ms=world.now_ms)
+    return Moved(video=with_attempt(video, renewed, state=State.RUNNING, collect_failures=video.collect_failures + 1))
+
+
+def _storage_away(video: Video, attempt: Attempt, news: StorageAway, world: World) -> Moved:
+    return Moved(video=video)
+
+
+# --- ends ---------------------------------------------------------------------------------------------------------
+
+
+def _cancel_queued(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
+    after = with_attempt(video, closing.closed(attempt, world, message="cancelled before it was sent"))
+    return Moved(
+        video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED),
+        postings=closing.voided(video, attempt, "cancelled before the start"),
+    )
+
+
+def _cancel_noted(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
+    return Moved(video=replace(video, cancel_asked=True))
+
+
+def _cancel_doubt(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
+    return _leave(video, attempt, world, State.CANCELLED)
+
+
+def _cancel_running(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
+    due = replace(attempt, due_ms=world.now_ms)
+    return Moved(video=with_attempt(video, due, state=State.CANCELLING, cancel_asked=True))
+
+
+def _cancelled(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> Moved:
+    after = with_attempt(video, closing.closed(attempt, world, message="cancelled"))
+    return Moved(
+        video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED),
+        postings=orphans.cancel_money(video, attempt, news),
+    )
+
+
+def _cancel_failed(video: Video, attempt: Attempt, news: CancelFailed, world: World) -> Moved:
+    on = replace(attempt, cancel_tried=True, due_ms=world.now_ms)
+    return Moved(video=with_attempt(video, on, state=State.RUNNING, cancel_asked=False))
+
+
+def _give_up_queued(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
+    after = with_attempt(video, closing.closed(attempt, world, message="not asked in time"))
+    earlier = failover.reason_of(video) if len(video.attempts) > 1 else failover.DEADLINE
+    return Moved(
+        video=failover.ended(after, world, State.FAILED, earlier),
+        postings=closing.voided(video, attempt, "not sent in time"),
+    )
+
+
+def _give_up_doubt(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
+    return _leave(video, attempt, world, State.FAILED)
+
+
+def _give_up_running(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
+    after = with_attempt(video, abandon(video, attempt, world))
+    return Moved(video=failover.ended(after, world, State.FAILED, failover.DEADLINE))
+
+
+def _give_up_collecting(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
+    after = with_attempt(video, closing.closed(attempt, world, message="not stored in time"))
+    return Moved(
+        video=failover.ended(after, world, State.FAILED, failover.ASSET_FAILED),
+        postings=closing.settled(video, attempt, attempt.charged, "rendered, not stored"),
+    )
+
+
+def _poisoned(video: Video, attempt: Attempt, news: Poisoned, world: World) -> Moved:
+    """Nobody may touch it again: every open attempt is booked as far as it may have got."""
+    postings: list[Posting] = []
+    for open_attempt in video.open_attempts:
+        planned = open_attempt.state is AttemptState.PLANNED
+        book = closing.voided if planned else closing.presumed
+        postings.extend(book(video, open_attempt, "poisoned"))
+        video = with_attempt(video, closing.closed(open_attempt, world, message="poisoned"))
+    if video.state not in FINAL:
+        video = failover.ended(video, world, State.FAILED, failover.POISONED)
+    return Moved(video=video, postings=tuple(postings))
+
+
+# --- helpers ------------------------------------------------------------------------------------------------------
+
+
+def _proves_nothing(attempt: Attempt, news: Declined | Unsent) -> bool:
+    """A refused or unsent resend says nothing about the first sending, nor the first about a resend in the air."""
+    return news.resend or attempt.sendings > 1
+
+
+def _then(moved: Moved, earlier: tuple[Posting, ...]) -> Moved:
+    return replace(moved, postings=(*earlier, *moved.postings))
+
+
+def _stops(why: Why, world: World) -> bool:
+    return TAXONOMY[why].at_submit is AtSubmit.STOP and world.model.blocked_stops
+
+
+def _stopped(video: Video, why: Why) -> tuple[State, VideoError]:
+    if video.cancel_asked:
+        return State.CANCELLED, failover.CANCELLED
+    return State.FAILED, failover.failed_for(why)
+
+
+def _leave(video: Video, attempt: Attempt, world: World, state: State) -> Moved:
+    """A doubt that nobody waits for any more: followed where something can still be learnt, else booked as presumed."""
+    error = failover.CANCELLED if state is State.CANCELLED else failover.OUTCOME_UNKNOWN
+    route = world.route_of(attempt)
+    if route is not None and route.abilities.finds:
+        after = with_attempt(video, abandon(video, attempt, world))
+        return Moved(video=failover.ended(after, world, state, error))
+    after = with_attempt(video, closing.closed(attempt, world))
+    return Moved(
+        video=failover.ended(after, world, state, error),
+        postings=closing.presumed(video, attempt, "outcome unknown"),
+    )
+
+
+_EVERYWHERE: Final[dict[tuple[State, type], Move]] = {
+    (state, Poisoned): _poisoned for state in State if state not in FINAL
+}
+
+TABLE: Final[dict[tuple[State, type], Move]] = {
+    **_EVERYWHERE,
+    (State.QUEUED, Ask): _ask,
+    (State.QUEUED, CancelAsked): _cancel_queued,
+    (State.QUEUED, GiveUp): _give_up_queued,
+    (State.SUBMITTING, Took): _took,
+    (State.SUBMITTING, Made): _made,
+    (State.SUBMITTING, Declined): _declined,
+    (State.SUBMITTING, Unsent): _unsent,
+    (State.SUBMITTING, Doubted): _doubted,
+    (State.SUBMITTING, CancelAsked): _cancel_noted,
+    (State.IN_DOUBT, AskAgain): _ask_again,
+    (State.IN_DOUBT, Took): _took,
+    (State.IN_DOUBT, Made): _made,
+    (State.IN_DOUBT, Broke): _broke,
+    (State.IN_DOUBT, Declined): _declined,
+    (State.IN_DOUBT, Unsent): _unsent,
+    (State.IN_DOUBT, NotFound): _not_found,
+    (State.IN_DOUBT, FailOver): _fail_over,
+    (State.IN_DOUBT, CancelAsked): _cancel_doubt,
+    (State.IN_DOUBT, GiveUp): _give_up_doubt,
+    (State.RUNNING, Progressed): _progressed,
+    (State.RUNNING, Made): _made,
+    (State.RUNNING, Broke): _broke,
+    (State.RUNNING, Lost): _lost,
+    (State.RUNNING, CancelAsked): _cancel_running,
+    (State.RUNNING, GiveUp): _give_up_running,
+    (State.CANCELLING, CancelConfirmed): _cancelled,
+    (State.CANCELLING, CancelFailed): _cancel_failed,
+    (State.CANCELLING, GiveUp): _give_up_running,
+    (State.COLLECTING, Stored): _stored,
+    (State.COLLECTING, WrongFile): _wrong_file,
+    (State.COLLECTING, LinkStale): _link_stale,
+    (State.COLLECTING, StorageAway): _storage_away,
+    (State.COLLECTING, GiveUp): _give_up_collecting,
+}

@@ -1,0 +1,202 @@
+"""What can happen to a video: the closed list of news. Each names the attempt it is about, by ordinal."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from gateway.domain.videos import StoredAsset
+from providers.contract import Charge, Ref, Remote, Why
+
+
+class Ask(Struct, frozen=True):
+    """The runner is about to submit a planned attempt: committed before a byte leaves."""
+
+    attempt: int
+    send_by_ms: int
+
+
+class AskAgain(Struct, frozen=True):
+    """The runner is about to resend a doubtful attempt with its key."""
+
+    attempt: int
+    send_by_ms: int
+
+
+class Took(Struct, frozen=True):
+    """The vendor has the job: accepted, found by its key, or named by a verified callback."""
+
+    attempt: int
+    ref: Ref
+
+
+class Made(Struct, frozen=True, kw_only=True):
+    """The clip is ready at the vendor."""
+
+    attempt: int
+    assets: tuple[Remote, ...]
+    charged: Charge | None = None
+    ref: Ref | None = None
+
+
+class Declined(Struct, frozen=True, kw_only=True):
+    """A submission was refused. Of a resend it proves nothing about the first sending."""
+
+    attempt: int
+    why: Why
+    message: str = ""
+    retry_after_s: float | None = None
+    resend: bool = False
+
+
+class Unsent(Struct, frozen=True):
+    """No byte of the submission left."""
+
+    attempt: int
+    message: str
+    resend: bool = False
+
+
+class Doubted(Struct, frozen=True):
+    """The submission may have arrived and nobody knows."""
+
+    attempt: int
+    message: str
+    resend: bool = False
+
+
+class Progressed(Struct, frozen=True):
+    attempt: int
+    progress: int | None
+
+
+class Broke(Struct, frozen=True, kw_only=True):
+    """The accepted job ended without a clip."""
+
+    attempt: int
+    why: Why
+    message: str = ""
+    charged: Charge | None = None
+    free: bool | None = None
+
+
+class Lost(Struct, frozen=True):
+    """A poll was told that there is no such job."""
+
+    attempt: int
+
+
+class NotFound(Struct, frozen=True):
+    """A complete find, late enough to prove something, held nothing like the submission."""
+
+    attempt: int
+
+
+class Stored(Struct, frozen=True):
+    """The clip is in our storage and is what was asked for."""
+
+    attempt: int
+    assets: tuple[StoredAsset, ...]
+
+
+class WrongFile(Struct, frozen=True):
+    """A file arrived whole and is not what was asked for."""
+
+    attempt: int
+    reason: str
+
+
+class LinkStale(Struct, frozen=True):
+    attempt: int
+
+
+class StorageAway(Struct, frozen=True):
+    """We could not keep the file: our trouble, never the attempt's."""
+
+    attempt: int
+    reason: str
+
+
+class FailOver(Struct, frozen=True):
+    """The route's policy moves the video on although the attempt is in doubt."""
+
+    attempt: int
+
+
+class CancelAsked(Struct, frozen=True):
+    attempt: int
+
+
+class CancelConfirmed(Struct, frozen=True, kw_only=True):
+    attempt: int
+    charged: Charge | None = None
+    free: bool | None = None
+
+
+class CancelFailed(Struct, frozen=True):
+    """Too late, or the vendor cannot: poll on."""
+
+    attempt: int
+
+
+class GiveUp(Struct, frozen=True):
+    """The deadline has come; for an abandoned attempt, the time to follow it is over."""
+
+    attempt: int
+
+
+class Poisoned(Struct, frozen=True):
+    """Claimed several times and never committed: it may be killing its runners."""
+
+    attempt: int
+
+
+News: TypeAlias = (
+    Ask
+    | AskAgain
+    | Took
+    | Made
+    | Declined
+    | Unsent
+    | Doubted
+    | Progressed
+    | Broke
+    | Lost
+    | NotFound
+    | Stored
+    | WrongFile
+    | LinkStale
+    | StorageAway
+    | FailOver
+    | CancelAsked
+    | CancelConfirmed
+    | CancelFailed
+    | GiveUp
+    | Poisoned
+)
+
+LABELS: dict[type, str] = {
+    Ask: "ask",
+    AskAgain: "resend",
+    Took: "accepted",
+    Made: "finished",
+    Declined: "refused",
+    Unsent: "not_sent",
+    Doubted: "doubted",
+    Progressed: "progressed",
+    Broke: "broke",
+    Lost: "lost",
+    NotFound: "not_received",
+    Stored: "stored",
+    WrongFile: "wrong_file",
+    LinkStale: "link_stale",
+    StorageAway: "storage_away",
+    FailOver: "fail_over",
+    CancelAsked: "cancel",
+    CancelConfirmed: "cancelled",
+    CancelFailed: "cancel_failed",
+    GiveUp: "give_up",
+    Poisoned: "poisoned",
+}
+"""The name of each piece of news in commits, logs and kill points."""

@@ -1,0 +1,217 @@
+"""Attempts that the client no longer waits for: followed for the books until the vendor owes nothing.
+
+An attempt is abandoned when its video moved on or ended without it. Its news is booked and not shown. One exception:
+while no later attempt may have been sent, an earlier one that turns out to be alive is adopted again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final, TypeAlias
+
+import msgspec
+from msgspec.structs import replace
+
+from gateway.domain import closing
+from gateway.domain.change import Binding, Posting
+from gateway.domain.news import (
+    Broke,
+    CancelConfirmed,
+    CancelFailed,
+    Declined,
+    Doubted,
+    GiveUp,
+    Lost,
+    Made,
+    News,
+    NotFound,
+    Poisoned,
+    Progressed,
+    Took,
+    Unsent,
+)
+from gateway.domain.videos import Attempt, AttemptState, State, Video, attempt_id
+from gateway.domain.world import FOLLOW_MS, Moved, World, with_attempt
+from providers.contract import Ref
+
+Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
+
+# Vendors answer "no such job" for a moment after accepting; several in a row mean that it is gone.
+LOST_MAX: Final = 3
+
+
+def apply(video: Video, attempt: Attempt, news: News, world: World) -> Moved:
+    """News of an open attempt that is not the current one, or of a video that is final."""
+    if isinstance(news, Took | Made) and _may_adopt(video, attempt):
+        return _adopt(video, attempt, news, world)
+    move = TABLE.get((attempt.state, type(news)))
+    return move(video, attempt, news, world) if move else Moved(video=video)
+
+
+def abandon(video: Video, attempt: Attempt, world: World) -> Attempt:
+    """Followed from now on. Where nothing can be asked about a doubt it stays open until the video's deadline."""
+    route = world.route_of(attempt)
+    doubtful = attempt.state is AttemptState.DOUBTFUL
+    blind = doubtful and not (route is not None and route.abilities.finds)
+    until = max(video.deadline_ms, world.now_ms + 1_000) if blind else world.now_ms + FOLLOW_MS
+    return replace(attempt, abandoned=True, follow_until_ms=until, due_ms=world.now_ms)
+
+
+def took(attempt: Attempt, ref: Ref, world: World) -> Attempt:
+    return replace(
+        attempt, state=AttemptState.RUNNING, ref=ref, accepted_ms=world.now_ms, due_ms=world.now_ms, empty_finds=0
+    )
+
+
+def made(attempt: Attempt, news: Made, world: World) -> Attempt:
+    return replace(
+        attempt,
+        state=AttemptState.RUNNING,
+        ref=news.ref if news.ref is not None else attempt.ref,
+        accepted_ms=attempt.accepted_ms or world.now_ms,
+        assets=news.assets,
+        charged=news.charged,
+        due_ms=world.now_ms,
+        lost_in_a_row=0,
+    )
+
+
+def bound(video: Video, attempt: Attempt, ref: Ref) -> Binding:
+    """(account, ref) as the store keeps it: a digest of the ref's canonical JSON."""
+    text = msgspec.json.encode(ref, order="deterministic")
+    return Binding(attempt.account, hashlib.sha256(text).hexdigest(), attempt_id(video.id, attempt.ordinal))
+
+
+def cancel_money(video: Video, attempt: Attempt, news: CancelConfirmed) -> tuple[Posting, ...]:
+    """Confirmed after the start: free only if the vendor says so."""
+    if news.free or closing.charged_micros(news.charged) == 0:
+        return closing.voided(video, attempt, "cancelled, free")
+    if news.charged is not None:
+        return closing.settled(video, attempt, news.charged, "cancelled")
+    return closing.presumed(video, attempt, "cancelled after the start")
+
+
+def _may_adopt(video: Video, attempt: Attempt) -> bool:
+    """While the video is queued its current attempt is only planned; no other one may be alive or in the air."""
+    if video.state is not State.QUEUED:
+        return False
+    return all(later.state in _NOT_IN_THE_AIR for later in video.attempts[attempt.ordinal :])
+
+
+_NOT_IN_THE_AIR: Final = frozenset({AttemptState.PLANNED, AttemptState.CLOSED})
+
+
+def _adopt(video: Video, attempt: Attempt, news: Took | Made, world: World) -> Moved:
+    """The later attempt was only planned: its hold goes back, and the earlier one is the client's again."""
+    postings: list[Posting] = []
+    for later in video.attempts[attempt.ordinal :]:
+        if later.state is AttemptState.CLOSED:
+            continue
+        postings.extend(closing.voided(video, later, "an earlier attempt was found alive"))
+        video = with_attempt(video, closing.closed(later, world, message="an earlier attempt was found alive"))
+    back = replace(attempt, abandoned=False, follow_until_ms=0)
+    ref: Ref | None = news.ref
+    if isinstance(news, Took):
+        alive, state = took(back, news.ref, world), State.RUNNING
+    else:
+        alive, state = made(back, news, world), State.COLLECTING
+    video = with_attempt(video, alive, state=state, current=attempt.ordinal, shown_in_progress=True)
+    return Moved(video=video, postings=tuple(postings), binding=bound(video, attempt, ref) if ref is not None else None)
+
+
+def _took(video: Video, attempt: Attempt, news: Took, world: World) -> Moved:
+    follow = replace(took(attempt, news.ref, world), abandoned=True, follow_until_ms=world.now_ms + FOLLOW_MS)
+    return Moved(video=with_attempt(video, follow), binding=bound(video, attempt, news.ref))
+
+
+def _made(video: Video, attempt: Attempt, news: Made, world: World) -> Moved:
+    """Rendered for nobody: paid all the same. Its links stay in the record for the operator."""
+    end = closing.closed(made(attempt, news, world), world, message="finished after the video had gone on")
+    return Moved(
+        video=with_attempt(video, end), postings=closing.settled(video, attempt, news.charged, "finished too late")
+    )
+
+
+def _broke(video: Video, attempt: Attempt, news: Broke, world: World) -> Moved:
+    money = closing.broken(video, attempt, world, charged=news.charged, free=news.free, reason=f"broken: {news.why}")
+    end = closing.closed(attempt, world, why=news.why, message=news.message)
+    return Moved(video=with_attempt(video, end), postings=money)
+
+
+def _declined(video: Video, attempt: Attempt, news: Declined, world: World) -> Moved:
+    if news.resend or attempt.sendings > 1:
+        return Moved(video=video)
+    end = closing.closed(attempt, world, why=news.why, message=news.message)
+    return Moved(video=with_attempt(video, end), postings=closing.voided(video, attempt, f"refused: {news.why}"))
+
+
+def _unsent(video: Video, attempt: Attempt, news: Unsent, world: World) -> Moved:
+    if news.resend or attempt.sendings > 1:
+        return Moved(video=video)
+    end = closing.closed(attempt, world, message=news.message)
+    return Moved(video=with_attempt(video, end), postings=closing.voided(video, attempt, "not sent"))
+
+
+def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Moved:
+    doubtful = replace(attempt, state=AttemptState.DOUBTFUL, message=news.message)
+    return Moved(video=with_attempt(video, abandon(video, doubtful, world)))
+
+
+def _not_found(video: Video, attempt: Attempt, news: NotFound, world: World) -> Moved:
+    once = replace(attempt, empty_finds=attempt.empty_finds + 1)
+    if once.empty_finds < 2:
+        return Moved(video=with_attempt(video, once))
+    end = closing.closed(once, world, message="not received")
+    return Moved(video=with_attempt(video, end), postings=closing.voided(video, attempt, "not received"))
+
+
+def _lost(video: Video, attempt: Attempt, news: Lost, world: World) -> Moved:
+    once = replace(attempt, lost_in_a_row=attempt.lost_in_a_row + 1)
+    if once.lost_in_a_row < LOST_MAX:
+        return Moved(video=with_attempt(video, once))
+    end = closing.closed(once, world, message="the vendor forgot it")
+    return Moved(video=with_attempt(video, end), postings=closing.lost(video, attempt, world, "lost by the vendor"))
+
+
+def _cancelled(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> Moved:
+    end = closing.closed(attempt, world, message="cancelled")
+    return Moved(video=with_attempt(video, end), postings=cancel_money(video, attempt, news))
+
+
+def _cancel_failed(video: Video, attempt: Attempt, news: CancelFailed, world: World) -> Moved:
+    return Moved(video=with_attempt(video, replace(attempt, cancel_tried=True, due_ms=world.now_ms)))
+
+
+def _progressed(video: Video, attempt: Attempt, news: Progressed, world: World) -> Moved:
+    if not attempt.lost_in_a_row:
+        return Moved(video=video)
+    return Moved(video=with_attempt(video, replace(attempt, lost_in_a_row=0)))
+
+
+def _booked(video: Video, attempt: Attempt, news: GiveUp | Poisoned, world: World) -> Moved:
+    end = closing.closed(attempt, world, message="followed long enough")
+    return Moved(video=with_attempt(video, end), postings=closing.presumed(video, attempt, "never known"))
+
+
+TABLE: Final[dict[tuple[AttemptState, type], Move]] = {
+    (AttemptState.SENT, Took): _took,
+    (AttemptState.SENT, Made): _made,
+    (AttemptState.SENT, Declined): _declined,
+    (AttemptState.SENT, Unsent): _unsent,
+    (AttemptState.SENT, Doubted): _doubted,
+    (AttemptState.DOUBTFUL, Took): _took,
+    (AttemptState.DOUBTFUL, Made): _made,
+    (AttemptState.DOUBTFUL, Broke): _broke,
+    (AttemptState.DOUBTFUL, Declined): _declined,
+    (AttemptState.DOUBTFUL, Unsent): _unsent,
+    (AttemptState.DOUBTFUL, NotFound): _not_found,
+    (AttemptState.RUNNING, Made): _made,
+    (AttemptState.RUNNING, Broke): _broke,
+    (AttemptState.RUNNING, Lost): _lost,
+    (AttemptState.RUNNING, Progressed): _progressed,
+    (AttemptState.RUNNING, CancelConfirmed): _cancelled,
+    (AttemptState.RUNNING, CancelFailed): _cancel_failed,
+    **{(state, GiveUp): _booked for state in (AttemptState.SENT, AttemptState.DOUBTFUL, AttemptState.RUNNING)},
+    **{(state, Poisoned): _booked for state in (AttemptState.SENT, AttemptState.DOUBTFUL, AttemptState.RUNNING)},
+}

@@ -1,0 +1,166 @@
+"""The runner: one background loop in every worker that claims due videos and steps each of them.
+
+Claims come in batches and push the due time forward by the lease; steps run side by side up to a bound; videos that may
+rest are written back in batches. If this process dies, its videos simply become due again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from dataclasses import dataclass
+
+from gateway import metrics
+from gateway.log import log
+from gateway.store.store import Claimed, Rest, StoreAway
+from gateway.work.step import step
+from gateway.work.tools import Tools
+
+STEPS_AT_ONCE_MAX = 512
+CLAIM_MAX = 128
+IDLE_S = 0.1
+REST_EVERY_S = 0.02
+REST_MAX = 256
+STORE_AWAY_S = 0.5
+LOOP_LAG_EVERY_S = 0.5
+
+
+@dataclass(slots=True)
+class Cut:
+    """What a stop interrupted."""
+
+    steps: int = 0
+
+
+class Runner:
+    """`start`, then `stop`. `wake` tells it that something became due in this process."""
+
+    def __init__(self, tools: Tools, *, name: str) -> None:
+        self._tools = tools
+        self._name = name
+        self._steps: dict[asyncio.Task[None], Claimed] = {}
+        self._rests: list[Rest] = []
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._loops: list[asyncio.Task[None]] = []
+
+    def wake(self) -> None:
+        self._awake.set()
+
+    def start(self) -> None:
+        self._loops = [
+            asyncio.create_task(self._claim_loop(), name="claim"),
+            asyncio.create_task(self._rest_loop(), name="rest"),
+            asyncio.create_task(self._lag_loop(), name="lag"),
+        ]
+
+    async def stop(self, grace_s: float) -> Cut:
+        """No new claims; steps that end within the grace end, the rest is cut; every lease is handed back."""
+        self._stopping = True
+        self._awake.set()
+        claiming, *others = self._loops
+        await asyncio.wait([claiming], timeout=grace_s)
+        pending = set(self._steps)
+        if pending:
+            _, pending = await asyncio.wait(pending, timeout=grace_s)
+        held = [self._steps[task] for task in pending]
+        for task in [*pending, claiming, *others]:
+            task.cancel()
+        await asyncio.gather(*pending, claiming, *others, return_exceptions=True)
+        with suppress(StoreAway):
+            await self._flush()
+            await self._tools.store.hand_back([(one.video.id, one.token) for one in held])
+        if held:
+            log("steps_cut", level="warning", steps=len(held))
+            metrics.steps_cut(len(held))
+        return Cut(len(held))
+
+    # --- claiming ---------------------------------------------------------------------------------------------
+
+    async def _claim_loop(self) -> None:
+        while not self._stopping:
+            free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
+            claimed = await self._claim(free) if free > 0 and self._may_claim() else 0
+            if claimed < free or not free:
+                await self._idle()
+
+    def _may_claim(self) -> bool:
+        return not self._tools.store.rewound
+
+    async def _claim(self, limit: int) -> int:
+        snapshot = self._tools.snapshot()
+        try:
+            claims = await self._tools.store.claim(limit, lease_ms=snapshot.lease_ms, token_prefix=self._name)
+        except StoreAway as error:
+            log("store_away", level="error", reason=str(error))
+            await asyncio.sleep(STORE_AWAY_S)
+            return 0
+        self._tools.clock.correct(claims.now_ms)
+        for one in claims.videos:
+            metrics.poll_lag(max(0, claims.now_ms - one.due_ms) / 1_000)
+            task = asyncio.create_task(self._step(one), name=f"step {one.video.id}")
+            self._steps[task] = one
+            task.add_done_callback(self._forget)
+        return len(claims.videos)
+
+    async def _idle(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(IDLE_S):
+                await self._awake.wait()
+        self._awake.clear()
+
+    # --- stepping ---------------------------------------------------------------------------------------------
+
+    async def _step(self, one: Claimed) -> None:
+        """A step that fails leaves its lease to run out: the video becomes due again, and its claims are counted."""
+        try:
+            due_ms = await step(self._tools, self._tools.snapshot(), one.video, token=one.token, claims=one.claims)
+        except StoreAway as error:
+            log("store_away", level="error", video=one.video.id, reason=str(error))
+        except Exception as error:
+            log("step_failed", level="error", video=one.video.id, error=type(error).__name__, at=_where(error))
+            metrics.step_failed()
+        else:
+            if due_ms is not None:
+                self._rests.append(Rest(one.video.id, one.token, due_ms))
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._steps.pop(task, None)
+        if len(self._steps) == STEPS_AT_ONCE_MAX - 1:
+            self._awake.set()
+
+    # --- resting ----------------------------------------------------------------------------------------------
+
+    async def _rest_loop(self) -> None:
+        while True:
+            await asyncio.sleep(REST_EVERY_S)
+            if self._rests:
+                try:
+                    await self._flush()
+                except StoreAway as error:
+                    log("store_away", level="error", reason=str(error))
+                    await asyncio.sleep(STORE_AWAY_S)
+
+    async def _flush(self) -> None:
+        """What cannot be written now stays for the next time; a lease that ran out meanwhile makes it harmless."""
+        while self._rests:
+            batch = self._rests[:REST_MAX]
+            await self._tools.store.rest(batch)
+            del self._rests[: len(batch)]
+
+    # --- watching itself --------------------------------------------------------------------------------------
+
+    async def _lag_loop(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            before = loop.time()
+            await asyncio.sleep(LOOP_LAG_EVERY_S)
+            metrics.loop_lag(max(0.0, loop.time() - before - LOOP_LAG_EVERY_S))
+
+
+def _where(error: BaseException) -> str:
+    """File and line of the innermost frame: enough to find a bug, nothing of the data."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""

@@ -1,0 +1,189 @@
+"""Performing one action of the agenda: the call it needs, and the news or the wait that comes of it.
+
+Tables turn outcomes into news; nothing is decided here about a video, and nothing is written.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from gateway.domain import agenda as todo
+from gateway.domain.news import (
+    Broke,
+    CancelConfirmed,
+    CancelFailed,
+    Declined,
+    Doubted,
+    Lost,
+    Made,
+    News,
+    NotFound,
+    Progressed,
+    Took,
+    Unsent,
+)
+from gateway.domain.routing import Route
+from gateway.domain.verdicts import (
+    TAXONOMY,
+    AtPoll,
+    CancelOutcome,
+    FindOutcome,
+    InDoubt,
+    NotSent,
+    PollOutcome,
+    SubmitOutcome,
+)
+from gateway.domain.videos import Attempt, Video
+from gateway.domain.world import World
+from gateway.snapshot import Snapshot
+from gateway.work.spec import spec_of
+from gateway.work.tools import Tools
+from providers.contract import (
+    Accepted,
+    AssetKind,
+    Broken,
+    Cancelled,
+    CannotCancel,
+    Exactly,
+    Finished,
+    KeyUsed,
+    NotReceived,
+    Refused,
+    Running,
+    Sought,
+    TooLate,
+    Why,
+)
+
+# A public figure that moves in smaller steps would cost a durable commit per poll.
+PROGRESS_STEP = 5
+
+
+class Wait(Struct, frozen=True):
+    """Nothing came of it. `not_before_ms`: the vendor asked for patience."""
+
+    not_before_ms: int = 0
+
+
+Result: TypeAlias = News | Wait
+
+
+async def poll(tools: Tools, snapshot: Snapshot, video: Video, attempt: Attempt, world: World) -> Result:
+    """Look at an accepted job."""
+    endpoint = snapshot.endpoints.get(attempt.provider)
+    route = world.route_of(attempt)
+    if endpoint is None or route is None or attempt.ref is None:
+        return Wait()
+    flow = endpoint.adapter.poll(attempt.ref)
+    outcome = await tools.driver.poll(endpoint, flow, timeout_s=route.poll_timeout_s)
+    return news_of_poll(video, attempt, outcome, world)
+
+
+async def find(tools: Tools, snapshot: Snapshot, video: Video, attempt: Attempt, world: World) -> Result:
+    """Ask whether a doubtful submission arrived."""
+    endpoint = snapshot.endpoints.get(attempt.provider)
+    route = world.route_of(attempt)
+    if endpoint is None or route is None:
+        return Wait()
+    until_ms = attempt.send_by_ms + round(route.socket_timeout_s * 1_000)
+    spec = await spec_of(tools, video, attempt, route, with_files=False)
+    sought = Sought(key=attempt.key, spec=spec, since_ms=attempt.sent_ms, until_ms=until_ms)
+    outcome = await tools.driver.find(endpoint, endpoint.adapter.find(sought), timeout_s=route.poll_timeout_s)
+    return news_of_find(attempt, route, outcome, world)
+
+
+async def cancel(tools: Tools, snapshot: Snapshot, video: Video, attempt: Attempt, world: World) -> Result:
+    """Stop a job."""
+    endpoint = snapshot.endpoints.get(attempt.provider)
+    route = world.route_of(attempt)
+    if endpoint is None or route is None or attempt.ref is None:
+        return CancelFailed(attempt.ordinal)
+    last = Running(progress=video.progress)
+    flow = endpoint.adapter.cancel(attempt.ref, last)
+    outcome = await tools.driver.cancel(endpoint, flow, timeout_s=route.poll_timeout_s)
+    return news_of_cancel(attempt, outcome)
+
+
+def news_of_submit(attempt: Attempt, outcome: SubmitOutcome, *, resend: bool) -> News:
+    ordinal = attempt.ordinal
+    match outcome:
+        case Accepted(ref):
+            return Took(ordinal, ref)
+        case Finished():
+            return Made(attempt=ordinal, assets=outcome.assets, charged=outcome.charged, ref=outcome.ref)
+        case KeyUsed(ref):
+            return Took(ordinal, ref) if ref is not None else Doubted(ordinal, "the vendor knows the key", resend)
+        case Refused():
+            return Declined(
+                attempt=ordinal,
+                why=outcome.why,
+                message=outcome.message,
+                retry_after_s=outcome.retry_after_s,
+                resend=resend,
+            )
+        case NotSent(message):
+            return Unsent(ordinal, message, resend)
+        case InDoubt(message):
+            return Doubted(ordinal, message, resend)
+
+
+def news_of_poll(video: Video, attempt: Attempt, outcome: PollOutcome, world: World) -> Result:
+    ordinal = attempt.ordinal
+    match outcome:
+        case Running(progress):
+            worth_telling = progress is not None and progress >= video.progress + PROGRESS_STEP
+            return Progressed(ordinal, progress) if worth_telling or attempt.lost_in_a_row else Wait()
+        case Finished():
+            if not any(asset.kind is AssetKind.VIDEO for asset in outcome.assets):
+                return Broke(
+                    attempt=ordinal, why=Why.INTERNAL, message="finished without a clip", charged=outcome.charged
+                )
+            return Made(attempt=ordinal, assets=outcome.assets, charged=outcome.charged)
+        case Broken():
+            return Broke(
+                attempt=ordinal,
+                why=outcome.why,
+                message=outcome.message,
+                charged=outcome.charged,
+                free=outcome.free,
+            )
+        case Refused():
+            return _refused_poll(ordinal, outcome, world)
+        case _:
+            return Wait()
+
+
+def _refused_poll(ordinal: int, refused: Refused, world: World) -> Result:
+    match TAXONOMY[refused.why].at_poll:
+        case AtPoll.END:
+            return Broke(attempt=ordinal, why=refused.why, message=refused.message)
+        case AtPoll.LOST:
+            return Lost(ordinal)
+        case _:
+            return Wait(world.now_ms + round((refused.retry_after_s or 0) * 1_000))
+
+
+def news_of_find(attempt: Attempt, route: Route, outcome: FindOutcome, world: World) -> Result:
+    """Probably is not enough to bind by itself: an operator decides."""
+    match outcome:
+        case Exactly(ref):
+            return Took(attempt.ordinal, ref)
+        case NotReceived():
+            proves = todo.proves_absence_ms(attempt, route)
+            if proves is None:
+                return Wait()
+            return NotFound(attempt.ordinal) if world.now_ms > proves else Wait(proves + 1)
+        case _:
+            return Wait()
+
+
+def news_of_cancel(attempt: Attempt, outcome: CancelOutcome) -> Result:
+    match outcome:
+        case Cancelled():
+            return CancelConfirmed(attempt=attempt.ordinal, charged=outcome.charged, free=outcome.free)
+        case TooLate() | CannotCancel():
+            return CancelFailed(attempt.ordinal)
+        case _:
+            return Wait()

@@ -1,0 +1,161 @@
+"""Booking news: the decision, its commit, and what to do when the record had moved on.
+
+News that has happened stays true: a stale commit is answered by rereading the record and applying the news to it as it
+is now. A store that is away is waited for, because what was learnt from a vendor may be learnt only once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
+
+from gateway import metrics
+from gateway.domain import agenda as todo
+from gateway.domain import moves
+from gateway.domain.change import Change, Kind
+from gateway.domain.ledger import window_until_ms
+from gateway.domain.news import LABELS, Ask, AskAgain, Doubted, News, Took
+from gateway.domain.videos import AttemptState, Video
+from gateway.domain.world import Moved, World
+from gateway.log import log
+from gateway.snapshot import Snapshot
+from gateway.store.store import Committed, RefTaken, Stale, StoreAway, WindowPassed
+from gateway.work.tools import Tools
+
+TRIES_MAX = 8
+STORE_AWAY_S_MAX = 120.0
+STORE_RETRY_S = 0.25
+# After a call the submission lease still has to cover the commit of its outcome.
+SUBMIT_LEASE_MARGIN_MS = 15_000
+
+
+@dataclass(slots=True)
+class Job:
+    """One video while a runner holds its lease. `token` is None once the lease is given up or lost."""
+
+    video: Video
+    token: str | None
+    snapshot: Snapshot
+    lease_ms: int
+    waits: dict[int, int] = field(default_factory=dict)
+
+
+async def book(tools: Tools, job: Job, news: News) -> bool:
+    """Apply news to the record and commit it; `job.video` is the record afterwards. False: nothing was written."""
+    for _ in range(TRIES_MAX):
+        world = tools.world(job.snapshot, job.video)
+        moved = moves.apply(job.video, news, world)
+        if moved.video is job.video:
+            return False
+        change = change_of(job, moved, news, world)
+        match await _commit(tools, job, change):
+            case Committed(now_ms=now_ms):
+                tools.clock.correct(now_ms)
+                _tell(job.video, change.video, news)
+                job.video = change.video
+                if not change.keep_lease_ms:
+                    job.token = None
+                return True
+            case Stale():
+                await _reread(tools, job)
+                if isinstance(news, Ask | AskAgain):
+                    return False  # an intention, not a fact: whoever moved the record decides anew
+            case RefTaken(attempt):
+                log("ref_taken", level="error", video=job.video.id, by=attempt)
+                news = Doubted(news.attempt, "the vendor named a job that belongs to another attempt")
+            case WindowPassed():
+                continue
+    log("gave_up_booking", level="error", video=job.video.id, news=LABELS[type(news)])
+    job.token = None
+    return False
+
+
+def change_of(job: Job, moved: Moved, news: News, world: World) -> Change:
+    """The commit for a move. The lease is kept where the next action is due at once, else given up."""
+    video = replace(moved.video, version=job.video.version + 1)
+    holds = any(posting.kind is Kind.HOLD for posting in moved.postings)
+    keep_ms, due_ms = _next_due(job, video, news, world)
+    return Change(
+        label=LABELS[type(news)],
+        video=video,
+        postings=moved.postings,
+        binding=moved.binding,
+        window_until_ms=window_until_ms(world.now_ms) if holds else 0,
+        due_ms=due_ms,
+        keep_lease_ms=keep_ms if job.token is not None else 0,
+    )
+
+
+def _next_due(job: Job, video: Video, news: News, world: World) -> tuple[int, int | None]:
+    if isinstance(news, Ask | AskAgain):
+        route = world.route_of(video.attempt(news.attempt))
+        assert route is not None
+        keep_ms = round(route.submit_timeout_s * 1_000) + SUBMIT_LEASE_MARGIN_MS
+        return keep_ms, world.now_ms + keep_ms
+    if news.attempt <= len(video.attempts):
+        pause(job, video, news.attempt, world, news=news)
+    after = todo.agenda(video, world, job.waits)
+    if isinstance(after, todo.Rest):
+        return 0, after.due_ms
+    return job.lease_ms, world.now_ms + job.lease_ms
+
+
+# News after which the same attempt is looked at again only after a pause.
+_PAUSES = ("accepted", "doubted", "progressed", "lost", "not_received")
+
+
+def pause(
+    job: Job, video: Video, ordinal: int, world: World, *, news: News | None = None, not_before_ms: int = 0
+) -> None:
+    """Note when an attempt is to be looked at again after a look that settled nothing."""
+    if news is not None and LABELS[type(news)] not in _PAUSES:
+        job.waits.pop(ordinal, None)
+        return
+    attempt = video.attempt(ordinal)
+    if attempt.state is not AttemptState.CLOSED:
+        job.waits[ordinal] = todo.next_look_ms(video, attempt, world, not_before_ms=not_before_ms)
+
+
+async def _commit(tools: Tools, job: Job, change: Change) -> Committed | Stale | RefTaken | WindowPassed:
+    """With one commit id until the store has answered: the same Change applied twice is applied once."""
+    commit_id = tools.random(12).hex()
+    ends = tools.clock.boot_s() + STORE_AWAY_S_MAX
+    while True:
+        try:
+            return await tools.store.commit(change, commit_id=commit_id, token=job.token)
+        except StoreAway:
+            if tools.clock.boot_s() > ends:
+                raise
+            await asyncio.sleep(STORE_RETRY_S + tools.chance() * STORE_RETRY_S)
+
+
+async def _reread(tools: Tools, job: Job) -> None:
+    """The lease is somebody else's now, or was: the record as it is, and no further action of ours."""
+    current = await tools.store.read(job.video.id)
+    if current is None:
+        raise LookupError(f"record of {job.video.id} is gone")
+    metrics.lease_lost()
+    job.video, job.token = current, None
+
+
+def _tell(before: Video, after: Video, news: News) -> None:
+    """One log line and the figures of a transition."""
+    if before.state is not after.state:
+        metrics.video_moved(after.request.model, after.state)
+    for ordinal, attempt in enumerate(after.attempts, start=1):
+        was = before.attempts[ordinal - 1] if ordinal <= len(before.attempts) else None
+        if attempt.state is AttemptState.CLOSED and (was is None or was.state is not AttemptState.CLOSED):
+            metrics.attempt_ended(attempt.provider, LABELS[type(news)])
+    if isinstance(news, Took):
+        metrics.attempt_accepted(after.attempt(news.attempt).provider)
+    log(
+        "moved",
+        video=after.id,
+        attempt=news.attempt,
+        news=LABELS[type(news)],
+        before=before.state,
+        after=after.state,
+        version=after.version,
+    )

@@ -1,0 +1,42 @@
+"""What an attempt asks of its vendor, put together from the record and the files it names."""
+
+from __future__ import annotations
+
+from gateway.domain.routing import Route
+from gateway.domain.videos import Attempt, StoredImage, Video
+from gateway.work.tools import Tools
+from providers.contract import Blob, Image, Source, Spec
+
+
+async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *, with_files: bool = True) -> Spec:
+    """The same for every sending of an attempt, so that a resend under its key is the same request."""
+    request = video.request
+    source = request.source
+    return Spec(
+        verb=request.verb,
+        model=attempt.model,
+        prompt=request.prompt,
+        seconds=request.seconds,
+        size=request.size,
+        # What decides the price is never left to a vendor's default.
+        audio=True if route.abilities.audio is None else None,
+        image=await _image(tools, request.image) if with_files and request.image is not None else None,
+        source=Source(
+            asset=Blob(source.asset, source.media_type, source.size_bytes),
+            account=source.account,
+            ref=source.ref if source.account == attempt.account else None,
+            prompt=source.prompt,
+            seconds=source.seconds,
+            size=source.size,
+        )
+        if source is not None
+        else None,
+        characters=tuple(one.ref for one in request.characters),
+        seed=request.seed,
+        negative_prompt=request.negative_prompt,
+    )
+
+
+async def _image(tools: Tools, image: StoredImage) -> Image:
+    data = b"".join([chunk async for chunk in tools.assets.read(image.name)])
+    return Image(data, image.media_type, image.width, image.height)

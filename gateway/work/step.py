@@ -1,0 +1,115 @@
+"""The stepper: moves one video by as much as is due now. The runner calls it for everything that is claimed.
+
+Each turn asks the agenda for one action, performs it, and books what came of it, until the video may rest. A submission
+is committed as `submitting` before a byte leaves; whoever finds a video in that state knows that its holder died.
+"""
+
+from __future__ import annotations
+
+from gateway.domain.agenda import (
+    CLAIMS_MAX,
+    Cancel,
+    Collect,
+    Decide,
+    DoubtAfterDeath,
+    Find,
+    Poll,
+    Resend,
+    Rest,
+    Submit,
+    Sweep,
+    agenda,
+)
+from gateway.domain.news import Ask, AskAgain, Doubted, Poisoned, Unsent
+from gateway.domain.videos import Video
+from gateway.domain.world import World
+from gateway.snapshot import Snapshot
+from gateway.work import act
+from gateway.work.act import Result, Wait
+from gateway.work.book import Job, book, pause
+from gateway.work.collect import collect
+from gateway.work.spec import spec_of
+from gateway.work.sweep import sweep
+from gateway.work.tools import Tools
+
+# Refusals by every route, each with its next attempt, fit into one step with room to spare.
+TURNS_MAX = 100
+
+
+async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, claims: int) -> int | None:
+    """Move a claimed video on. Returns when it is due again if its lease is still held, None if a commit gave it up."""
+    job = Job(video, token, snapshot, lease_ms=snapshot.lease_ms)
+    for turn in range(TURNS_MAX):
+        world = tools.world(snapshot, job.video)
+        action = agenda(job.video, world, job.waits)
+        if turn == 0 and claims > CLAIMS_MAX and job.video.open_attempts:
+            action = Decide(Poisoned(job.video.open_attempts[0].ordinal))
+        if isinstance(action, Rest):
+            return world.now_ms if action.due_ms is None else action.due_ms
+        if isinstance(action, Sweep):
+            await sweep(tools, job)
+            return None
+        result = await _perform(tools, job, action, world)
+        if isinstance(result, Wait):
+            pause(job, job.video, _attempt_of(action), world, not_before_ms=result.not_before_ms)
+        elif not await book(tools, job, result) and job.token is not None:
+            pause(job, job.video, result.attempt, world)
+        if job.token is None:
+            return None
+    return tools.clock.now_ms() + snapshot.lease_ms
+
+
+async def _perform(
+    tools: Tools,
+    job: Job,
+    action: Submit | Resend | Find | Poll | Cancel | Collect | Decide | DoubtAfterDeath,
+    world: World,
+) -> Result:
+    match action:
+        case Decide(news):
+            return news
+        case DoubtAfterDeath(ordinal):
+            return Doubted(ordinal, "the runner died with the call in the air")
+        case Submit(ordinal) | Resend(ordinal):
+            return await _submit(tools, job, ordinal, resend=isinstance(action, Resend))
+        case Find(ordinal):
+            call = act.find
+        case Poll(ordinal):
+            call = act.poll
+        case Cancel(ordinal):
+            call = act.cancel
+        case Collect(ordinal):
+            call = collect
+    return await call(tools, job, job.video.attempt(ordinal), world)
+
+
+async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Result:
+    """Commit the intention, then send. What the driver says after that is news, whatever it is."""
+    snapshot = job.snapshot
+    attempt = job.video.attempt(ordinal)
+    world = tools.world(snapshot, job.video)
+    route = world.route_of(attempt)
+    endpoint = snapshot.endpoints.get(attempt.provider)
+    if route is None or endpoint is None:
+        return Unsent(ordinal, "its route has left the configuration", resend)
+    spec = await spec_of(tools, job.video, attempt, route)
+    send_by_boot_s = tools.clock.boot_s() + snapshot.send_by_s
+    send_by_ms = world.now_ms + round(snapshot.send_by_s * 1_000)
+    intention = AskAgain(ordinal, send_by_ms) if resend else Ask(ordinal, send_by_ms)
+    if not await book(tools, job, intention):
+        # Somebody else moved the video meanwhile, and may be sending: nothing is known, and nothing was sent by us.
+        return Wait()
+    outcome = await tools.driver.submit(
+        endpoint,
+        endpoint.adapter.submit(spec, attempt.key),
+        send_by_boot_s=send_by_boot_s,
+        timeout_s=route.submit_timeout_s,
+        send="resend" if resend else "submit",
+    )
+    return act.news_of_submit(attempt, outcome, resend=resend)
+
+
+def _attempt_of(action: object) -> int:
+    ordinal = getattr(action, "attempt", None)
+    assert isinstance(ordinal, int)
+    return ordinal

@@ -1,0 +1,38 @@
+"""What the use cases work with: the edges, the clock, chance and the configuration of the moment, passed in once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from gateway.assets.local import AssetStore
+from gateway.assets.media import Media
+from gateway.clock import SystemClock
+from gateway.domain.routing import Model
+from gateway.domain.videos import Video
+from gateway.domain.world import World
+from gateway.snapshot import Snapshot
+from gateway.store.store import Store
+from gateway.upstream.driver import Driver
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """One per process. `snapshot()` is asked once per request or step, and its answer kept to the end."""
+
+    store: Store
+    driver: Driver
+    assets: AssetStore
+    media: Media
+    clock: SystemClock
+    snapshot: Callable[[], Snapshot]
+    random: Callable[[int], bytes]  # so many random bytes
+    chance: Callable[[], float]  # in [0, 1)
+    wake: Callable[[], None]  # tells the runner of this process that something is due
+
+    def world(self, snapshot: Snapshot, video: Video) -> World:
+        """What the domain may look at beside the record."""
+        name = video.request.model
+        # A model may have left the configuration since; its videos end under the default policies.
+        model = snapshot.model(name) or Model(name=name, routes=())
+        return World(now_ms=self.clock.now_ms(), model=model, routes=snapshot.routes, jitter=self.chance())
