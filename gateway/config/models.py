@@ -15,6 +15,7 @@ from gateway.config.values import (
     Count,
     DateText,
     Dollars,
+    Host,
     ModelName,
     Name,
     RouteName,
@@ -42,6 +43,9 @@ class Gateway(Section):
     )
     send_by_s: Seconds = Field(
         default=5, description="A submission whose first byte has not left by then is not sent any more."
+    )
+    socket_timeout_s: Seconds = Field(
+        default=10, description="What a vendor's machine has not confirmed by then is never delivered later."
     )
     asset_life_s: WholeSeconds = Field(default=86_400, description="How long a finished clip can be downloaded.")
     stop_grace_s: Seconds = Field(
@@ -103,8 +107,12 @@ class Provider(Section):
     connect_timeout_s: Seconds = Field(default=5, description="For a connection to stand.")
     submit_timeout_s: Seconds = Field(default=60, description="For the answer to a submission.")
     poll_timeout_s: Seconds = Field(default=15, description="For the answer to a poll, a cancel or a find.")
-    socket_timeout_s: Seconds = Field(
-        default=10, description="What the network has not taken by then is never delivered later."
+    own_hosts: tuple[Host, ...] = Field(
+        default=(), max_length=32, description="Further hosts of this vendor that may receive the credential."
+    )
+    private_links: bool | None = Field(
+        default=None,
+        description="Whether links to clips may lead to private addresses. By default only if `base_url` is no `https://`.",
     )
     poll_min_s: Seconds = Field(default=2, description="A running job is looked at no more often than this.")
     poll_max_s: Seconds = Field(default=15, description="And no less often than this.")

@@ -17,6 +17,7 @@ SANDBOX: Final = "sandbox:"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}", re.ASCII)
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}", re.ASCII)
 _ROUTE = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}/[!-~]{1,200}", re.ASCII)
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?", re.ASCII)
 _BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", re.ASCII)
 
 
@@ -69,6 +70,12 @@ def _base_url(value: str) -> str:
     raise ValueError("write a URL such as https://api.example.com/v1 (no credentials, query or fragment)")
 
 
+def _host(value: str) -> str:
+    if not _HOST.fullmatch(value):
+        raise ValueError("write a host such as cdn.example.com or cdn.example.com:8443")
+    return value.lower()
+
+
 Dollars: TypeAlias = Annotated[int, BeforeValidator(_dollars)]
 """Micro-dollars inside, decimal dollars in the file."""
 
@@ -78,6 +85,7 @@ Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 ModelName: TypeAlias = Annotated[str, AfterValidator(_model)]
 RouteName: TypeAlias = Annotated[str, AfterValidator(_route)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+Host: TypeAlias = Annotated[str, AfterValidator(_host)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, le=86_400, allow_inf_nan=False)]
 WholeSeconds: TypeAlias = Annotated[int, BeforeValidator(_no_bool), Field(gt=0, le=366 * 86_400)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_no_bool), Field(gt=0)]

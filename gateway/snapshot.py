@@ -1,0 +1,190 @@
+"""Configuration made real: adapters, routes, prices and endpoints, built completely or not at all, never changed after.
+
+A reload builds a second one and swaps one reference; every request and every step keeps the one that it began with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.config.load import ConfigFile, problems_of
+from gateway.config.models import Config, PriceEntry, Provider, RouteEntry
+from gateway.config.models import Model as ModelEntry
+from gateway.config.problems import ConfigError, Path, Problem
+from gateway.config.rules import did_you_mean
+from gateway.config.values import SANDBOX
+from gateway.domain.routing import Doubt, Model, Route
+from gateway.registry import NoAdapter, adapter_class, known_kinds
+from gateway.upstream.clients import Endpoint
+from providers.contract import Abilities, Adapter, Price, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What every request and every step of one moment looks at."""
+
+    version: str
+    models: Mapping[str, Model]
+    aliases: Mapping[str, str]
+    routes: Mapping[str, Route]
+    endpoints: Mapping[str, Endpoint]  # by provider
+    settings: Config
+    lease_ms: int
+    send_by_s: float
+    uses_sandbox: bool
+
+    def model(self, name: str) -> Model | None:
+        """A model by its own name or by an alias."""
+        return self.models.get(self.aliases.get(name, name))
+
+
+def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
+    """ConfigError with everything that only the adapters could know. `sandbox_socket`: where `sandbox:` leads."""
+    build = _Build(file, sandbox_socket)
+    providers = {name: build.provider(name, entry) for name, entry in file.config.providers.items()}
+    models = {name: build.model(name, entry, providers) for name, entry in file.config.models.items()}
+    if build.problems:
+        raise ConfigError(file.document.file, sorted(build.problems, key=lambda problem: problem.line))
+    gateway = file.config.gateway
+    return Snapshot(
+        version=file.version,
+        models=models,
+        aliases={alias: name for name, entry in file.config.models.items() for alias in entry.aliases},
+        routes=build.routes,
+        endpoints={name: made.endpoint for name, made in providers.items() if made is not None},
+        settings=file.config,
+        lease_ms=round(gateway.lease_s * 1_000),
+        send_by_s=gateway.send_by_s,
+        uses_sandbox=any(made is not None and made.base_url == SANDBOX for made in providers.values()),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """A provider with its adapter built."""
+
+    endpoint: Endpoint
+    adapter: Adapter[Any]
+    base_url: str  # as configured: the account's pin must not follow a socket's path
+    account: str
+
+
+class _Build:
+    """Collects every problem instead of stopping at the first."""
+
+    def __init__(self, file: ConfigFile, sandbox_socket: str | None) -> None:
+        self.problems: list[Problem] = []
+        self.routes: dict[str, Route] = {}
+        self._file = file
+        self._sandbox_socket = sandbox_socket
+        self._first: dict[str, Path] = {}
+
+    def provider(self, name: str, entry: Provider) -> _Made | None:
+        path: Path = ("providers", name)
+        try:
+            kind = adapter_class(entry.adapter)
+        except NoAdapter as error:
+            self._wrong((*path, "adapter"), f"{error}{did_you_mean(entry.adapter, known_kinds())}")
+            return None
+        try:
+            settings = kind.Settings.model_validate(entry.settings)
+            adapter = kind(settings, entry.api_key.get_secret_value() if entry.api_key else None)
+        except ValidationError as error:
+            self.problems += problems_of(error, self._file.document, kind.Settings, (*path, "settings"))
+            return None
+        except ValueError as error:
+            self._wrong(path, str(error))
+            return None
+        base_url = entry.base_url or kind.default_base_url
+        if base_url is None:
+            self._wrong((*path, "base_url"), f'the adapter "{entry.adapter}" knows no usual address; write one')
+            return None
+        account = f"{name}|{base_url}|{entry.account}"
+        return _Made(self._endpoint(name, entry, adapter, base_url), adapter, base_url, account)
+
+    def model(self, name: str, entry: ModelEntry, providers: Mapping[str, _Made | None]) -> Model:
+        routes: list[Route] = []
+        for index, route_entry in enumerate(entry.routes):
+            made = providers.get(route_entry.route.partition("/")[0])
+            if made is not None:  # else it is complained of already
+                routes += self._route(("models", name, "routes", index), route_entry, made)
+        gateway = self._file.config.gateway
+        return Model(
+            name=name,
+            routes=tuple(routes),
+            created=entry.created,
+            owned_by=entry.owned_by,
+            attempts_max=entry.attempts_max,
+            deadline_s=entry.deadline_s or gateway.deadline_s,
+            asset_life_s=gateway.asset_life_s,
+            blocked_stops=entry.blocked == "stop",
+        )
+
+    def _route(self, path: Path, entry: RouteEntry, made: _Made) -> Iterator[Route]:
+        provider, _, model = entry.route.partition("/")
+        try:
+            abilities = made.adapter.abilities(model)
+        except KeyError:
+            self._wrong(path, f'{provider} knows no model "{model}"{did_you_mean(model, made.adapter.models())}')
+            return
+        prices = abilities.prices if entry.prices is None else tuple(_price(one) for one in entry.prices)
+        if not prices:
+            self._wrong(path, f"{entry.route} has no list price; add `prices` to this route")
+            return
+        settings = self._file.config.providers[provider]
+        route = Route(
+            name=entry.route,
+            provider=provider,
+            account=made.account,
+            model=model,
+            abilities=abilities,
+            prices=prices,
+            doubt=_doubt(entry, settings, abilities),
+            submit_timeout_s=settings.submit_timeout_s,
+            poll_timeout_s=settings.poll_timeout_s,
+            socket_timeout_s=self._file.config.gateway.socket_timeout_s,
+            poll_min_s=settings.poll_min_s,
+            poll_max_s=settings.poll_max_s,
+        )
+        # Attempts remember a route by name, so one name is one set of facts.
+        if self.routes.setdefault(route.name, route) != route:
+            line = self._file.document.line(self._first[route.name])
+            self._wrong(path, f"{entry.route} is described otherwise on line {line}")
+        self._first.setdefault(route.name, path)
+        yield route
+
+    def _endpoint(self, name: str, entry: Provider, adapter: Adapter[Any], base_url: str) -> Endpoint:
+        sandbox = base_url == SANDBOX
+        private = not base_url.startswith("https://") if entry.private_links is None else entry.private_links
+        return Endpoint(
+            provider=name,
+            base_url="http://sandbox" if sandbox else base_url,
+            adapter=adapter,
+            unix_socket=self._sandbox_socket if sandbox else None,
+            connect_timeout_s=entry.connect_timeout_s,
+            allow_private=private,
+            own_hosts=entry.own_hosts,
+        )
+
+    def _wrong(self, path: Path, reason: str) -> None:
+        self.problems.append(self._file.document.problem(path, reason))
+
+
+def _doubt(entry: RouteEntry, provider: Provider, abilities: Abilities) -> Doubt:
+    default = Doubt.FAILOVER if abilities.lost_jobs_free else Doubt.HOLD
+    return entry.doubt or provider.doubt or default
+
+
+def _price(entry: PriceEntry) -> Price:
+    return Price(
+        per_second_micros=entry.per_second or 0,
+        per_clip_micros=entry.per_clip or 0,
+        sizes=tuple(Size.parse(size) for size in entry.sizes),
+        audio=entry.audio,
+        as_of=entry.as_of,
+        source=entry.source,
+    )
