@@ -31,7 +31,6 @@ from gateway.domain.news import (
     NotFound,
     Poisoned,
     Progressed,
-    StorageAway,
     Stored,
     Took,
     Unsent,
@@ -199,10 +198,6 @@ def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -
     return Moved(video=with_attempt(video, renewed, state=State.RUNNING, collect_failures=video.collect_failures + 1))
 
 
-def _storage_away(video: Video, attempt: Attempt, news: StorageAway, world: World) -> Moved:
-    return Moved(video=video)
-
-
 # --- ends ---------------------------------------------------------------------------------------------------------
 
 
@@ -352,6 +347,5 @@ TABLE: Final[dict[tuple[State, type], Move]] = {
     (State.COLLECTING, Stored): _stored,
     (State.COLLECTING, WrongFile): _wrong_file,
     (State.COLLECTING, LinkStale): _link_stale,
-    (State.COLLECTING, StorageAway): _storage_away,
     (State.COLLECTING, GiveUp): _give_up_collecting,
 }

@@ -111,13 +111,6 @@ class LinkStale(Struct, frozen=True):
     attempt: int
 
 
-class StorageAway(Struct, frozen=True):
-    """We could not keep the file: our trouble, never the attempt's."""
-
-    attempt: int
-    reason: str
-
-
 class FailOver(Struct, frozen=True):
     """The route's policy moves the video on although the attempt is in doubt."""
 
@@ -167,7 +160,6 @@ News: TypeAlias = (
     | Stored
     | WrongFile
     | LinkStale
-    | StorageAway
     | FailOver
     | CancelAsked
     | CancelConfirmed
@@ -191,7 +183,6 @@ LABELS: dict[type, str] = {
     Stored: "stored",
     WrongFile: "wrong_file",
     LinkStale: "link_stale",
-    StorageAway: "storage_away",
     FailOver: "fail_over",
     CancelAsked: "cancel",
     CancelConfirmed: "cancelled",

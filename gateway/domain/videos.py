@@ -58,6 +58,7 @@ class SourceVideo(Struct, frozen=True, kw_only=True):
     video: str | None
     asset: str
     size_bytes: int
+    sha256: str = ""  # of an upload
     media_type: str = "video/mp4"
     account: str | None = None
     ref: Ref | None = None

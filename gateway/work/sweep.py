@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from gateway.assets.names import StorageAway, folder_of
+from gateway.assets.store import StorageAway
+from gateway.domain.assets import every_name
 from gateway.domain.change import Change
 from gateway.log import log
 from gateway.store.store import Committed
@@ -18,7 +19,8 @@ async def sweep(tools: Tools, job: Job) -> None:
     """Files first: a death in between sweeps again. A storage that is away is tried again later."""
     video = job.video
     try:
-        await tools.assets.delete_folder(folder_of(video.id))
+        for name in every_name(video.id):
+            await tools.assets.delete(name)
     except StorageAway as error:
         log("storage_away", level="error", video=video.id, reason=str(error))
         await tools.store.rest_one(video.id, job.token, tools.clock.now_ms() + AGAIN_MS)

@@ -1,0 +1,42 @@
+"""The files of a video: how they are named in the asset store, and what each is served as."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from providers.contract import AssetKind
+
+MEDIA_TYPES: Final = {
+    AssetKind.VIDEO: "video/mp4",
+    AssetKind.THUMBNAIL: "image/webp",
+    AssetKind.SPRITESHEET: "image/jpeg",
+}
+_FILES: Final = {
+    AssetKind.VIDEO: "video.mp4",
+    AssetKind.THUMBNAIL: "thumbnail.webp",
+    AssetKind.SPRITESHEET: "spritesheet.jpg",
+}
+
+
+def asset_name(video_id: str, kind: AssetKind) -> str:
+    return f"{video_id}/{_FILES[kind]}"
+
+
+def image_name(video_id: str) -> str:
+    """The image that the client gave."""
+    return f"{video_id}/image"
+
+
+def source_name(video_id: str) -> str:
+    """The clip that a remix, an edit or an extension starts from: our own copy, so the source may go."""
+    return f"{video_id}/source.mp4"
+
+
+def character_name(character_id: str) -> str:
+    """The clip that a character was made from."""
+    return f"{character_id}/source.mp4"
+
+
+def every_name(video_id: str) -> tuple[str, ...]:
+    """All that a video can have."""
+    return (*(asset_name(video_id, kind) for kind in AssetKind), image_name(video_id), source_name(video_id))

@@ -1,0 +1,212 @@
+"""Creating: a checked wish becomes a durable video with its first hold, or an error that left nothing behind.
+
+The order matters. Everything that can be refused is refused before a file is stored; files come before the admission,
+because a video that was admitted must be able to be sent; a refused admission takes its files away again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+from msgspec import Struct
+
+from gateway.domain import failover, requests
+from gateway.domain.agenda import Rest, agenda
+from gateway.domain.assets import source_name
+from gateway.domain.change import Admission, Change, Repeat
+from gateway.domain.errors import Absent, BadInput, KeyReused, Unavailable, WrongKey
+from gateway.domain.ids import RANDOM_BYTES, video_id
+from gateway.domain.ledger import window_until_ms
+from gateway.domain.requests import Asked
+from gateway.domain.routing import Model, plan
+from gateway.domain.videos import CharacterUse, Request, SourceVideo, State, Video, encode_public, public_seconds
+from gateway.domain.world import Moved
+from gateway.snapshot import Snapshot
+from gateway.store.store import Admitted, KeyGone, Repeated, Reused, WindowPassed
+from gateway.work.caller import Caller
+from gateway.work.inputs import Inputs
+from gateway.work.read import own_video
+from gateway.work.tools import Tools
+from providers.contract import Verb
+
+WINDOW_TRIES = 3
+IDEMPOTENCY_LIFE_S = 86_400
+# The SDK sends a create up to three times, each with its own read timeout, and waits between them (ECOSYSTEM: 240 s).
+RESEND_SLACK_S = 240
+READ_TIMEOUT_S = 600.0
+READ_TIMEOUT_S_MAX = 7_200.0
+
+
+class Hint(Struct, frozen=True, kw_only=True):
+    """What the request's headers say about repeats."""
+
+    idempotency_key: str | None = None
+    resend: bool = False
+    read_timeout_s: float | None = None
+
+
+async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> bytes:
+    """The new video's public JSON, or the first one's when this is a repeat. Raises ClientError."""
+    snapshot = tools.snapshot()
+    source = await _source_of(tools, caller, asked)
+    model = model_of(snapshot, source.request.model if source is not None else asked.model)
+    identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
+    async with Inputs(tools, identity) as inputs:
+        image = await inputs.measure(asked)
+        request = requests.settle(
+            asked,
+            model,
+            image=image,
+            source=_source_record(identity, asked, source),
+            characters=await _characters(tools, caller, asked),
+        )
+        choices = plan(model, request)
+        if all(choice.dropped for choice in choices):
+            raise requests.unservable(request, model, choices)
+        await inputs.store(asked, source)
+        now_ms = tools.clock.now_ms()
+        video = Video(
+            id=identity,
+            project=caller.project,
+            key_id=caller.key_id,
+            request=request,
+            created_ms=now_ms,
+            deadline_ms=now_ms + model.deadline_s * 1_000,
+            plan=choices,
+        )
+        face = await _admit(tools, snapshot, caller, video, _repeat(caller, request, model, hint))
+        if face is None:
+            raise Unavailable("The day changed while the video was being admitted. Try again.", retry_after_s=1)
+        admitted, public = face
+        if admitted:
+            inputs.keep()
+            tools.wake()
+        return public
+
+
+async def _admit(
+    tools: Tools, snapshot: Snapshot, caller: Caller, video: Video, repeat: Repeat
+) -> tuple[bool, bytes] | None:
+    """(is it new, public JSON); None if the ledger's window kept passing."""
+    for _ in range(WINDOW_TRIES):
+        first = _first_attempt(tools, snapshot, video)
+        change = Change(
+            label="admit",
+            video=first.video,
+            postings=first.postings,
+            window_until_ms=window_until_ms(tools.clock.now_ms()),
+            due_ms=tools.clock.now_ms(),
+        )
+        commit_id = tools.random(12).hex()
+        admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
+        match await tools.store.admit(admission, commit_id=commit_id):
+            case Admitted():
+                return True, encode_public(first.video)
+            case Repeated(earlier):
+                return False, await _earlier(tools, earlier)
+            case Reused():
+                raise KeyReused(
+                    "This Idempotency-Key was used for another request. Use a new key for a new video.",
+                    param="Idempotency-Key",
+                )
+            case KeyGone():
+                raise WrongKey("Incorrect API key provided. Ask your administrator for a key of this gateway.")
+            case WindowPassed():
+                continue
+    return None
+
+
+def _first_attempt(tools: Tools, snapshot: Snapshot, video: Video) -> Moved:
+    world = tools.world(snapshot, video)
+    found = failover.next_route(video, world)
+    assert found is not None, "a plan with a kept route offers a first attempt"
+    moved = failover.planned(video, found, world)
+    assert not isinstance(agenda(moved.video, world, {}), Rest)
+    return moved
+
+
+async def _earlier(tools: Tools, video: str) -> bytes:
+    """The first video's face, also when it was deleted meanwhile."""
+    record = await tools.store.read(video)
+    if record is None:
+        raise Absent("The video that this request created is gone.", code="video_not_found")
+    return encode_public(record)
+
+
+def model_of(snapshot: Snapshot, name: str) -> Model:
+    model = snapshot.model(name)
+    if model is None:
+        known = ", ".join(f"`{one}`" for one in sorted(snapshot.models))
+        raise Absent(
+            f"The model `{name[:100]}` does not exist. Available: {known}.", code="model_not_found", param="model"
+        )
+    return model
+
+
+async def _source_of(tools: Tools, caller: Caller, asked: Asked) -> Video | None:
+    if asked.source_id is None:
+        return None
+    source = await own_video(tools, caller, asked.source_id)
+    if source.state is not State.COMPLETED or not source.assets:
+        raise BadInput(
+            "The source video must be completed and not expired. Wait for it, or create it again.",
+            param="video" if asked.verb is not Verb.REMIX else "video_id",
+        )
+    return source
+
+
+def _source_record(identity: str, asked: Asked, source: Video | None) -> SourceVideo | None:
+    if source is None:
+        return asked.source_upload
+    clip = source.assets[0]
+    rendered = source.current_attempt
+    return SourceVideo(
+        video=source.id,
+        asset=source_name(identity),
+        size_bytes=clip.size_bytes,
+        account=rendered.account,
+        ref=rendered.ref,
+        prompt=source.request.prompt,
+        seconds=public_seconds(source.request),
+        size=source.request.size,
+    )
+
+
+async def _characters(tools: Tools, caller: Caller, asked: Asked) -> tuple[CharacterUse, ...]:
+    uses = []
+    for identity in asked.characters:
+        character = await tools.store.character(identity)
+        if character is None or character.project != caller.project:
+            raise BadInput(f"Character {identity[:64]} was not found.", code="character_not_found", param="characters")
+        uses.append(CharacterUse(id=character.id, account=character.account, ref=character.ref))
+    return tuple(uses)
+
+
+def _repeat(caller: Caller, request: Request, model: Model, hint: Hint) -> Repeat:
+    """Equal parsed fields are equal requests: bytes differ at every resend, because the boundary does."""
+    image, source = request.image, request.source
+    parts = [
+        caller.key_id,
+        request.verb,
+        request.model,
+        request.prompt,
+        request.seconds,
+        str(request.size),
+        image.sha256 if image else None,
+        (source.video or source.sha256) if source else None,
+        [one.id for one in request.characters],
+        request.seed,
+        request.negative_prompt,
+        sorted(request.metadata.items()),
+    ]
+    fingerprint = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
+    read_timeout_s = min(hint.read_timeout_s or READ_TIMEOUT_S, READ_TIMEOUT_S_MAX)
+    key = hint.idempotency_key
+    return Repeat(
+        key_name=hashlib.sha256(key.encode()).hexdigest() if key else None,
+        key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s),
+        fingerprint=fingerprint,
+        resend=hint.resend,
+        resend_ttl_s=round(2 * read_timeout_s) + RESEND_SLACK_S,
+    )
