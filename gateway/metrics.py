@@ -1,0 +1,167 @@
+"""The gateway's figures for Prometheus: every metric with its help, its labels and the plain function that feeds it.
+
+Labels come from closed lists (endpoints, states, verdicts) or from the configuration (providers, models); should a
+caller break that, a metric stops at CHILDREN_MAX series and counts the rest under `other`. With several workers `serve`
+sets PROMETHEUS_MULTIPROC_DIR before this module is imported, and `exposition` adds the workers up.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+M = TypeVar("M", Counter, Histogram, Gauge)
+
+CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+CHILDREN_MAX: Final = 5_000
+OTHER: Final = "other"
+MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
+
+REGISTRY: Final = CollectorRegistry()
+
+# One set of bounds per kind of wait, so that quantiles mean something where each usually lies.
+QUICK_S: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+REMOTE_S: Final = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+LAG_S: Final = (0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 15, 60)
+
+
+class _Family(Generic[M]):
+    """A metric with its children by label values, looked up by one dictionary on the hot path."""
+
+    def __init__(self, metric: M) -> None:
+        self._metric: M = metric
+        self._children: dict[tuple[str, ...], M] = {}
+
+    def of(self, *values: str) -> M:
+        child = self._children.get(values)
+        return child if child is not None else self._new(values)
+
+    def _new(self, values: tuple[str, ...]) -> M:
+        if len(self._children) >= CHILDREN_MAX:
+            values = (OTHER,) * len(values)
+        child: M = self._metric.labels(*values) if values else self._metric
+        self._children[values] = child
+        return child
+
+
+def _counter(name: str, text: str, *labels: str) -> _Family[Counter]:
+    return _Family(Counter(name, text, labels, registry=REGISTRY))
+
+
+def _seconds(name: str, text: str, bounds: tuple[float, ...], *labels: str) -> _Family[Histogram]:
+    return _Family(Histogram(name, text, labels, buckets=bounds, registry=REGISTRY))
+
+
+_requests = _counter(
+    "telecine_requests_total", "Requests answered, by endpoint, method and status.", "endpoint", "method", "status"
+)
+_request_seconds = _seconds(
+    "telecine_request_seconds", "Time from a request's head to the end of its answer.", QUICK_S, "endpoint"
+)
+_content_bytes = _counter("telecine_content_bytes_total", "Bytes of clips and pictures sent to clients.")
+_requests_cut = _counter("telecine_requests_cut_total", "Requests that were still open when the grace of a stop ended.")
+_videos = _counter("telecine_videos_total", "Videos that entered a state, by public model.", "model", "state")
+_accepted = _counter("telecine_attempts_accepted_total", "Attempts that a provider accepted.", "provider")
+_attempts = _counter(
+    "telecine_attempts_total",
+    "Attempts that ended, by provider and by what ended them.",
+    "provider",
+    "verdict",
+)
+_doubts = _counter("telecine_doubts_total", "Submissions of which nobody could tell whether they arrived.", "provider")
+_in_doubt: Gauge = Gauge(
+    "telecine_videos_in_doubt",
+    "Videos in doubt when last counted.",
+    registry=REGISTRY,
+    multiprocess_mode="mostrecent",
+)
+_poll_lag = _seconds("telecine_poll_lag_seconds", "How late a due video was claimed.", LAG_S)
+_store_seconds = _seconds("telecine_store_seconds", "Time of one operation of the store.", QUICK_S, "operation")
+_upstream_seconds = _seconds(
+    "telecine_upstream_seconds", "Time of one call to a provider.", REMOTE_S, "provider", "verb", "outcome"
+)
+_loop_lag = _seconds("telecine_loop_lag_seconds", "How late the event loop woke a timer.", LAG_S)
+_leases_lost = _counter("telecine_leases_lost_total", "Commits refused because another worker had moved the video.")
+_steps_failed = _counter("telecine_steps_failed_total", "Steps that ended with an error of our own.")
+_steps_cut = _counter("telecine_steps_cut_total", "Steps that were still running when the grace of a stop ended.")
+
+
+def request_ended(endpoint: str, method: str, status: str, seconds: float) -> None:
+    _requests.of(endpoint, method, status).inc()
+    _request_seconds.of(endpoint).observe(seconds)
+
+
+def content_sent(size_bytes: int) -> None:
+    _content_bytes.of().inc(size_bytes)
+
+
+def requests_cut(count: int = 1) -> None:
+    _requests_cut.of().inc(count)
+
+
+def video_moved(model: str, state: str) -> None:
+    _videos.of(model, state).inc()
+
+
+def attempt_accepted(provider: str) -> None:
+    _accepted.of(provider).inc()
+
+
+def attempt_ended(provider: str, verdict: str) -> None:
+    _attempts.of(provider, verdict).inc()
+
+
+def doubted(provider: str) -> None:
+    _doubts.of(provider).inc()
+
+
+def in_doubt(count: int) -> None:
+    _in_doubt.set(count)
+
+
+def poll_lag(seconds: float) -> None:
+    _poll_lag.of().observe(seconds)
+
+
+def store_time(operation: str, seconds: float) -> None:
+    _store_seconds.of(operation).observe(seconds)
+
+
+def upstream(provider: str, verb: str, outcome: str, seconds: float) -> None:
+    _upstream_seconds.of(provider, verb, outcome).observe(seconds)
+
+
+def loop_lag(seconds: float) -> None:
+    _loop_lag.of().observe(seconds)
+
+
+def lease_lost() -> None:
+    _leases_lost.of().inc()
+
+
+def step_failed() -> None:
+    _steps_failed.of().inc()
+
+
+def steps_cut(count: int) -> None:
+    _steps_cut.of().inc(count)
+
+
+def exposition() -> bytes:
+    """Everything in Prometheus' text format: of this process, or of all workers where several run."""
+    return generate_latest(_gathered())
+
+
+def _gathered() -> Collector:
+    folder = os.environ.get(MULTIPROCESS)
+    if not folder:
+        return REGISTRY
+    gathered = CollectorRegistry()
+    make: Callable[..., object] = MultiProcessCollector
+    make(gathered, path=folder)
+    return gathered
