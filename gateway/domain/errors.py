@@ -9,6 +9,7 @@ ClientError (the base: an OpenAI-shaped body, and whether an SDK may send the re
 ├── WrongMethod       405
 ├── TooLarge          413
 ├── KeyReused         422   the Idempotency-Key belongs to another request
+├── OutcomeUnknown    500   a vendor may have acted; sending again could pay twice
 └── Unavailable       503   nothing was written or spent; try again later
 """
 
@@ -79,6 +80,13 @@ class TooLarge(ClientError):
 class KeyReused(ClientError):
     status = 422
     code = "idempotency_key_reused"
+    retry = False
+
+
+class OutcomeUnknown(ClientError):
+    status = 500
+    kind = "server_error"
+    code = "outcome_unknown"
     retry = False
 
 

@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.domain.errors import NoKey, WrongKey
+from providers.contract import Ref
 
 SECRET_PREFIX = "sk-tc-"  # noqa: S105 - a public prefix, not a secret
 SECRET_BYTES = 32
@@ -40,6 +41,17 @@ class Key(Struct, frozen=True, kw_only=True):
     created_ms: int
     expires_ms: int = 0  # 0: never
     status: Status = Status.ACTIVE
+
+
+class Character(Struct, frozen=True, kw_only=True):
+    """Belongs to a project, and is good on one vendor's account only."""
+
+    id: str
+    project: str
+    name: str
+    created_ms: int
+    account: str
+    ref: Ref
 
 
 class Standing(Struct, frozen=True):
