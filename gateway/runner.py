@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from gateway import metrics
 from gateway.log import log
-from gateway.store.store import Claimed, Rest, StoreAway
+from gateway.store.errors import StoreAway
+from gateway.store.outcomes import Claimed, Rest
 from gateway.work.step import step
 from gateway.work.tools import Tools
 

@@ -37,7 +37,7 @@ from gateway.domain.verdicts import (
 )
 from gateway.domain.videos import Attempt, Video
 from gateway.domain.world import World
-from gateway.snapshot import Snapshot
+from gateway.work.book import Job
 from gateway.work.spec import spec_of
 from gateway.work.tools import Tools
 from providers.contract import (
@@ -70,37 +70,37 @@ class Wait(Struct, frozen=True):
 Result: TypeAlias = News | Wait
 
 
-async def poll(tools: Tools, snapshot: Snapshot, video: Video, attempt: Attempt, world: World) -> Result:
+async def poll(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result:
     """Look at an accepted job."""
-    endpoint = snapshot.endpoints.get(attempt.provider)
+    endpoint = job.snapshot.endpoints.get(attempt.provider)
     route = world.route_of(attempt)
     if endpoint is None or route is None or attempt.ref is None:
         return Wait()
     flow = endpoint.adapter.poll(attempt.ref)
     outcome = await tools.driver.poll(endpoint, flow, timeout_s=route.poll_timeout_s)
-    return news_of_poll(video, attempt, outcome, world)
+    return news_of_poll(job.video, attempt, outcome, world)
 
 
-async def find(tools: Tools, snapshot: Snapshot, video: Video, attempt: Attempt, world: World) -> Result:
+async def find(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result:
     """Ask whether a doubtful submission arrived."""
-    endpoint = snapshot.endpoints.get(attempt.provider)
+    endpoint = job.snapshot.endpoints.get(attempt.provider)
     route = world.route_of(attempt)
     if endpoint is None or route is None:
         return Wait()
     until_ms = attempt.send_by_ms + round(route.socket_timeout_s * 1_000)
-    spec = await spec_of(tools, video, attempt, route, with_files=False)
+    spec = await spec_of(tools, job.video, attempt, route, with_files=False)
     sought = Sought(key=attempt.key, spec=spec, since_ms=attempt.sent_ms, until_ms=until_ms)
     outcome = await tools.driver.find(endpoint, endpoint.adapter.find(sought), timeout_s=route.poll_timeout_s)
     return news_of_find(attempt, route, outcome, world)
 
 
-async def cancel(tools: Tools, snapshot: Snapshot, video: Video, attempt: Attempt, world: World) -> Result:
+async def cancel(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result:
     """Stop a job."""
-    endpoint = snapshot.endpoints.get(attempt.provider)
+    endpoint = job.snapshot.endpoints.get(attempt.provider)
     route = world.route_of(attempt)
     if endpoint is None or route is None or attempt.ref is None:
         return CancelFailed(attempt.ordinal)
-    last = Running(progress=video.progress)
+    last = Running(progress=job.video.progress)
     flow = endpoint.adapter.cancel(attempt.ref, last)
     outcome = await tools.driver.cancel(endpoint, flow, timeout_s=route.poll_timeout_s)
     return news_of_cancel(attempt, outcome)

@@ -21,7 +21,8 @@ from gateway.domain.videos import AttemptState, Video
 from gateway.domain.world import Moved, World
 from gateway.log import log
 from gateway.snapshot import Snapshot
-from gateway.store.store import Committed, RefTaken, Stale, StoreAway, WindowPassed
+from gateway.store.errors import StoreAway
+from gateway.store.outcomes import Committed, RefTaken, Stale, WindowPassed
 from gateway.work.tools import Tools
 
 TRIES_MAX = 8

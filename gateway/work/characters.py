@@ -8,21 +8,24 @@ from gateway.domain.assets import character_name
 from gateway.domain.errors import Absent, BadInput, OutcomeUnknown, Unavailable
 from gateway.domain.ids import CHARACTER_ID, RANDOM_BYTES, character_id
 from gateway.domain.keys import Character
-from gateway.domain.requests import CharacterAsked
+from gateway.domain.requests import AskedCharacter
 from gateway.domain.routing import Route
 from gateway.domain.verdicts import TAXONOMY, AtSubmit, NotSent
 from gateway.snapshot import Snapshot
 from gateway.work.caller import Caller
+from gateway.work.create import model_of
+from gateway.work.inputs import storage_needed, store_upload
 from gateway.work.tools import Tools
 from providers.contract import Accepted, Blob, CharacterSpec, Refused
 
 
-async def create(tools: Tools, caller: Caller, asked: CharacterAsked) -> Character:
+async def create(tools: Tools, caller: Caller, asked: AskedCharacter) -> Character:
     """Ask the routes that have characters, in order, until one makes it."""
     snapshot = tools.snapshot()
     identity = character_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     name = character_name(identity)
-    await tools.assets.link_or_copy(asked.upload, name)
+    with storage_needed():
+        await store_upload(tools, asked.video, name)
     try:
         character = await _make(tools, snapshot, caller, asked, identity)
         await tools.store.save_character(character)
@@ -40,19 +43,18 @@ async def get(tools: Tools, caller: Caller, identity: str) -> Character:
     return character
 
 
-async def _make(
-    tools: Tools, snapshot: Snapshot, caller: Caller, asked: CharacterAsked, identity: str
-) -> Character:
+async def _make(tools: Tools, snapshot: Snapshot, caller: Caller, asked: AskedCharacter, identity: str) -> Character:
     refusal: Refused | None = None
     tried = False
-    for route in _able(snapshot):
+    for route in _able(snapshot, asked.model):
         tried = True
         endpoint = snapshot.endpoints[route.provider]
-        spec = CharacterSpec(route.model, asked.name, Blob(character_name(identity), "video/mp4", asked.size_bytes))
+        spec = CharacterSpec(
+            route.model, asked.name, Blob(character_name(identity), "video/mp4", asked.video.size_bytes)
+        )
         outcome = await tools.driver.character(
             endpoint,
             endpoint.adapter.character(spec),
-            send_by_boot_s=tools.clock.boot_s() + snapshot.send_by_s,
             timeout_s=route.submit_timeout_s,
         )
         if isinstance(outcome, Accepted):
@@ -80,10 +82,10 @@ async def _make(
     raise Unavailable("No provider could make the character now. Try again later.", retry_after_s=10)
 
 
-def _able(snapshot: Snapshot) -> Iterator[Route]:
-    """One route per account, in the configuration's order."""
+def _able(snapshot: Snapshot, wanted: str | None) -> Iterator[Route]:
+    """One route per account, in the configuration's order; of one model, if the client named it."""
     seen: set[str] = set()
-    for model in snapshot.models.values():
+    for model in [model_of(snapshot, wanted)] if wanted is not None else snapshot.models.values():
         for route in model.routes:
             if route.abilities.characters and route.account not in seen:
                 seen.add(route.account)

@@ -9,21 +9,20 @@ from __future__ import annotations
 import hashlib
 
 import msgspec
-from msgspec import Struct
 
-from gateway.domain import failover, requests
+from gateway.domain import failover, fitting
 from gateway.domain.agenda import Rest, agenda
 from gateway.domain.assets import source_name
 from gateway.domain.change import Admission, Change, Repeat
 from gateway.domain.errors import Absent, BadInput, KeyReused, Unavailable, WrongKey
 from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
-from gateway.domain.requests import Asked
+from gateway.domain.requests import Asked, Hint
 from gateway.domain.routing import Model, plan
 from gateway.domain.videos import CharacterUse, Request, SourceVideo, State, Video, encode_public, public_seconds
 from gateway.domain.world import Moved
 from gateway.snapshot import Snapshot
-from gateway.store.store import Admitted, KeyGone, Repeated, Reused, WindowPassed
+from gateway.store.outcomes import Admitted, KeyGone, Repeated, Reused, WindowPassed
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
 from gateway.work.read import own_video
@@ -38,14 +37,6 @@ READ_TIMEOUT_S = 600.0
 READ_TIMEOUT_S_MAX = 7_200.0
 
 
-class Hint(Struct, frozen=True, kw_only=True):
-    """What the request's headers say about repeats."""
-
-    idempotency_key: str | None = None
-    resend: bool = False
-    read_timeout_s: float | None = None
-
-
 async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> bytes:
     """The new video's public JSON, or the first one's when this is a repeat. Raises ClientError."""
     snapshot = tools.snapshot()
@@ -54,16 +45,16 @@ async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -
     identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     async with Inputs(tools, identity) as inputs:
         image = await inputs.measure(asked)
-        request = requests.settle(
+        request = fitting.settle(
             asked,
             model,
             image=image,
-            source=_source_record(identity, asked, source),
+            source=await _source_record(inputs, identity, asked, source),
             characters=await _characters(tools, caller, asked),
         )
         choices = plan(model, request)
         if all(choice.dropped for choice in choices):
-            raise requests.unservable(request, model, choices)
+            raise fitting.unservable(request, model, choices)
         await inputs.store(asked, source)
         now_ms = tools.clock.now_ms()
         video = Video(
@@ -98,9 +89,8 @@ async def _admit(
             window_until_ms=window_until_ms(tools.clock.now_ms()),
             due_ms=tools.clock.now_ms(),
         )
-        commit_id = tools.random(12).hex()
         admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
-        match await tools.store.admit(admission, commit_id=commit_id):
+        match await tools.store.admit(admission):
             case Admitted():
                 return True, encode_public(first.video)
             case Repeated(earlier):
@@ -156,9 +146,9 @@ async def _source_of(tools: Tools, caller: Caller, asked: Asked) -> Video | None
     return source
 
 
-def _source_record(identity: str, asked: Asked, source: Video | None) -> SourceVideo | None:
+async def _source_record(inputs: Inputs, identity: str, asked: Asked, source: Video | None) -> SourceVideo | None:
     if source is None:
-        return asked.source_upload
+        return await inputs.measure_upload(asked.source_upload) if asked.source_upload is not None else None
     clip = source.assets[0]
     rendered = source.current_attempt
     return SourceVideo(

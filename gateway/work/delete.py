@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from gateway.domain.change import Change
 from gateway.domain.errors import BadInput, Unavailable
 from gateway.domain.videos import FINAL, Video
-from gateway.store.store import Committed
+from gateway.store.outcomes import Committed
 from gateway.work.caller import Caller
 from gateway.work.read import own_video
 from gateway.work.tools import Tools

@@ -6,7 +6,7 @@ from gateway.domain.errors import Absent
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.keys import admit_key
 from gateway.domain.videos import State, StoredAsset, Video
-from gateway.store.store import Page
+from gateway.store.outcomes import Page
 from gateway.work.caller import Caller
 from gateway.work.tools import Tools
 from providers.contract import AssetKind

@@ -6,6 +6,8 @@ is committed as `submitting` before a byte leaves; whoever finds a video in that
 
 from __future__ import annotations
 
+from typing import Final
+
 from gateway.domain.agenda import (
     CLAIMS_MAX,
     Cancel,
@@ -59,6 +61,9 @@ async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, cl
     return tools.clock.now_ms() + snapshot.lease_ms
 
 
+_CALLS: Final = {Find: act.find, Poll: act.poll, Cancel: act.cancel, Collect: collect}
+
+
 async def _perform(
     tools: Tools,
     job: Job,
@@ -72,15 +77,8 @@ async def _perform(
             return Doubted(ordinal, "the runner died with the call in the air")
         case Submit(ordinal) | Resend(ordinal):
             return await _submit(tools, job, ordinal, resend=isinstance(action, Resend))
-        case Find(ordinal):
-            call = act.find
-        case Poll(ordinal):
-            call = act.poll
-        case Cancel(ordinal):
-            call = act.cancel
-        case Collect(ordinal):
-            call = collect
-    return await call(tools, job, job.video.attempt(ordinal), world)
+        case _:
+            return await _CALLS[type(action)](tools, job, job.video.attempt(action.attempt), world)
 
 
 async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Result:

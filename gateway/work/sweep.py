@@ -8,7 +8,7 @@ from gateway.assets.store import StorageAway
 from gateway.domain.assets import every_name
 from gateway.domain.change import Change
 from gateway.log import log
-from gateway.store.store import Committed
+from gateway.store.outcomes import Committed
 from gateway.work.book import Job
 from gateway.work.tools import Tools
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gateway.assets.local import AssetStore
 from gateway.assets.media import Media
+from gateway.assets.store import AssetStore
 from gateway.clock import SystemClock
 from gateway.domain.routing import Model
 from gateway.domain.videos import Video

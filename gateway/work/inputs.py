@@ -1,0 +1,142 @@
+"""The files that a request brings: measured first, stored under the new video's name when nothing else can refuse it.
+
+They are taken away again unless the video was admitted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from types import TracebackType
+
+from gateway.assets.store import AssetMissing, StorageAway
+from gateway.domain.assets import image_name, source_name
+from gateway.domain.errors import BadInput, Unavailable
+from gateway.domain.mp4 import WrongFile
+from gateway.domain.references import ImageBytes, ImageLink, Upload, measured
+from gateway.domain.requests import Asked
+from gateway.domain.videos import SourceVideo, StoredImage, Video
+from gateway.log import log
+from gateway.upstream.images import ImageRefused
+from gateway.work.tools import Tools
+from providers.contract import IMAGE_BYTES_MAX
+
+UPLOAD_SECONDS_MAX = 600
+
+
+class Inputs:
+    """An async context: leaving it without `keep()` removes what was stored."""
+
+    def __init__(self, tools: Tools, video_id: str) -> None:
+        self._tools = tools
+        self._video_id = video_id
+        self._image: ImageBytes | None = None
+        self._stored: list[str] = []
+
+    async def __aenter__(self) -> Inputs:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for name in self._stored:
+            with suppress(StorageAway):
+                await self._tools.assets.delete(name)
+
+    def keep(self) -> None:
+        """The video is admitted: its files are its own."""
+        self._stored.clear()
+
+    async def measure(self, asked: Asked) -> StoredImage | None:
+        """The input image, fetched if it is a link, as the record will name it."""
+        image = asked.image
+        if isinstance(image, ImageLink):
+            image = await self._fetched(image.url)
+        self._image = image
+        if image is None:
+            return None
+        return StoredImage(
+            name=image_name(self._video_id),
+            media_type=image.media_type,
+            width=image.width,
+            height=image.height,
+            size_bytes=len(image.data),
+            sha256=image.sha256,
+        )
+
+    async def measure_upload(self, upload: Upload) -> SourceVideo:
+        """An uploaded clip as a source: its own length and size are what the next clip is made with."""
+        if upload.path is None:
+            raise BadInput("Invalid value: 'video' must be an MP4 file.", param="video")
+        with storage_needed():
+            seen = await self._tools.media.inspect(Path(upload.path))
+        if isinstance(seen, WrongFile):
+            raise BadInput(f"Invalid value: the uploaded clip {seen.reason}.", param="video")
+        seconds = round(seen.seconds)
+        if not 1 <= seconds <= UPLOAD_SECONDS_MAX:
+            raise BadInput(
+                f"Invalid value: the uploaded clip must last 1 to {UPLOAD_SECONDS_MAX} seconds.", param="video"
+            )
+        return SourceVideo(
+            video=None,
+            asset=source_name(self._video_id),
+            size_bytes=upload.size_bytes,
+            sha256=upload.sha256,
+            seconds=seconds,
+            size=seen.size,
+        )
+
+    async def store(self, asked: Asked, source: Video | None) -> None:
+        """Write everything that the record names."""
+        with storage_needed():
+            if self._image is not None:
+                await self._write(image_name(self._video_id), self._image.data)
+            if source is not None:
+                await self._copy_source(source)
+            elif asked.source_upload is not None:
+                self._stored.append(source_name(self._video_id))
+                await store_upload(self._tools, asked.source_upload, source_name(self._video_id))
+
+    async def _fetched(self, url: str) -> ImageBytes:
+        got = await self._tools.driver.fetch_image(url, bytes_max=IMAGE_BYTES_MAX)
+        if isinstance(got, ImageRefused):
+            raise BadInput(
+                f"Invalid value: the image could not be fetched: {got.reason}.", param="input_reference.image_url"
+            )
+        return measured(got, hashlib.sha256(got).hexdigest())
+
+    async def _write(self, name: str, data: bytes) -> None:
+        self._stored.append(name)
+        async with self._tools.assets.writer(name) as writer:
+            await writer.write(data)
+            await writer.commit()
+
+    async def _copy_source(self, source: Video) -> None:
+        name = source_name(self._video_id)
+        self._stored.append(name)
+        try:
+            await self._tools.assets.link_or_copy(source.assets[0].name, name)
+        except AssetMissing:
+            raise BadInput("The source video's content has expired. Create it again.", param="video") from None
+
+
+async def store_upload(tools: Tools, upload: Upload, name: str) -> None:
+    """An uploaded clip under a name of ours."""
+    assert upload.path is not None
+    async with tools.assets.writer(name) as writer:
+        await asyncio.to_thread(shutil.copyfile, upload.path, await writer.aside())
+        await writer.commit()
+
+
+@contextmanager
+def storage_needed() -> Iterator[None]:
+    """A storage that is away answers 503, before anything was spent."""
+    try:
+        yield
+    except StorageAway as error:
+        log("storage_away", level="error", reason=str(error))
+        raise Unavailable("The gateway cannot store files now. Try again later.", retry_after_s=10) from error
