@@ -35,7 +35,7 @@ STRANGERS = (
 # Where a foreign package may be imported, and nowhere else.
 ROOMS: dict[str, tuple[str, ...]] = {
     "httpx": ("gateway.upstream",),
-    "aiohttp": ("gateway.upstream",),
+    "aiohttp": ("gateway.upstream", "gateway.sandbox"),
     "redis": ("gateway.store",),
     "litestar": ("gateway.api", "gateway.admin", "gateway.runner", "gateway.sandbox"),
     "granian": ("gateway.cli",),

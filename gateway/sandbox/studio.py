@@ -1,0 +1,124 @@
+"""Rendering in child processes: how many at once, how many may wait, how long one may take, and what is kept.
+
+Lives here: the queue before the darkroom. A clip that was asked for twice is rendered once. The process that serves
+never imports av or Pillow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections import OrderedDict
+
+import msgspec
+
+from gateway.sandbox.orders import Done, Kind, Order, Task, name
+from gateway.sandbox.shelf import Shelf
+
+AT_ONCE = 2
+WAITING_MAX = 64
+RENDER_S_MAX = 120.0
+FAILURES_KEPT = 1_000
+ANSWER_BYTES_MAX = 4_096
+
+
+class Busy(Exception):
+    """As much is waiting as may wait."""
+
+
+class CannotRender(Exception):
+    """The clip cannot be made; the message says why in a few words."""
+
+
+class Studio:
+    def __init__(self, clips: Shelf, uploads: Shelf, at_once: int = AT_ONCE, waiting_max: int = WAITING_MAX) -> None:
+        self._clips = clips
+        self._uploads = uploads
+        self._turn = asyncio.Semaphore(at_once)
+        self._open_max = at_once + waiting_max
+        self._work: dict[str, asyncio.Task[None]] = {}
+        self._failures: OrderedDict[str, str] = OrderedDict()
+
+    def ready(self, order: Order, kind: Kind = "video") -> bool:
+        """Whether the file is there; if not, its rendering is begun. CannotRender if that has failed."""
+        file = name(order, kind)
+        if file in self._failures:
+            raise CannotRender(self._failures[file])
+        if self._clips.find(file) is not None:
+            return True
+        with contextlib.suppress(Busy):  # whoever asks again begins it
+            self._begin(order, kind)
+        return False
+
+    async def file(self, order: Order, kind: Kind) -> str:
+        """The path of the finished file, rendered now if need be. Busy or CannotRender."""
+        file = name(order, kind)
+        if self._clips.find(file) is None:
+            if kind != "video":
+                await self.file(order, "video")
+            await asyncio.shield(self._begin(order, kind))
+            if file in self._failures:
+                raise CannotRender(self._failures[file])
+        return str(self._clips.root / file)
+
+    async def close(self) -> None:
+        """Stop what is being rendered and wait until its processes are gone."""
+        for task in self._work.values():
+            task.cancel()
+        await asyncio.gather(*self._work.values(), return_exceptions=True)
+
+    def _begin(self, order: Order, kind: Kind) -> asyncio.Task[None]:
+        file = name(order, kind)
+        if file not in self._work:
+            if len(self._work) >= self._open_max:
+                raise Busy("the studio is full")
+            self._work[file] = asyncio.create_task(self._render(order, kind, file))
+        return self._work[file]
+
+    async def _render(self, order: Order, kind: Kind, file: str) -> None:
+        out = self._clips.aside()
+        clip = str(self._clips.root / name(order, "video")) if kind != "video" else None
+        task = Task(kind=kind, order=order, out=str(out), clip=clip, uploads=str(self._uploads.root))
+        for upload in (order.image, order.source):
+            if upload:
+                self._uploads.find(upload)
+        try:
+            async with self._turn:
+                error = await _process(task)
+            if error is None:
+                self._clips.put(out, file)
+            else:
+                self._failures[file] = error
+                while len(self._failures) > FAILURES_KEPT:
+                    self._failures.popitem(last=False)
+        finally:
+            out.unlink(missing_ok=True)
+            del self._work[file]
+
+
+async def _process(task: Task) -> str | None:
+    """Let one process do the task. What went wrong in a few words, None if nothing did."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "gateway.sandbox.render",
+        str(os.getpid()),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    try:
+        async with asyncio.timeout(RENDER_S_MAX):
+            answer, _ = await process.communicate(msgspec.json.encode(task))
+    except TimeoutError:
+        return "took too long"
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    try:
+        return msgspec.json.decode(answer[:ANSWER_BYTES_MAX], type=Done).error
+    except msgspec.DecodeError:
+        return f"the render process ended with status {process.returncode}"
