@@ -1,0 +1,120 @@
+"""The folder of a private store: one lock, one socket, one server at a time.
+
+The lock is held by whoever started the server and by the server itself, which inherits it: it lives exactly as long as
+either does, so nobody ever starts a second server on the same data, whatever died in which order.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import stat
+import tempfile
+import time
+from pathlib import Path
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from gateway.store.errors import StoreRefused
+
+SOCKET_BYTES_MAX: Final = 103  # of the path: 104 with its end is the least that any system takes
+NOTE_BYTES_MAX: Final = 4_096
+LOOK_EVERY_S: Final = 0.05
+
+
+class Note(Struct, frozen=True):
+    """Who holds the lock, as the lock file says: a hint for those who wait, never a proof."""
+
+    owner: int  # process id
+    role: str  # "serve", or "command" for a short one
+    socket: str
+
+
+class Lock:
+    """Held from `take` to `release`; a process that dies lets go by dying."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "lock"
+        self.handle = -1
+
+    def take(self) -> bool:
+        """False if somebody has it."""
+        handle = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(handle)
+            return False
+        self.handle = handle
+        return True
+
+    def wait(self, wait_s: float) -> bool:
+        """Take it as soon as it is free; False if it was not in time."""
+        until = time.monotonic() + wait_s
+        while not self.take():
+            if time.monotonic() >= until:
+                return False
+            time.sleep(LOOK_EVERY_S)
+        return True
+
+    def write(self, note: Note) -> None:
+        data = msgspec.json.encode(note)
+        os.ftruncate(self.handle, 0)
+        os.pwrite(self.handle, data, 0)
+
+    def read(self) -> Note | None:
+        """Who has it, if that can be read."""
+        try:
+            with self.path.open("rb") as file:
+                return msgspec.json.decode(file.read(NOTE_BYTES_MAX), type=Note)
+        except (OSError, msgspec.DecodeError):
+            return None
+
+    def release(self) -> None:
+        if self.handle >= 0:
+            os.close(self.handle)
+            self.handle = -1
+
+
+def folder_of(data: Path) -> Path:
+    """DATA/redis, made if need be, for this user alone."""
+    folder = data.absolute() / "redis"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreRefused(f"the data directory {data} cannot be used: {error.strerror}") from error
+    return folder
+
+
+def socket_of(folder: Path) -> Path:
+    """Where the server listens: in its folder, or, where that path is too long for a socket, in a place of this user's
+    that is named after it."""
+    path = folder / "valkey.sock"
+    if len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
+        return path
+    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16] + ".sock"
+    for place in _short_places():
+        path = place / name
+        if len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
+            return path
+    raise StoreRefused(f"the path {folder} is too long for a socket, and so is the temporary directory's")
+
+
+def _short_places() -> list[Path]:
+    runtime = os.environ.get("XDG_RUNTIME_DIR")
+    places = [Path(runtime)] if runtime and _private(Path(runtime)) else []
+    # A folder in a place that everybody may write to is used only if nobody else made it.
+    own = Path(tempfile.gettempdir()) / f"telecine-{os.getuid()}"
+    own.mkdir(mode=0o700, exist_ok=True)
+    return [*places, own] if _private(own) else places
+
+
+def _private(folder: Path) -> bool:
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077

@@ -1,0 +1,20 @@
+"""What the store raises.
+
+StoreAway      it does not answer, or refuses for a reason of its own: nothing is known to be written; try again later
+BrokenRule     a change would have broken the books (a bug, never weather): nothing was written
+StoreRefused   it cannot be started, or must not be used as it is configured: a sentence for the operator
+"""
+
+from __future__ import annotations
+
+
+class StoreAway(Exception):
+    """One class for all infrastructure trouble; the cause is chained."""
+
+
+class BrokenRule(Exception):
+    """The script looked at a change and found amounts, entries or holds that cannot be."""
+
+
+class StoreRefused(Exception):
+    """The message says what to do about it."""

@@ -1,0 +1,95 @@
+"""The ledger as it is kept: its entries, and the proof that counters and open holds are what they add up to."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gateway.domain.change import Kind, Posting
+from gateway.domain.ledger import Balance, Entry, differences, recount
+from gateway.domain.videos import AttemptState, attempt_id, decode_video
+from gateway.store.room import Room
+
+ENTRIES_MAX: Final = 1_000
+
+
+class Ledger(Room):
+    async def ledger_entries(self, *, after: str = "", limit: int = ENTRIES_MAX) -> tuple[list[Entry], str]:
+        """Some entries in the order in which they were made, and where to go on; `after` empty: from the first."""
+        start = f"({after}" if after else "-"
+        rows = await self._link.command("XRANGE", self._names.ledger, start, "+", "COUNT", min(limit, ENTRIES_MAX))
+        return [_entry(fields) for _, fields in rows], rows[-1][0].decode() if rows else after
+
+    async def verify(self) -> list[str]:
+        """Every difference between the counters, the open holds and the entries, one sentence each. None is right.
+        Entries never change, so what was read at one moment is compared with the entries up to that moment."""
+        names = self._names
+        last, counters, holds = await self._at_one_moment(
+            ("XREVRANGE", names.ledger, "+", "-", "COUNT", 1), ("HGETALL", names.counters), ("HGETALL", names.holds)
+        )
+        entries: list[Entry] = []
+        after, end = "", last[0][0].decode() if last else ""
+        while after != end:
+            rows = await self._link.command(
+                "XRANGE", names.ledger, f"({after}" if after else "-", end, "COUNT", ENTRIES_MAX
+            )
+            if not rows:
+                break
+            entries += [_entry(fields) for _, fields in rows]
+            after = rows[-1][0].decode()
+        open_holds = {name.decode(): int(amount) for name, amount in _pairs(holds)}
+        found = differences(recount(entries), _balances(counters), open_holds)
+        return found + await self._idle_holds(entries, open_holds)
+
+    async def _idle_holds(self, entries: list[Entry], open_holds: dict[str, int]) -> list[str]:
+        """Holds of attempts that are closed: nothing will ever end them."""
+        found = []
+        for posting in (entry.posting for entry in entries):
+            if posting.kind is not Kind.HOLD or posting.id not in open_holds:
+                continue
+            record, still = await self._at_one_moment(
+                ("HGET", self._names.video(posting.video), "rec"), ("HGET", self._names.holds, posting.id)
+            )
+            if still is None:
+                continue
+            attempts = decode_video(record).attempts if record else ()
+            states = {attempt_id(posting.video, one.ordinal): one.state for one in attempts}
+            if states.get(posting.attempt, AttemptState.CLOSED) is AttemptState.CLOSED:
+                found.append(f"hold {posting.id} is open, but its attempt is closed")
+        return found
+
+    async def _at_one_moment(self, *commands: tuple[str | int, ...]) -> list[Any]:
+        """The replies of reading commands between which nothing was written."""
+        replies = await self._link.many("verify", [("MULTI",), *commands, ("EXEC",)])
+        moment: list[Any] = replies[-1]
+        return moment
+
+
+def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
+    return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _balances(flat: list[bytes]) -> dict[str, Balance]:
+    sides = {name.decode(): int(value) for name, value in _pairs(flat)}
+    counters = {name.rpartition(":")[0] for name in sides}
+    return {one: Balance(sides.get(f"{one}:held", 0), sides.get(f"{one}:settled", 0)) for one in counters}
+
+
+def _entry(flat: list[bytes]) -> Entry:
+    fields = {name.decode(): value.decode() for name, value in _pairs(flat)}
+    posting = Posting(
+        id=fields["id"],
+        kind=Kind(fields["kind"]),
+        answers=fields["answers"] or None,
+        amount_micros=int(fields["amount"]),
+        released_micros=int(fields["released"]),
+        counters=tuple(fields["counters"].split("\n")),
+        video=fields["video"],
+        attempt=fields["attempt"],
+        key_id=fields["key"],
+        project=fields["project"],
+        provider=fields["provider"],
+        route=fields["route"],
+        presumed=bool(fields["presumed"]),
+        reason=fields["reason"],
+    )
+    return Entry(int(fields["at"]), posting)

@@ -1,0 +1,116 @@
+"""The way to Redis: scripts and commands over a few lanes, trouble turned into one exception, repeats in bounds.
+
+Repeating is safe for everything that goes this way: scripts answer *already applied*, are fenced by a token, or read.
+So when a lane breaks and nobody knows what the server did, the same call is made again until the answer is known, in
+bounds: long ones for a write, since an outcome is at stake; short ones for a read, whose caller can ask again.
+After that it is `StoreAway`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final
+
+from gateway.store.address import parse
+from gateway.store.errors import BrokenRule, StoreAway
+from gateway.store.lane import Command, ErrorReply, Lane, LaneFull, LaneLost, Word
+from gateway.store.loader import Script
+
+LANES: Final = 4  # the server reads a few KB of each per turn, so one lane alone would make small group commits
+PAUSE_S: Final = 0.02
+PAUSE_S_MAX: Final = 0.5
+
+# The server cannot answer yet, and did nothing.
+_LATER = frozenset({"LOADING", "BUSY", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN"})
+# This connection leads to a server that must not be written to any more: a demoted primary.
+_ELSEWHERE = frozenset({"READONLY"})
+
+Observe = Callable[[str, float], None]
+
+
+def unobserved(operation: str, seconds: float) -> None:
+    """Nobody measures."""
+
+
+class Link:
+    """`observe` hears the name and the duration of every call, failed ones too."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_s: float = 5.0,
+        patience_s: float = 5.0,
+        reads_patience_s: float = 1.0,
+        observe: Observe = unobserved,
+    ) -> None:
+        address = parse(url)
+        self.address: Final = str(address)
+        self._lanes = [Lane(address, timeout_s=timeout_s) for _ in range(LANES)]
+        self._turn = 0
+        self._patience_s = patience_s
+        self._reads_patience_s = reads_patience_s
+        self._observe = observe
+
+    async def run(self, script: Script, keys: Sequence[str], words: Sequence[Word]) -> Any:
+        """The reply of a script."""
+        rest = (len(keys), *keys, *words)
+
+        async def once(lane: Lane) -> Any:
+            try:
+                return await lane.call("EVALSHA", script.sha, *rest)
+            except ErrorReply as error:
+                if error.code != "NOSCRIPT":
+                    raise
+            return await lane.call("EVAL", script.text, *rest)
+
+        return await self._patiently(script.name, once, self._patience_s if script.writes else self._reads_patience_s)
+
+    async def command(self, *command: Word) -> Any:
+        """The reply to one command that reads."""
+        name = str(command[0]).lower()
+        return await self._patiently(name, lambda lane: lane.call(*command), self._reads_patience_s)
+
+    async def many(self, operation: str, commands: Sequence[Command]) -> list[Any]:
+        """The replies to some commands that read. They leave together."""
+        replies: list[Any] = await self._patiently(operation, lambda lane: lane.many(commands), self._reads_patience_s)
+        return replies
+
+    def close(self) -> None:
+        for lane in self._lanes:
+            lane.close()
+
+    async def _patiently(self, operation: str, once: Callable[[Lane], Awaitable[Any]], patience_s: float) -> Any:
+        began = time.perf_counter()
+        pause_s = PAUSE_S
+        try:
+            while True:
+                lane = self._lanes[self._turn % LANES]
+                self._turn += 1
+                try:
+                    return await once(lane)
+                except LaneFull as error:
+                    raise StoreAway(f"{operation}: {error}") from error
+                except LaneLost as error:
+                    trouble: Exception = error
+                except ErrorReply as error:
+                    trouble = _judge(operation, error)
+                    if error.code in _ELSEWHERE:
+                        lane.drop()
+                if time.perf_counter() - began + pause_s > patience_s:
+                    raise StoreAway(f"{operation}: {trouble}") from trouble
+                await asyncio.sleep(pause_s)
+                pause_s = min(2 * pause_s, PAUSE_S_MAX)
+        finally:
+            self._observe(operation, time.perf_counter() - began)
+
+
+def _judge(operation: str, error: ErrorReply) -> ErrorReply:
+    """The error if waiting may help; raised as ours if not."""
+    if error.code == "BROKEN":
+        raise BrokenRule(f"{operation}: {str(error).removeprefix('BROKEN ')}") from error
+    if error.code in _LATER or error.code in _ELSEWHERE:
+        return error
+    raise StoreAway(f"{operation}: the store refused: {error}") from error

@@ -1,0 +1,57 @@
+"""The Lua scripts: which files each is joined from, and under which flags the server runs it.
+
+`admit` and `commit` are two entries to one body. A commit must go through when memory is short, since it lets go of
+money and leases; an admit must not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+_FOLDER = Path(__file__).parent / "scripts"
+
+
+class Script(Struct, frozen=True):
+    name: str
+    text: str
+    sha: str
+    writes: bool
+
+
+def _join(name: str, *parts: str, flags: str = "") -> Script:
+    shebang = f"#!lua flags={flags}\n" if flags else "#!lua\n"
+    text = shebang + "".join((_FOLDER / f"{part}.lua").read_text(encoding="ascii") for part in parts)
+    return Script(
+        name, text, hashlib.sha1(text.encode("ascii"), usedforsecurity=False).hexdigest(), flags != "no-writes"
+    )
+
+
+ADMIT: Final = _join("admit", "common", "change", "admit")
+COMMIT: Final = _join("commit", "common", "change", "commit", flags="allow-oom")
+CLAIM: Final = _join("claim", "common", "claim", flags="allow-oom")
+REST: Final = _join("rest", "common", "rest", flags="allow-oom")
+RENEW: Final = _join("renew", "common", "renew", flags="allow-oom")
+MAKE_DUE: Final = _join("make_due", "common", "make_due", flags="allow-oom")
+FACE: Final = _join("face", "face", flags="no-writes")
+CREATE_PROJECT: Final = _join("create_project", "create_project")
+CREATE_KEY: Final = _join("create_key", "create_key")
+SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
+SAVE_CHARACTER: Final = _join("save_character", "save_character")
+
+SCRIPTS: Final = (
+    ADMIT,
+    COMMIT,
+    CLAIM,
+    RENEW,
+    REST,
+    MAKE_DUE,
+    FACE,
+    CREATE_PROJECT,
+    CREATE_KEY,
+    SET_STATUS,
+    SAVE_CHARACTER,
+)

@@ -1,0 +1,59 @@
+"""Every key in Redis, built here and nowhere else.
+
+All carry the gateway's name as their hash tag, so one gateway lives in one slot of a Cluster, several gateways can
+share a server, and any two keys may meet in one script.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+
+class Names:
+    def __init__(self, name: str = "telecine") -> None:
+        assert name, "a gateway has a name"
+        assert not set("{}") & set(name), "braces would move the hash tag"
+        tag = f"{{{name}}}:"
+        self.tag: Final = tag
+        self.due: Final = tag + "due"  # zset video -> when to look at it, ms
+        self.leases: Final = tag + "leases"  # hash video -> "token|until_ms|mark"
+        self.claims: Final = tag + "claims"  # hash video -> claims without a commit
+        self.ledger: Final = tag + "ledger"  # stream of entries
+        self.counters: Final = tag + "counters"  # hash "<counter>:held|settled" -> micro-dollars
+        self.holds: Final = tag + "holds"  # hash of open holds -> micro-dollars
+        self.refs: Final = tag + "refs"  # hash "<account>|<digest of the ref>" -> attempt
+        self.seq: Final = tag + "seq"  # raised by every commit
+        self.time: Final = tag + "time"  # the last time that the ledger used, ms
+        self.keys: Final = tag + "keys"  # hash key id -> digest of the secret
+        self.projects: Final = tag + "projects"  # hash name -> project id
+        self._video: Final = tag + "video:"
+        self._key: Final = tag + "key:"
+        self._project: Final = tag + "project:"
+
+    def video(self, video_id: str) -> str:
+        """Hash: rec, pub, v(ersion), c(ommit id), p(roject), k(ey id), and `e:<entry>` for each of its postings."""
+        return self._video + video_id
+
+    def key(self, key_hash: str) -> str:
+        """Hash: id, project, name, role, created_ms, expires_ms, status."""
+        return self._key + key_hash
+
+    def project(self, project_id: str) -> str:
+        """Hash: id, name, created_ms, status."""
+        return self._project + project_id
+
+    def list(self, project_id: str) -> str:
+        """Sorted set of a project's listed videos, all with score 0: their ids sort by time."""
+        return f"{self.tag}list:{project_id}"
+
+    def idem(self, key_id: str, digest: str) -> str:
+        """What an `Idempotency-Key` of this key stands for: "until_ms fingerprint video"."""
+        return f"{self.tag}idem:{key_id}:{digest}"
+
+    def repeat(self, key_id: str, fingerprint: str) -> str:
+        """The latest create with these fields: "until_ms seen|unseen video"; unseen: its original has not come yet."""
+        return f"{self.tag}repeat:{key_id}:{fingerprint}"
+
+    def character(self, character_id: str) -> str:
+        """Hash: id, project, name, created_ms, account, ref."""
+        return f"{self.tag}character:{character_id}"

@@ -1,0 +1,120 @@
+"""What the store answers: expected outcomes are values, for the caller to choose by."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from gateway.domain.videos import Video
+
+# --- admit -------------------------------------------------------------------------------------------------------
+
+
+class Admitted(Struct, frozen=True):
+    """The video is durable. Also when it already was: the same admission may be made again."""
+
+    now_ms: int  # the store's time
+    seq: int
+
+
+class Repeated(Struct, frozen=True):
+    """The same create came before; nothing was written. Its video, which may have been deleted meanwhile."""
+
+    video_id: str
+
+
+class Reused(Struct, frozen=True):
+    """The Idempotency-Key belongs to another request."""
+
+
+class KeyGone(Struct, frozen=True):
+    """The key is unknown, revoked or expired, or its project is closed."""
+
+
+class WindowPassed(Struct, frozen=True):
+    """The day that a hold counts into is over. Make the Change again, for the ledger's time."""
+
+    now_ms: int
+
+
+AdmitOutcome: TypeAlias = Admitted | Repeated | Reused | KeyGone | WindowPassed
+
+# --- commit ------------------------------------------------------------------------------------------------------
+
+
+class Committed(Struct, frozen=True):
+    """Applied, now or when the same commit was made before."""
+
+    now_ms: int
+    seq: int
+
+
+class Stale(Struct, frozen=True):
+    """The record has moved since it was read, or the lease that the Change wants to keep is another's. Reread."""
+
+
+class RefTaken(Struct, frozen=True):
+    """Another attempt has this (account, ref)."""
+
+    attempt: str
+
+
+CommitOutcome: TypeAlias = Committed | Stale | RefTaken | WindowPassed
+
+# --- due videos --------------------------------------------------------------------------------------------------
+
+
+class Claimed(Struct, frozen=True):
+    video: Video
+    token: str  # of the lease
+    claims: int  # since the last commit or rest, this one included: many mean that the video kills who works on it
+    due_ms: int  # when it should have been looked at
+
+
+class Claims(Struct, frozen=True):
+    now_ms: int
+    videos: list[Claimed]
+    unreadable: list[str] = []  # leased as well, but their records are missing or not ours to read
+
+
+class Rest(Struct, frozen=True):
+    """Let go of a lease without a change. `due_ms` None: nothing of the video is open any more."""
+
+    video_id: str
+    token: str
+    due_ms: int | None
+
+
+# --- reading -----------------------------------------------------------------------------------------------------
+
+
+class Face(Struct, frozen=True):
+    project: str
+    public: bytes  # JSON
+
+
+class Page(Struct, frozen=True):
+    faces: list[bytes]
+    has_more: bool
+
+
+# --- projects ----------------------------------------------------------------------------------------------------
+
+
+class NameTaken(Struct, frozen=True):
+    project_id: str
+
+
+class ProjectGone(Struct, frozen=True):
+    """There is no such project, or it is closed."""
+
+
+# --- the sequence ------------------------------------------------------------------------------------------------
+
+
+class Rewound(Struct, frozen=True):
+    """The store has forgotten commits that this gateway saw: a restored backup, a replica that took over too early."""
+
+    remembered: int
+    met: int

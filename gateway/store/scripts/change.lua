@@ -1,0 +1,208 @@
+-- What `admit` and `commit` share: leases and money. Look at everything, then write; nothing is rolled back.
+-- What cannot be (a bug of the caller, or a foreign hand in the data) is raised as BROKEN before any write.
+-- Joined behind common.lua.
+--
+-- KEYS  1 video  2 due  3 leases  4 claims  5 list of the project  6 ledger  7 counters  8 holds  9 refs  10 seq  11 time
+-- ARGV  1 now                                   2 commit id            3 video id
+--       4 version of the new record             5 the record           6 its public face, empty: none
+--       7 due in ms, empty: never again         8 ms to keep the lease, 0: release it
+--       9 token of the lease, empty: none       10 "1": take it from the list
+--       11 end of the windows of its holds in ms, 0: no hold
+--       12 a ref to bind, empty: none           13 the attempt it belongs to
+-- A posting is POSTING arguments: the fields of its ledger entry, in the order of FIELDS, counters joined by newlines.
+
+local FIELDS = {'id', 'kind', 'answers', 'amount', 'released', 'counters', 'video', 'attempt', 'key', 'project',
+  'provider', 'route', 'presumed', 'reason'}
+local POSTING = #FIELDS
+
+local VIDEO, DUE, LEASES, CLAIMS, LIST, LEDGER = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local COUNTERS, HOLDS, REFS, SEQ, TIME = KEYS[7], KEYS[8], KEYS[9], KEYS[10], KEYS[11]
+local ID, TOKEN = ARGV[3], ARGV[9]
+
+-- This server's time, and the ledger's, which never goes back.
+local function clocks()
+  local now = now_ms()
+  return now, math.max(now, whole(redis.call('GET', TIME) or '0', 0, MICROS_MAX, 'the last time'))
+end
+
+-- The lease on the video, whoever's and however old; nil without one.
+local function lease_on(now)
+  local token, till, mark = lease_parts(redis.call('HGET', LEASES, ID))
+  if not token then return nil end
+  return {token = token, till = till, mark = mark, mine = TOKEN ~= '' and token == TOKEN, live = till > now}
+end
+
+local function posting_at(index)
+  local posting = {}
+  for offset, field in ipairs(FIELDS) do posting[field] = ARGV[index + offset - 1] end
+  return posting
+end
+
+-- What the posting adds to (held, settled) of its counters, as text for HINCRBY: digits as they came.
+local function moves_of(posting)
+  local kind, amount, released = posting.kind, posting.amount, posting.released
+  whole(amount, kind == 'adjust' and -MICROS_MAX or 0, MICROS_MAX, 'the amount of ' .. posting.id)
+  whole(released, 0, MICROS_MAX, 'the release of ' .. posting.id)
+  local ends = kind == 'settle' or kind == 'void'
+  local freed = released == '0' and '0' or '-' .. released
+  if kind == 'hold' then
+    posting.held, posting.settled = amount, '0'
+  elseif kind == 'settle' or kind == 'adjust' then
+    posting.held, posting.settled = freed, amount
+  elseif kind == 'void' then
+    posting.held, posting.settled = freed, '0'
+  else
+    broken('the kind of ' .. posting.id .. ' is ' .. tostring(kind))
+  end
+  if (kind == 'void' and amount ~= '0') or (not ends and released ~= '0') then
+    broken(posting.id .. ' is a ' .. kind .. ' of ' .. amount .. ' that releases ' .. released)
+  end
+  return ends
+end
+
+-- A hold answers nothing; whatever answers a hold touches its counters; settle and void end it, whole and once.
+local function check_answer(posting, ends, entries, open)
+  local id, answers = posting.id, posting.answers
+  local digest = redis.sha1hex(posting.counters)
+  if entries[id] or redis.call('HEXISTS', VIDEO, 'e:' .. id) == 1 then broken(id .. ' is in the ledger already') end
+  if posting.kind == 'hold' then
+    if answers ~= '' then broken(id .. ' answers ' .. answers) end
+    open[id] = posting.amount
+  else
+    local touched = entries[answers] or redis.call('HGET', VIDEO, 'e:' .. answers)
+    if not touched then broken(id .. ' answers ' .. answers .. ', which is not in the ledger') end
+    if touched ~= digest then broken(id .. ' touches other counters than ' .. answers) end
+  end
+  if ends then
+    local amount = open[answers]
+    if amount == nil then amount = redis.call('HGET', HOLDS, answers) end
+    if amount ~= posting.released then
+      broken(id .. ' releases ' .. posting.released .. ' of ' .. answers .. ', open: ' .. tostring(amount))
+    end
+    open[answers] = false
+  end
+  entries[id] = digest
+end
+
+-- What the counters will be: none may leave the range in which sums are exact, and none may hold less than nothing.
+local function check_sums(postings)
+  local names, sums, fields = {}, {}, {}
+  for _, posting in ipairs(postings) do
+    for counter in string.gmatch(posting.counters, '[^\n]+') do
+      if not sums[counter] then
+        sums[counter] = {0, 0}
+        names[#names + 1] = counter
+        fields[#fields + 1] = counter .. ':held'
+        fields[#fields + 1] = counter .. ':settled'
+      end
+      sums[counter][1] = sums[counter][1] + tonumber(posting.held)
+      sums[counter][2] = sums[counter][2] + tonumber(posting.settled)
+    end
+  end
+  if #fields == 0 then broken('postings touch no counter') end
+  local stored = redis.call('HMGET', COUNTERS, unpack(fields))
+  for i, counter in ipairs(names) do
+    local held = whole(stored[2 * i - 1] or '0', 0, MICROS_MAX, counter .. ':held') + sums[counter][1]
+    local settled = whole(stored[2 * i] or '0', -MICROS_MAX, MICROS_MAX, counter .. ':settled') + sums[counter][2]
+    if held < 0 or held > MICROS_MAX or math.abs(settled) > MICROS_MAX then
+      broken(counter .. ' would hold ' .. text_of(held) .. ' and have settled ' .. text_of(settled))
+    end
+  end
+end
+
+-- The postings from ARGV[first] on, checked; their number stands just before them.
+local function look_at_postings(first)
+  local count = whole(ARGV[first - 1], 0, 64, 'the number of postings')
+  if #ARGV ~= first - 1 + count * POSTING then broken('there are ' .. #ARGV .. ' arguments') end
+  local postings, entries, open = {}, {}, {}
+  for i = 1, count do
+    local posting = posting_at(first + (i - 1) * POSTING)
+    if posting.video ~= ID then broken(posting.id .. ' is about ' .. posting.video) end
+    check_answer(posting, moves_of(posting), entries, open)
+    postings[i] = posting
+  end
+  if count > 0 then check_sums(postings) end
+  return postings
+end
+
+-- Everything that writing touches is read once, so that a key of a wrong type stops the script before it wrote.
+local function look_at_types()
+  whole(ARGV[4], 1, MICROS_MAX, 'the version')
+  if ARGV[7] ~= '' then whole(ARGV[7], 0, MICROS_MAX, 'the due time') end
+  local keep = whole(ARGV[8], 0, MICROS_MAX, 'the time to keep the lease')
+  if keep > 0 and TOKEN == '' then broken('a lease is kept without a token') end
+  whole(redis.call('GET', SEQ) or '0', 0, MICROS_MAX, 'the sequence')
+  redis.call('HEXISTS', CLAIMS, ID)
+  redis.call('HEXISTS', HOLDS, ID)
+  redis.call('XLEN', LEDGER)
+  redis.call('ZSCORE', LIST, ID)
+  return tonumber(redis.call('ZSCORE', DUE, ID))
+end
+
+-- nil if the ref is free or this attempt's own; else the attempt that has it.
+local function taken_by()
+  local owner = ARGV[12] ~= '' and redis.call('HGET', REFS, ARGV[12])
+  return owner and owner ~= ARGV[13] and owner or nil
+end
+
+local function window_passed(time)
+  local till = whole(ARGV[11], 0, MICROS_MAX, 'the end of the window')
+  return till > 0 and time >= till
+end
+
+local function write_postings(postings, time)
+  for _, posting in ipairs(postings) do
+    local entry = {LEDGER, '*', 'at', text_of(time)}
+    for _, field in ipairs(FIELDS) do
+      entry[#entry + 1] = field
+      entry[#entry + 1] = posting[field]
+    end
+    redis.call('XADD', unpack(entry))
+    redis.call('HSET', VIDEO, 'e:' .. posting.id, redis.sha1hex(posting.counters))
+    for counter in string.gmatch(posting.counters, '[^\n]+') do
+      if posting.held ~= '0' then redis.call('HINCRBY', COUNTERS, counter .. ':held', posting.held) end
+      if posting.settled ~= '0' then redis.call('HINCRBY', COUNTERS, counter .. ':settled', posting.settled) end
+    end
+    if posting.kind == 'hold' then
+      redis.call('HSET', HOLDS, posting.id, posting.amount)
+    elseif posting.kind ~= 'adjust' then
+      redis.call('HDEL', HOLDS, posting.answers)
+    end
+  end
+  if #postings > 0 then redis.call('SET', TIME, text_of(time)) end
+end
+
+-- While another works on the video, its time is not touched: a mark makes it due as soon as that one lets go.
+local function write_due(now, lease, due_before)
+  local due, keep = tonumber(ARGV[7]), tonumber(ARGV[8])
+  if lease and lease.live and not lease.mine then
+    redis.call('HSET', LEASES, ID, lease_text(lease.token, lease.till, true))
+    return
+  end
+  if keep > 0 then
+    redis.call('HSET', LEASES, ID, lease_text(TOKEN, now + keep, lease and lease.mark))
+    redis.call('ZADD', DUE, text_of(now + keep), ID)
+    return
+  end
+  if lease then redis.call('HDEL', LEASES, ID) end
+  if not due then
+    redis.call('ZREM', DUE, ID)
+    return
+  end
+  if lease and lease.mark then due = math.min(due, now) end
+  -- Who does not hold the video may bring its time forward, never put it off: it may have been made due meanwhile.
+  if due_before and not (lease and lease.mine) then due = math.min(due, due_before) end
+  redis.call('ZADD', DUE, text_of(due), ID)
+end
+
+-- All of it. Returns the new sequence.
+local function write(now, time, lease, due_before, postings)
+  redis.call('HSET', VIDEO, 'rec', ARGV[5], 'v', ARGV[4], 'c', ARGV[2])
+  if ARGV[6] ~= '' then redis.call('HSET', VIDEO, 'pub', ARGV[6]) else redis.call('HDEL', VIDEO, 'pub') end
+  if ARGV[10] == '1' then redis.call('ZREM', LIST, ID) end
+  if ARGV[12] ~= '' then redis.call('HSET', REFS, ARGV[12], ARGV[13]) end
+  write_postings(postings, time)
+  write_due(now, lease, due_before)
+  if TOKEN ~= '' then redis.call('HDEL', CLAIMS, ID) end
+  return redis.call('INCR', SEQ)
+end

@@ -1,0 +1,197 @@
+"""Videos: let them in, change them, show them.
+
+`_commit` is the one function that commits; the kill points stand there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from gateway import killpoints
+from gateway.domain.change import Admission, Change, Posting, Repeat
+from gateway.domain.keys import Standing, Status
+from gateway.domain.videos import Video, decode_video, encode_public, encode_video
+from gateway.store.errors import StoreAway
+from gateway.store.lane import Word
+from gateway.store.loader import ADMIT, COMMIT, FACE, Script
+from gateway.store.outcomes import (
+    AdmitOutcome,
+    Admitted,
+    CommitOutcome,
+    Committed,
+    Face,
+    KeyGone,
+    Page,
+    RefTaken,
+    Repeated,
+    Reused,
+    Stale,
+    WindowPassed,
+)
+from gateway.store.projects import KEY_FIELDS, read_key
+from gateway.store.room import Room
+
+PAGE_MAX: Final = 1_000
+HINTS_MAX: Final = 10_000
+
+
+class Videos(Room):
+    async def admit(self, admission: Admission) -> AdmitOutcome:
+        """Let a new video in, whole or not at all. Made again with the same video id it answers the same."""
+        if self.unfit:
+            raise StoreAway(f"admit: {self.unfit[0]}")
+        change, repeat = admission.change, admission.repeat
+        video = change.video
+        names = self._names
+        memory, words = self._memory(video, repeat)
+        keys = [*self._keys(video), names.key(admission.key_hash), names.project(video.project), memory]
+        commit_id = f"admit:{video.id}"
+        head = [*self._head(change, commit_id, None), video.key_id, video.project, *words]
+        floor = self._sequence.seen
+        match await self._commit("admit", ADMIT, keys, [*head, *_postings(change.postings)]):
+            case [b"ADMITTED", now_ms, seq]:
+                self._sequence.meet(seq, floor)
+                return Admitted(now_ms, seq)
+            case [b"REPEATED", video_id]:
+                return Repeated(video_id.decode())
+            case [b"REUSED"]:
+                return Reused()
+            case [b"KEYGONE"]:
+                return KeyGone()
+            case [b"WINDOWPASSED", now_ms]:
+                return WindowPassed(now_ms)
+            case other:
+                raise AssertionError(f"admit.lua answered {other!r}")
+
+    async def commit(self, change: Change, *, commit_id: str, token: str | None) -> CommitOutcome:
+        """Apply a Change, whole or not at all. Made again with the same `commit_id` it answers the same."""
+        assert commit_id, "a commit has a name"
+        keys = self._keys(change.video)
+        floor = self._sequence.seen
+        words = [*self._head(change, commit_id, token), *_postings(change.postings)]
+        match await self._commit(change.label, COMMIT, keys, words):
+            case [b"COMMITTED", now_ms, seq]:
+                self._sequence.meet(seq, floor)
+                return Committed(now_ms, seq)
+            case [b"STALE"]:
+                return Stale()
+            case [b"REFTAKEN", attempt]:
+                return RefTaken(attempt.decode())
+            case [b"WINDOWPASSED", now_ms]:
+                return WindowPassed(now_ms)
+            case other:
+                raise AssertionError(f"commit.lua answered {other!r}")
+
+    async def read(self, video_id: str) -> Video | None:
+        record = await self._link.command("HGET", self._names.video(video_id), "rec")
+        return None if record is None else decode_video(record)
+
+    async def face(self, key_hash: str, video_id: str) -> tuple[Standing | None, Face | None]:
+        """Who asks, and what there is to see: one round trip. A key's project never changes, so it is remembered;
+        the first time it is asked for once more."""
+        hint = self._hints.get(key_hash, "")
+        reply = await self._look(key_hash, hint, video_id)
+        if reply[1] is None:
+            return None, None
+        if (project := reply[1].decode()) != hint:
+            if len(self._hints) >= HINTS_MAX:
+                self._hints.clear()
+            self._hints[key_hash] = project
+            reply = await self._look(key_hash, project, video_id)
+        owner, public = reply[8], reply[9]
+        face = None if public is None else Face(owner.decode(), public)
+        return _standing(reply[:7], reply[7]), face
+
+    async def standing(self, key_hash: str) -> Standing | None:
+        """Who asks."""
+        standing, _ = await self.face(key_hash, "")
+        return standing
+
+    async def page(self, project: str, *, after: str | None, limit: int, descending: bool) -> Page:
+        """A project's videos by id, which is by age. `after` may be any text: the page begins behind its place."""
+        assert 1 <= limit <= PAGE_MAX
+        key = self._names.list(project)
+        if descending:
+            bounds = ("ZREVRANGEBYLEX", key, f"({after}" if after else "+", "-")
+        else:
+            bounds = ("ZRANGEBYLEX", key, f"({after}" if after else "-", "+")
+        ids = await self._link.command(*bounds, "LIMIT", 0, limit + 1)
+        shown = [("HGET", self._names.video(one.decode()), "pub") for one in ids[:limit]]
+        faces = await self._link.many("page", shown) if shown else []
+        return Page([face for face in faces if face is not None], len(ids) > limit)
+
+    async def _look(self, key_hash: str, project: str, video_id: str) -> list[Any]:
+        names = self._names
+        keys = (names.key(key_hash), names.project(project), names.video(video_id))
+        reply: list[Any] = await self._link.run(FACE, keys, ())
+        return reply
+
+    async def _commit(self, label: str, script: Script, keys: Sequence[str], words: Sequence[Word]) -> Any:
+        killpoints.reach(f"before.commit.{label}")
+        reply = await self._link.run(script, keys, words)
+        killpoints.reach(f"after.commit.{label}")
+        return reply
+
+    def _keys(self, video: Video) -> list[str]:
+        """KEYS 1 to 11 of change.lua."""
+        names = self._names
+        return [
+            names.video(video.id),
+            names.due,
+            names.leases,
+            names.claims,
+            names.list(video.project),
+            names.ledger,
+            names.counters,
+            names.holds,
+            names.refs,
+            names.seq,
+            names.time,
+        ]
+
+    def _head(self, change: Change, commit_id: str, token: str | None) -> list[Word]:
+        """ARGV 1 to 13 of change.lua. A deleted video has no face and stands in no list."""
+        video, binding = change.video, change.binding
+        return [
+            self._now_ms(),
+            commit_id,
+            video.id,
+            video.version,
+            encode_video(video),
+            b"" if video.deleted else encode_public(video),
+            "" if change.due_ms is None else change.due_ms,
+            change.keep_lease_ms,
+            token or "",
+            "1" if change.unlist or video.deleted else "",
+            change.window_until_ms,
+            f"{binding.account}|{binding.ref}" if binding else "",
+            binding.attempt if binding else "",
+        ]
+
+    def _memory(self, video: Video, repeat: Repeat | None) -> tuple[str, list[Word]]:
+        """KEYS 14 and ARGV 16 to 20 of admit.lua. An Idempotency-Key decides alone: it comes every time."""
+        names = self._names
+        if repeat is None:
+            return names.repeat(video.key_id, ""), ["", "", "", 0, 0]
+        again = "1" if repeat.resend else ""
+        if repeat.key_name is None:
+            key = names.repeat(video.key_id, repeat.fingerprint)
+            return key, ["resend", repeat.fingerprint, again, repeat.resend_ttl_s * 1000, 0]
+        key = names.idem(video.key_id, repeat.key_name)
+        return key, ["idem", repeat.fingerprint, again, repeat.key_ttl_s * 1000, video.deadline_ms]
+
+
+def _postings(postings: Sequence[Posting]) -> list[Word]:
+    """How many, and the fields of each in the order of change.lua's FIELDS."""
+    words: list[Word] = [len(postings)]
+    for one in postings:
+        words += (one.id, one.kind.value, one.answers or "", one.amount_micros, one.released_micros)
+        words += ("\n".join(one.counters), one.video, one.attempt, one.key_id, one.project, one.provider, one.route)
+        words += ("1" if one.presumed else "", one.reason)
+    return words
+
+
+def _standing(key: list[bytes | None], project_status: bytes | None) -> Standing:
+    fields = dict(zip(KEY_FIELDS, key, strict=True))
+    return Standing(read_key(fields), Status.CLOSED if project_status is None else Status(project_status.decode()))

@@ -1,0 +1,90 @@
+"""A real Valkey for tests: one private server per session, emptied before each test, on a Unix socket with a short path.
+
+`redis_server` and `store` are fixtures: a folder of tests that needs them imports them in its conftest.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+import redis
+
+from gateway.store import binary
+from gateway.store.store import Store
+
+
+class RedisServer:
+    """Keeps nothing on disk unless `settings` say so. `client` is another hand than the store's, to look and to meddle."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.folder = folder
+        self.socket = folder / "s"
+        self._settings = {"appendonly": "no", **settings}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+        self.client = redis.Redis(unix_socket_path=str(self.socket), protocol=2, decode_responses=True)
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        settings = {
+            "port": "0", "unixsocket": str(self.socket), "dir": str(self.folder), "save": "", "loglevel": "warning",
+            "enable-debug-command": "yes", "maxmemory-policy": "noeviction", **self._settings,
+        }  # fmt: skip
+        words = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
+        with (self.folder / "log").open("ab") as output:
+            self._process = subprocess.Popen([binary.find(), *words], stdout=output, stderr=output)
+        with redis.Redis(unix_socket_path=str(self.socket)) as client:
+            for _ in range(500):
+                try:
+                    client.ping()
+                    return
+                except redis.RedisError:
+                    time.sleep(0.01)
+        raise AssertionError((self.folder / "log").read_text())
+
+    def kill(self) -> None:
+        """As a power cut would: SIGKILL."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> None:
+        assert self._process is not None
+        self.client.close()
+        self._process.terminate()
+        self._process.wait(10)
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[RedisServer]:
+    folder = Path(tempfile.mkdtemp(prefix="tc"))
+    server = RedisServer(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty_redis(redis_server: RedisServer) -> RedisServer:
+    redis_server.client.flushall()
+    redis_server.client.config_set("maxmemory", 0)
+    redis_server.client.config_set("maxmemory-policy", "noeviction")
+    return redis_server
+
+
+@pytest.fixture
+async def store(empty_redis: RedisServer) -> AsyncIterator[Store]:
+    """An open store on an empty server."""
+    store = Store(empty_redis.url, patience_s=2.0)
+    await store.open()
+    yield store
+    await store.close()
