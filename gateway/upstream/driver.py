@@ -21,6 +21,7 @@ import httpx
 from gateway.clock import Clock
 from gateway.domain.verdicts import CancelOutcome, FindOutcome, InDoubt, NoAnswer, NotSent, PollOutcome, SubmitOutcome
 from gateway.killpoints import reach
+from gateway.log import log, where
 from gateway.upstream import bodies, download, images, judge
 from gateway.upstream.addresses import Lookup, look_up
 from gateway.upstream.bodies import Blobs
@@ -29,7 +30,7 @@ from gateway.upstream.download import Downloaded, LinkStale, Pace
 from gateway.upstream.images import ImageRefused
 from gateway.upstream.judge import Facts, NoVerdict, Proofs, Verdict
 from gateway.upstream.replies import read
-from gateway.upstream.wire import TooLate, Wire
+from gateway.upstream.wire import SendByPassed, Wire
 from providers.contract import (
     AccountVerdict,
     Call,
@@ -48,8 +49,6 @@ CALLS_MAX = 64  # of one flow
 
 Observe: TypeAlias = Callable[[str, str, str, float], None]
 """(provider, verb, what came of it, seconds); both words from closed lists: `judge.VERDICTS`, `WORDS`."""
-OnBug: TypeAlias = Callable[[str, str, BaseException], None]
-"""(provider, verb, error): an adapter broke its contract. The error's text may hold a vendor's: not for logs."""
 Judge: TypeAlias = Callable[[Verdict, Facts, Proofs], Any]
 
 _PACE = Pace()
@@ -89,7 +88,6 @@ class Driver:
         clock: Clock,
         *,
         observe: Observe = lambda *_: None,
-        on_bug: OnBug = lambda *_: None,
         socket_timeout_s: float = 10.0,
         connections_per_host: int = 256,
         lookup: Lookup = look_up,
@@ -102,7 +100,6 @@ class Driver:
         self._blobs = blobs
         self._clock = clock
         self._observe = observe
-        self._on_bug = on_bug
         self._image_ports = image_ports
         self._clients = Clients(
             socket_timeout_s=socket_timeout_s,
@@ -168,7 +165,13 @@ class Driver:
             return outcome
         except NoVerdict as error:
             word = "bug"
-            self._on_bug(endpoint.provider, "download", error.__cause__ or error)
+            log(
+                "adapter_failed",
+                "error",
+                provider=endpoint.provider,
+                verb="download",
+                **where(error.__cause__ or error),
+            )
             return NoAnswer(str(error), error.why)
         finally:
             self._observe(endpoint.provider, "download", word, time.perf_counter() - began_s)
@@ -234,7 +237,7 @@ class Driver:
 
     def _bug(self, trip: _Trip, error: BaseException) -> NoVerdict:
         trip.bug = True
-        self._on_bug(trip.endpoint.provider, trip.verb, error)
+        log("adapter_failed", "error", provider=trip.endpoint.provider, verb=trip.verb, **where(error))
         return NoVerdict(f"the adapter failed ({type(error).__name__})", Why.INTERNAL)
 
     def _prepared(self, trip: _Trip, call: Call) -> tuple[Call, httpx.Request]:
@@ -272,7 +275,7 @@ class Driver:
             finally:
                 await response.aclose()
             reach(f"after.send.{point}")
-        except TooLate as error:
+        except SendByPassed as error:
             raise NoVerdict("its time to be sent had passed", Why.OVERLOADED) from error
         except httpx.TransportError as error:
             raise NoVerdict(f"{call.method} brought no answer ({type(error).__name__})", Why.OVERLOADED) from error

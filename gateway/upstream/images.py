@@ -28,12 +28,13 @@ _INNER_NAMES = ("localhost", "local", "internal", "intranet", "lan", "home", "co
 
 
 class Reason(StrEnum):
-    """Why a picture was not fetched. One word for whatever lies behind a name, so that nobody can map our networks."""
+    """Why a picture was not fetched, fit to end a sentence to the client. One reason for all that lies behind a name, so
+    that nobody can map our networks."""
 
-    ADDRESS = "address"  # not https, not the usual port, a private address or name, a credential in it
-    UNREACHABLE = "unreachable"  # no public server answers there, in time and in HTTP
-    STATUS = "status"  # one answers, but not with a file
-    TOO_LARGE = "too_large"
+    ADDRESS = "its address is not a public one that begins with https://"
+    UNREACHABLE = "no public server answers there in time"
+    STATUS = "its server does not answer with a file"
+    TOO_LARGE = "it is too large"
 
 
 class ImageRefused(Struct, frozen=True):

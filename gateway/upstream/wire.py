@@ -11,6 +11,7 @@ import ssl
 import struct
 from asyncio import WriteTransport
 from collections.abc import Callable
+from contextlib import suppress
 
 import aiohttp
 import httpx
@@ -37,7 +38,7 @@ _ERRORS: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
 )
 
 
-class TooLate(httpx.TransportError):
+class SendByPassed(httpx.TransportError):
     """The request was ready to leave and its time had passed: nothing left."""
 
 
@@ -65,7 +66,7 @@ class Wire:
             return
         if self._closed or (self._may_leave is not None and not self._may_leave()):
             self.late = True
-            raise TooLate("the time to send had passed")
+            raise SendByPassed("the time to send had passed")
         self._transport = transport
         self.sent = True
 
@@ -78,11 +79,13 @@ class Wire:
         """Let nothing leave from now on, what is buffered here or in the kernel included (a reset, not a farewell)."""
         transport = self._transport
         self.done()
-        if transport is None or transport.is_closing():
+        if transport is None:
             return
         sock = transport.get_extra_info("socket")
-        if sock is not None and sock.family != getattr(socket, "AF_UNIX", None):
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        if sock is not None and sock.fileno() >= 0 and sock.family != getattr(socket, "AF_UNIX", None):
+            with suppress(OSError):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        # Also where aiohttp has closed it already: closing goes on delivering what is buffered.
         transport.abort()
 
 
@@ -90,7 +93,7 @@ def translated(error: BaseException, request: httpx.Request) -> httpx.TransportE
     """aiohttp's error as httpx's. The text names the class only: the original's may hold the URL."""
     wire: Wire = request.extensions["wire"]
     if wire.late:
-        return TooLate("the time to send had passed", request=request)
+        return SendByPassed("the time to send had passed", request=request)
     kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
     if kind is httpx.ConnectTimeout and wire.queued:
         kind = httpx.PoolTimeout

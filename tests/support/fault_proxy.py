@@ -21,7 +21,8 @@ from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 
-HEAD_BYTES_MAX = 64 * 1024
+from tests.support.loopback import READ_BYTES_MAX, Loopback
+
 PIECE_BYTES = 16 * 1024
 DRIP_S = 0.05
 PAGE = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
@@ -66,59 +67,48 @@ class Head:
 
 class FaultProxy:
     def __init__(self, *target: str | int) -> None:
-        self.port = 0
         self.heads: Counter[str] = Counter()  # requests begun, by method
         self.received: Counter[str] = Counter()  # and received whole
-        self.connections = 0
         self._target = target
         self._faults: list[tuple[str | None, str, Fault]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._server: asyncio.Server | None = None
+        self._door = Loopback(self._talk)
 
     def next(self, *faults: Fault, method: str | None = None, path: str = "") -> None:
         """Queue faults: each is used up by the next request of this method whose path begins so."""
         self._faults += [(method, path, fault) for fault in faults]
 
     @property
+    def port(self) -> int:
+        return self._door.port
+
+    @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        return self._door.connections
+
+    async def listen(self) -> None:
+        """Take connections (again, on the same port)."""
+        await self._door.listen()
+
+    def refuse(self) -> None:
+        """Refuse new connections until `listen`."""
+        self._door.refuse()
 
     async def __aenter__(self) -> FaultProxy:
         await self.listen()
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.refuse()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._door.close()
 
-    async def listen(self) -> None:
-        """Take connections (again, on the same port)."""
-        self._server = await asyncio.start_server(self._met, "127.0.0.1", self.port, limit=HEAD_BYTES_MAX)
-        self.port = self._server.sockets[0].getsockname()[1]
-
-    async def refuse(self) -> None:
-        """Refuse new connections until `listen`."""
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-
-    async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        try:
-            while await self._one(reader, writer):
-                pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, asyncio.CancelledError):
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while await self._one(reader, writer):
             pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         """One request and its reply. False when the connection is over."""
@@ -149,9 +139,7 @@ class FaultProxy:
     async def _break(self, fault: Fault, writer: asyncio.StreamWriter) -> bool:
         match fault.do:
             case Do.RESET:
-                sock = writer.get_extra_info("socket")
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                writer.transport.abort()
+                reset(writer)
                 return False
             case Do.PAGE:
                 lines = (
@@ -177,9 +165,9 @@ class FaultProxy:
 
     async def _reach(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if len(self._target) == 1:
-            return await asyncio.open_unix_connection(str(self._target[0]), limit=HEAD_BYTES_MAX)
+            return await asyncio.open_unix_connection(str(self._target[0]), limit=READ_BYTES_MAX)
         host, port = self._target
-        return await asyncio.open_connection(str(host), int(port), limit=HEAD_BYTES_MAX)
+        return await asyncio.open_connection(str(host), int(port), limit=READ_BYTES_MAX)
 
     async def _reply(
         self, head: Head, pieces: AsyncIterator[bytes], fault: Fault | None, writer: asyncio.StreamWriter
@@ -201,6 +189,13 @@ class FaultProxy:
                 await asyncio.sleep(DRIP_S)
             return True
         return await self._break(fault, writer)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """End a connection with RST, whatever is still on its way."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 async def read_head(reader: asyncio.StreamReader) -> Head:

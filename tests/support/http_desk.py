@@ -6,14 +6,13 @@ async with Desk(lambda asked: say(200, b"{}")) as desk: ... desk.url ... desk.as
 from __future__ import annotations
 
 import asyncio
-import socket
 import ssl
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 
-from tests.support.fault_proxy import HEAD_BYTES_MAX, body_of, read_head
+from tests.support.fault_proxy import body_of, read_head, reset
+from tests.support.loopback import Loopback
 
 
 @dataclass(frozen=True)
@@ -50,46 +49,34 @@ class Desk:
     def __init__(self, answer: Answer, *, tls: ssl.SSLContext | None = None, unix_socket: str | None = None) -> None:
         self.answer = answer
         self.asked: list[Asked] = []
-        self.connections = 0
-        self.port = 0
-        self._tls = tls
-        self._unix_socket = unix_socket
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._scheme = "https" if tls else "http"
+        self._door = Loopback(self._talk, tls=tls, unix_socket=unix_socket)
+
+    @property
+    def port(self) -> int:
+        return self._door.port
 
     @property
     def url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
+        return f"{self._scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def connections(self) -> int:
+        return self._door.connections
 
     async def __aenter__(self) -> Desk:
-        if self._unix_socket is not None:
-            self._server = await asyncio.start_unix_server(self._met, self._unix_socket, limit=HEAD_BYTES_MAX)
-        else:
-            self._server = await asyncio.start_server(self._met, "127.0.0.1", 0, ssl=self._tls, limit=HEAD_BYTES_MAX)
-            self.port = self._server.sockets[0].getsockname()[1]
+        await self._door.listen()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._door.close()
 
-    async def _met(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
+    async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         number = self.connections
-        try:
-            while await self._one(reader, writer, number):
-                pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
+        while await self._one(reader, writer, number):
             pass
-        finally:
-            self._tasks.discard(task)
-            writer.close()
 
     async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, number: int) -> bool:
         head = await read_head(reader)
@@ -104,7 +91,5 @@ class Desk:
         if said.then == "hang":
             await asyncio.sleep(3600)
         if said.then == "reset":
-            sock = writer.get_extra_info("socket")
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-            writer.transport.abort()
+            reset(writer)
         return said.then == "keep"
