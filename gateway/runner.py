@@ -97,6 +97,8 @@ class Runner:
             await asyncio.sleep(STORE_AWAY_S)
             return 0
         self._tools.clock.correct(claims.now_ms)
+        for video_id in claims.unreadable:
+            log("record_unreadable", level="error", video=video_id)
         for one in claims.videos:
             metrics.poll_lag(max(0, claims.now_ms - one.due_ms) / 1_000)
             task = asyncio.create_task(self._step(one), name=f"step {one.video.id}")

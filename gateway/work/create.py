@@ -51,6 +51,7 @@ async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -
             image=image,
             source=await _source_record(inputs, identity, asked, source),
             characters=await _characters(tools, caller, asked),
+            named=source.request.model if source is not None else None,
         )
         choices = plan(model, request)
         if all(choice.dropped for choice in choices):
