@@ -28,8 +28,10 @@ _INNER_NAMES = ("localhost", "local", "internal", "intranet", "lan", "home", "co
 
 
 class Reason(StrEnum):
-    """Why a picture was not fetched, fit to end a sentence to the client. One reason for all that lies behind a name, so
-    that nobody can map our networks."""
+    """Why a picture was not fetched, fit to end a sentence to the client.
+
+    One reason for all that lies behind a name, so that nobody can map our networks.
+    """
 
     ADDRESS = "its address is not a public one that begins with https://"
     UNREACHABLE = "no public server answers there in time"
