@@ -62,7 +62,6 @@ async def opened(site: Site) -> AsyncIterator[Parts]:
             assets.read,
             clock,
             observe=metrics.upstream,
-            on_bug=_adapter_bug,
             socket_timeout_s=snapshot.settings.gateway.socket_timeout_s,
         )
         stack.push_async_callback(driver.close)
@@ -100,7 +99,3 @@ async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store
     for warning in fitness.warnings:
         log("store_warning", level="warning", reason=warning)
     return store
-
-
-def _adapter_bug(provider: str, verb: str, error: BaseException) -> None:
-    log("adapter_bug", level="error", provider=provider, verb=verb, error=type(error).__name__)
