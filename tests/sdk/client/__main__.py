@@ -1,0 +1,29 @@
+"""`python -m tests.sdk.client ORDER`, run by an SDK's own Python: makes the checks, prints their record as JSON.
+
+ORDER is a JSON object; `mode` is `contract` or `resends`.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict
+
+from tests.sdk.client import content, derived, errors, resends, videos
+from tests.sdk.client.record import Record, Run, openai
+
+MODES = {
+    "contract": (*videos.SCENARIOS, *content.SCENARIOS, *derived.SCENARIOS, *errors.SCENARIOS),
+    "resends": resends.SCENARIOS,
+}
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    run = Run(order, Record())
+    for scenario in MODES[order["mode"]]:
+        run.record.run(scenario, run)
+    print(json.dumps({"version": openai.__version__, **asdict(run.record)}))
+
+
+main()
