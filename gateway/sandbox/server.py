@@ -83,7 +83,7 @@ class Server:
                 _whole(query.get("until_ms", str(FAR_FUTURE_MS))),
                 query.get("key", ""),
                 query.get("after", ""),
-                _whole(query.get("limit", "20")),
+                _whole(query.get("limit", "100")),
             )
         )
 
