@@ -38,9 +38,14 @@ def address(call: Call, base_url: str) -> httpx.URL:
         url = httpx.URL(text)
     except httpx.InvalidURL as error:
         raise ValueError("the address of a call is no URL") from error
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+    if not is_of_the_web(url):
         raise ValueError("the address of a call is not one of the web")
     return url
+
+
+def is_of_the_web(url: httpx.URL) -> bool:
+    """http or https to a plain host: no credential in it, no port that is none."""
+    return url.scheme in ("http", "https") and bool(url.host) and not url.userinfo and 0 < (url.port or 80) < 65536
 
 
 def frozen(call: Call) -> Call:

@@ -181,5 +181,6 @@ async def _inline(link: str, sink: Sink, bytes_max: int) -> Downloaded | NoAnswe
             return NoAnswer("a file in the reply that cannot be read", Why.UNREADABLE)
     if len(data) > bytes_max:
         return NoAnswer("a file larger than allowed", Why.UNREADABLE)
-    await sink(data)
+    if data:
+        await sink(data)
     return Downloaded(len(data), head.partition(";")[0].strip().lower())

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import httpx
 
+from gateway.upstream.bodies import is_of_the_web
 from gateway.upstream.replies import TooLarge, Unpacker
 from gateway.upstream.transport import Transport
 from providers.contract import Unreadable
@@ -47,7 +48,7 @@ def web_address(text: str, base: httpx.URL | None = None) -> httpx.URL:
         url = httpx.URL(text) if base is None else base.join(text)
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise BadAddress("no URL") from error
-    if url.scheme not in ("http", "https") or not url.host or url.userinfo:
+    if not is_of_the_web(url):
         raise BadAddress("not of the web")
     return url
 

@@ -61,7 +61,7 @@ class _ReplyStream(httpx.AsyncByteStream):
         try:
             async for chunk in self._reply.content.iter_any():
                 yield chunk
-        except (aiohttp.ClientError, OSError) as error:
+        except Exception as error:
             raise translated(error, self._request) from error
 
     async def aclose(self) -> None:
@@ -112,7 +112,7 @@ class Transport(httpx.AsyncBaseTransport):
                 timeout=_timeout(request.extensions.get("timeout", {})),
                 trace_request_ctx=wire,
             )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except Exception as error:
             wire.cut()
             raise translated(error, request) from error
         except BaseException:

@@ -18,7 +18,7 @@ import httpx
 
 # Most specific first. ConnectError, ConnectTimeout and PoolTimeout mean that nothing left; the others prove nothing by
 # themselves, `Wire.sent` does.
-_ERRORS: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
+_ERRORS: tuple[tuple[type[Exception], type[httpx.TransportError]], ...] = (
     (aiohttp.ConnectionTimeoutError, httpx.ConnectTimeout),
     (aiohttp.ServerTimeoutError, httpx.ReadTimeout),
     (aiohttp.ClientConnectorError, httpx.ConnectError),
@@ -34,7 +34,7 @@ _ERRORS: tuple[tuple[type[BaseException], type[httpx.TransportError]], ...] = (
     (TimeoutError, httpx.ReadTimeout),
     (OSError, httpx.ReadError),
     (aiohttp.ClientError, httpx.ProtocolError),
-    (ValueError, httpx.LocalProtocolError),
+    (Exception, httpx.LocalProtocolError),
 )
 
 
@@ -89,7 +89,7 @@ class Wire:
         transport.abort()
 
 
-def translated(error: BaseException, request: httpx.Request) -> httpx.TransportError:
+def translated(error: Exception, request: httpx.Request) -> httpx.TransportError:
     """aiohttp's error as httpx's. The text names the class only: the original's may hold the URL."""
     wire: Wire = request.extensions["wire"]
     if wire.late:
