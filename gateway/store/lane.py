@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
 import hiredis
@@ -22,6 +23,7 @@ Word: TypeAlias = str | bytes | int
 Command: TypeAlias = Sequence[Word]
 
 IN_AIR_MAX: Final = 10_000
+CLOSE_S_MAX: Final = 1.0
 
 
 class LaneLost(Exception):
@@ -49,6 +51,7 @@ class _Wire(asyncio.Protocol):
         self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
         self._leaving: list[bytes] = []
         self._transport: asyncio.Transport | None = None
+        self.gone = asyncio.Event()
 
     @property
     def in_air(self) -> int:
@@ -98,6 +101,7 @@ class _Wire(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.drop(exc)
+        self.gone.set()
 
     def drop(self, cause: BaseException | None = None) -> None:
         """Close, and tell everybody who waits."""
@@ -145,11 +149,18 @@ class Lane:
         if self._wire is not None:
             self._wire.drop()
 
-    def close(self) -> None:
+    async def close(self) -> None:
+        """For good. Whoever waits for an answer is told that none will come."""
         self._closed = True
         if self._watch is not None:
             self._watch.cancel()
         self.drop()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(CLOSE_S_MAX):
+                if self._connecting is not None:
+                    await asyncio.wait([self._connecting])
+                if self._wire is not None:
+                    await self._wire.gone.wait()
 
     def _ask(self, wire: _Wire, command: Command) -> asyncio.Future[Any]:
         if wire.in_air >= self._in_air_max:

@@ -78,9 +78,8 @@ class Link:
         replies: list[Any] = await self._patiently(operation, lambda lane: lane.many(commands), self._reads_patience_s)
         return replies
 
-    def close(self) -> None:
-        for lane in self._lanes:
-            lane.close()
+    async def close(self) -> None:
+        await asyncio.gather(*(lane.close() for lane in self._lanes))
 
     async def _patiently(self, operation: str, once: Callable[[Lane], Awaitable[Any]], patience_s: float) -> Any:
         began = time.perf_counter()

@@ -78,7 +78,7 @@ class Store(Videos, Due, Projects, Characters, Ledger):
                 await self._keeper
             self._keeper = None
             await asyncio.to_thread(self._write_down)
-        self._link.close()
+        await self._link.close()
 
     async def _keep(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""A real Valkey for tests: one private server per session, emptied before each test, on a Unix socket with a short path.
+"""A real Valkey for tests: one private server per session, emptied before each test, on a short Unix socket.
 
 `redis_server` and `store` are fixtures: a folder of tests that needs them imports them in its conftest.
 """
@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis
@@ -20,7 +21,7 @@ from gateway.store.store import Store
 
 
 class RedisServer:
-    """Keeps nothing on disk unless `settings` say so. `client` is another hand than the store's, to look and to meddle."""
+    """Keeps nothing on disk unless `settings` say so. `client` is a hand beside the store's, to look and to meddle."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
@@ -28,7 +29,7 @@ class RedisServer:
         self._settings = {"appendonly": "no", **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
-        self.client = redis.Redis(unix_socket_path=str(self.socket), protocol=2, decode_responses=True)
+        self.client: Any = redis.Redis(unix_socket_path=str(self.socket), protocol=2, decode_responses=True)
 
     @property
     def url(self) -> str:
