@@ -31,7 +31,7 @@ from providers.toolbox import clean
 
 REF_BYTES_MAX = 4096
 REFS_MAX = 100
-SECRET_CHARS_MIN = 6
+SECRET_CHARS_MIN = 8  # signing also adds words such as `Bearer`, versions and dates
 
 Verdict: TypeAlias = "SubmitVerdict | PollVerdict | CancelVerdict | FindVerdict | CharacterVerdict | AccountVerdict"
 Proofs: TypeAlias = Mapping[str, NothingMade]
