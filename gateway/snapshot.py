@@ -34,6 +34,7 @@ class Snapshot:
     endpoints: Mapping[str, Endpoint]  # by provider
     settings: Config
     lease_ms: int
+    submit_margin_ms: int
     send_by_s: float
     uses_sandbox: bool
 
@@ -58,6 +59,7 @@ def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
         endpoints={name: made.endpoint for name, made in providers.items() if made is not None},
         settings=file.config,
         lease_ms=round(gateway.lease_s * 1_000),
+        submit_margin_ms=round(gateway.submit_margin_s * 1_000),
         send_by_s=gateway.send_by_s,
         uses_sandbox=any(made is not None and made.base_url == SANDBOX for made in providers.values()),
     )

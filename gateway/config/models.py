@@ -39,7 +39,10 @@ class Gateway(Section):
         default=3_600, description="A video is `completed` or `failed` this long after its creation at the latest."
     )
     lease_s: Seconds = Field(
-        default=20, ge=5, description="How long one runner may act on a video before another may take it."
+        default=20, ge=1, description="How long one runner may act on a video before another may take it."
+    )
+    submit_margin_s: Seconds = Field(
+        default=15, description="How much longer than its `submit_timeout_s` a submission keeps the lease."
     )
     send_by_s: Seconds = Field(
         default=5, description="A submission whose first byte has not left by then is not sent any more."

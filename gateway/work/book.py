@@ -28,8 +28,6 @@ from gateway.work.tools import Tools
 TRIES_MAX = 8
 STORE_AWAY_S_MAX = 120.0
 STORE_RETRY_S = 0.25
-# After a call the submission lease still has to cover the commit of its outcome.
-SUBMIT_LEASE_MARGIN_MS = 15_000
 
 
 @dataclass(slots=True)
@@ -93,7 +91,8 @@ def _next_due(job: Job, video: Video, news: News, world: World) -> tuple[int, in
     if isinstance(news, Ask | AskAgain):
         route = world.route_of(video.attempt(news.attempt))
         assert route is not None
-        keep_ms = round(route.submit_timeout_s * 1_000) + SUBMIT_LEASE_MARGIN_MS
+        # The lease must outlive the call and the commit of its outcome.
+        keep_ms = round(route.submit_timeout_s * 1_000) + job.snapshot.submit_margin_ms
         return keep_ms, world.now_ms + keep_ms
     if news.attempt <= len(video.attempts):
         pause(job, video, news.attempt, world, news=news)

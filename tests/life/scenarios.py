@@ -1,0 +1,122 @@
+"""Lives that a video can have, each with the kill points that it passes: what the vendors do, and the configuration.
+
+Together they pass every point of `gateway.killpoints`; a test holds that.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import Struct
+
+from tests.support.vendor_faults import Fault, Point, throttle
+
+CONFIG = """\
+gateway: {lease_s: 1.5, submit_margin_s: 1, send_by_s: 0.7, socket_timeout_s: 0.5, deadline_s: %(deadline)d,
+          stop_grace_s: 2}
+providers:
+  a: {adapter: openai, base_url: "%(a)s", api_key: sk-vendor, doubt: %(doubt)s, submit_timeout_s: 1, poll_timeout_s: 1,
+      poll_min_s: 0.05, poll_max_s: 0.2, settings: {%(settings)s}}
+  b: {adapter: openai, base_url: "%(b)s", api_key: sk-vendor, submit_timeout_s: 1, poll_timeout_s: 1,
+      poll_min_s: 0.05, poll_max_s: 0.2, settings: {lists: false}}
+models:
+  sora-2: {routes: [a/sora-2, b/sora-2]}
+"""
+NO_LIST = "lists: false"
+HONOURS = "lists: false, honours_idempotency_key: true"
+
+
+class Scenario(Struct, frozen=True, kw_only=True):
+    """`commits` and `sends`: the points this life is used for. `renders_max`: of both vendors, at any death."""
+
+    commits: tuple[str, ...] = ()
+    sends: tuple[str, ...] = ()
+    faults: tuple[Fault, ...] = ()  # of the first vendor
+    faults_b: tuple[Fault, ...] = ()
+    settings: str = NO_LIST
+    doubt: str = "hold"
+    deadline: int = 60
+    vendor: dict[str, Any] = {}
+    a_is_down: bool = False
+    loses_image: bool = False  # the input image's file vanishes while the video waits for its vendors
+    deletes: bool = False  # the client deletes the video once it has ended
+    at_risk: bool = False  # the policy allows a second render
+
+
+SCENARIOS: dict[str, Scenario] = {
+    "straight": Scenario(
+        commits=("admit", "ask", "accepted", "progressed", "rest", "finished", "stored"),
+        sends=("submit", "poll", "download"),
+        # With a key a death between ask and accepted is resolved, so this life always completes.
+        settings=HONOURS,
+        vendor={"keys": "replay", "render_s": 1.2},
+    ),
+    "deleted": Scenario(commits=("delete", "sweep"), settings=HONOURS, vendor={"keys": "replay"}, deletes=True),
+    "refused": Scenario(commits=("refused",), faults=(Fault(on="create", do="refuse", status=400),)),
+    "down": Scenario(commits=("not_sent",), a_is_down=True),
+    "reply lost": Scenario(
+        commits=("doubted", "give_up"), faults=(Fault(on="create", do="close", at=Point.AFTER_MAKING),), deadline=4
+    ),
+    "reply lost, key": Scenario(
+        commits=("resend",),
+        sends=("resend",),
+        faults=(Fault(on="create", do="close", at=Point.AFTER_MAKING),),
+        settings=HONOURS,
+        vendor={"keys": "replay"},
+    ),
+    "request lost, list": Scenario(
+        commits=("not_received",),
+        sends=("find",),
+        faults=(Fault(on="create", do="close", at=Point.AFTER_BODY),),
+        settings="lists: true, visible_after_s: 0.2",
+    ),
+    "reply lost, at risk": Scenario(
+        commits=("fail_over",),
+        faults=(Fault(on="create", do="close", at=Point.AFTER_MAKING),),
+        doubt="failover",
+        deadline=6,
+        at_risk=True,
+    ),
+    "breaks": Scenario(
+        commits=("broke",),
+        faults=(Fault(on="create", do="fail", code="server_error"),),
+        settings=HONOURS,
+        vendor={"keys": "replay"},
+    ),
+    "forgotten": Scenario(
+        commits=("lost",),
+        faults=(Fault(on="create", do="forget"),),
+        settings=HONOURS + ", lost_jobs_free: true",
+        vendor={"keys": "replay"},
+    ),
+    "late, cancelled": Scenario(
+        commits=("cancelled",),
+        sends=("cancel",),
+        faults=(Fault(on="create", do="never"),),
+        settings=HONOURS + ", delete_cancels: true",
+        vendor={"keys": "replay", "cancels": True},
+        deadline=3,
+    ),
+    "late, not to be cancelled": Scenario(
+        commits=("cancel_failed",),
+        faults=(Fault(on="create", do="never"),),
+        settings=HONOURS + ", delete_cancels: true",
+        vendor={"keys": "replay"},
+        deadline=3,
+    ),
+    "wrong file": Scenario(
+        commits=("wrong_file",),
+        faults=(Fault(on="content", do="cut", times=None),),
+        settings=HONOURS,
+        vendor={"keys": "replay"},
+    ),
+    "stale link": Scenario(
+        commits=("link_stale",),
+        faults=(Fault(on="content", do="refuse", status=404),),
+        settings=HONOURS,
+        vendor={"keys": "replay"},
+    ),
+    "poisoned": Scenario(
+        commits=("poisoned",), loses_image=True, faults=(throttle("create", "2"),), faults_b=(throttle("create", "2"),)
+    ),
+}

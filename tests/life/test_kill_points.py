@@ -1,0 +1,154 @@
+"""A real gateway killed at every kill point, wholly and by its master alone, and started again: every video that was
+admitted ends, and no vendor renders it twice unless the policy took that risk.
+
+The vendors are processes of their own, so what they received survives every death.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import struct
+import urllib.error
+import urllib.request
+import zlib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.killpoints import COMMITS, POINTS, SENDS
+from tests.life.scenarios import CONFIG, SCENARIOS, Scenario
+from tests.support.gateway import Gateway, until
+from tests.support.vendor import vendor_process
+
+ENDED = ("completed", "failed")
+ENDS_S_MAX = 40.0
+NOBODY = "http://127.0.0.1:9/v1"
+
+CASES = [
+    (name, f"{side}.{place}.{label}", whole)
+    for name, scenario in SCENARIOS.items()
+    for place, labels in (("commit", scenario.commits), ("send", scenario.sends))
+    for label in labels
+    for side in ("before", "after")
+    for whole in (True, False)
+]
+
+
+def test_every_kill_point_has_a_life_that_passes_it() -> None:
+    """A commit or a send without a point cannot be made (`reach` refuses it), and no point goes untried."""
+    assert {point for _, point, _ in CASES} == POINTS
+    assert len(POINTS) == 2 * (len(COMMITS) + len(SENDS))
+
+
+@pytest.mark.parametrize(("name", "point", "whole"), CASES, ids=str)
+async def test_a_death_at_any_point_loses_nothing_and_renders_nothing_twice(
+    name: str, point: str, whole: bool, tmp_path: Path
+) -> None:
+    scenario = SCENARIOS[name]
+    options = {"render_s": 0.2, **scenario.vendor}
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    async with (
+        vendor_process(tmp_path / "a", **options) as a,
+        vendor_process(tmp_path / "b", **options) as b,
+    ):
+        await a.program(*scenario.faults)
+        await b.program(*scenario.faults_b)
+        config = CONFIG % {
+            "deadline": scenario.deadline,
+            "doubt": scenario.doubt,
+            "settings": scenario.settings,
+            "a": NOBODY if scenario.a_is_down else a.base_url,
+            "b": b.base_url,
+        }
+        gateway = Gateway(tmp_path / "gateway", config=config)
+        await asyncio.to_thread(_live_and_die, gateway, scenario, point, whole=whole)
+        made = [(await one.counts())["renders"] for one in (a, b)]
+    if not scenario.at_risk:
+        assert max(made) <= 1, f"rendered {made} times"
+
+
+def _live_and_die(gateway: Gateway, scenario: Scenario, point: str, *, whole: bool) -> None:
+    reached = gateway.folder / "reached"
+    armed = {"TELECINE_KILL_POINT": point, "TELECINE_KILL_FILE": str(reached)}
+    with gateway:
+        key = gateway.create_key()
+        gateway.stop()
+        gateway.env.update(armed)
+        gateway.start()
+        admitted = _live(gateway, key, scenario)
+        assert until(reached.exists, ENDS_S_MAX), f"never reached {point}: {gateway.log()[-3_000:]}"
+        _kill(gateway, whole=whole)
+        for name in armed:
+            del gateway.env[name]
+        gateway.start()
+        videos = _list(gateway, key)
+        assert admitted is None or scenario.deletes or admitted in [video["id"] for video in videos]
+        assert until(lambda: all(one["status"] in ENDED for one in _list(gateway, key)), ENDS_S_MAX), (
+            f"{_list(gateway, key)}: {gateway.log()[-4_000:]}"
+        )
+        assert gateway.telecine("ledger", "verify")["differences"] == []
+
+
+def _kill(gateway: Gateway, *, whole: bool) -> None:
+    if whole:
+        gateway.kill()
+    else:
+        gateway.kill_master()
+        assert until(lambda: not gateway.pids(), 10), f"outlived its master: {gateway.command_lines()}"
+
+
+def _live(gateway: Gateway, key: str, scenario: Scenario) -> str | None:
+    """Create a video, and delete it at its end where the scenario says so. Its id, None if no answer came."""
+    fields: dict[str, Any] = {"prompt": "a paper boat", "seconds": "4", "size": "720x1280"}
+    if scenario.loses_image:
+        fields["input_reference"] = {"image_url": "data:image/png;base64," + _png(720, 1280)}
+    created = _call(gateway, key, "POST", "/videos", fields)
+    if created is None:
+        return None
+    video: str = created["id"]
+    if scenario.loses_image:
+        for path in gateway.data_dir.rglob("image*"):
+            path.unlink()
+    if scenario.deletes:
+        until(lambda: (_call(gateway, key, "GET", f"/videos/{video}") or {}).get("status") in ENDED, ENDS_S_MAX)
+        _call(gateway, key, "DELETE", f"/videos/{video}")
+    return video
+
+
+def _list(gateway: Gateway, key: str) -> list[dict[str, Any]]:
+    answer = _call(gateway, key, "GET", "/videos?limit=100")
+    assert answer is not None
+    data: list[dict[str, Any]] = answer["data"]
+    return data
+
+
+def _call(gateway: Gateway, key: str, method: str, path: str, body: object = None) -> dict[str, Any] | None:
+    """The answer; None if the gateway died over it."""
+    request = urllib.request.Request(
+        gateway.base_url + path,
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+        method=method,
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=8) as reply:
+            answer: dict[str, Any] = json.loads(reply.read())
+            return answer
+    except urllib.error.HTTPError as error:
+        raise AssertionError(f"{method} {path}: {error.code} {error.read().decode()}") from error
+    except OSError:
+        return None
+
+
+def _png(width: int, height: int) -> str:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    rows = zlib.compress(b"".join(b"\0" + b"\x40" * width for _ in range(height)))
+    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    return base64.b64encode(data).decode("ascii")
