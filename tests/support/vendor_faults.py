@@ -6,7 +6,7 @@ point is reached, `times` times after `skip` chances were let pass. Pure, but fo
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 from msgspec import Struct
@@ -52,7 +52,7 @@ POINTS: Mapping[str, tuple[Point, ...]] = {
 class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     on: str  # a verb, `submit` for any that makes a job, `any`
     do: str
-    at: Point | None = None
+    at: str | None = None  # a point; None: the first at which this can happen
     times: int | None = 1  # None: always
     skip: int = 0
     prompt: str | None = None  # only where this is part of the prompt
@@ -65,7 +65,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     reset: bool = False
 
     @property
-    def point(self) -> Point:
+    def point(self) -> str:
         return self.at or POINTS[self.do][0]
 
     def check(self) -> None:
@@ -76,7 +76,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
             raise ValueError(f"no fault {self.do!r}; there are {', '.join(sorted(POINTS))}")
         if self.point not in POINTS[self.do]:
             raise ValueError(f"{self.do} cannot happen at {self.point}")
-        if self.prompt is not None and self.point is Point.BEFORE_BODY:
+        if self.prompt is not None and self.point == Point.BEFORE_BODY:
             raise ValueError("before the body there is no prompt")
 
 
@@ -100,10 +100,11 @@ class Book:
         self.faults: list[Fault] = []
         self.happened = 0
 
-    def program(self, faults: Iterable[Fault]) -> None:
+    def program(self, faults: Sequence[Fault]) -> None:
+        """All of them or, with a ValueError, none."""
         for fault in faults:
             fault.check()
-            self.faults.append(fault)
+        self.faults.extend(faults)
 
     def clear(self) -> None:
         self.faults.clear()
@@ -111,7 +112,7 @@ class Book:
     def take(self, verb: str, point: Point, prompt: str = "") -> Fault | None:
         """The fault that happens here and now, if any."""
         for index, fault in enumerate(self.faults):
-            if fault.point is not point or not _meant(fault, verb, prompt):
+            if fault.point != point or not _meant(fault, verb, prompt):
                 continue
             if fault.skip:
                 self.faults[index] = replace(fault, skip=fault.skip - 1)
