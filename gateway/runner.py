@@ -34,19 +34,16 @@ class Cut:
 
 
 class Runner:
-    """`start`, then `stop`. `wake` tells it that something became due in this process."""
+    """`start`, then `stop`. It looks at once when `tools.due` is set."""
 
     def __init__(self, tools: Tools, *, name: str) -> None:
         self._tools = tools
         self._name = name
         self._steps: dict[asyncio.Task[None], Claimed] = {}
         self._rests: list[Rest] = []
-        self._awake = asyncio.Event()
+        self._awake = tools.due
         self._stopping = False
         self._loops: list[asyncio.Task[None]] = []
-
-    def wake(self) -> None:
-        self._awake.set()
 
     def start(self) -> None:
         self._loops = [

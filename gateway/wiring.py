@@ -1,10 +1,11 @@
-"""Wiring: the only place that builds things. One `Parts` per worker process, opened in its event loop and closed there.
+"""Wiring: the only place that builds things. One `Parts` per process, opened in its event loop and closed there.
 
 What belongs to the whole gateway (the private store, the mock's vendor) is started by `serve`; a worker is told where.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 from collections.abc import AsyncIterator
@@ -20,7 +21,6 @@ from gateway.assets.media import Media
 from gateway.clock import SystemClock
 from gateway.config.load import load_config
 from gateway.log import log
-from gateway.runner import Runner
 from gateway.snapshot import Snapshot, build_snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
@@ -41,13 +41,12 @@ class Parts:
     """What the entrances of one process work with."""
 
     tools: Tools
-    runner: Runner
     snapshot: Snapshot
 
 
 @asynccontextmanager
 async def opened(site: Site) -> AsyncIterator[Parts]:
-    """Everything that one process needs, open and checked; the runner is built, not started.
+    """Everything that the entrances of one process need, open and checked.
 
     ConfigError, StoreRefused and StoreAway say why it cannot be.
     """
@@ -67,11 +66,6 @@ async def opened(site: Site) -> AsyncIterator[Parts]:
         stack.push_async_callback(driver.close)
         media = Media()
         stack.push_async_callback(media.close)
-        runner: Runner
-
-        def wake() -> None:
-            runner.wake()
-
         tools = Tools(
             store=store,
             driver=driver,
@@ -81,10 +75,9 @@ async def opened(site: Site) -> AsyncIterator[Parts]:
             snapshot=lambda: snapshot,
             random=os.urandom,
             chance=random.random,
-            wake=wake,
+            due=asyncio.Event(),
         )
-        runner = Runner(tools, name=f"{os.getpid()}-{os.urandom(4).hex()}")
-        yield Parts(tools, runner, snapshot)
+        yield Parts(tools, snapshot)
 
 
 async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store:

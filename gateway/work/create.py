@@ -73,7 +73,7 @@ async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -
         admitted, public = face
         if admitted:
             inputs.keep()
-            tools.wake()
+            tools.due.set()
         return public
 
 

@@ -28,7 +28,7 @@ async def delete_video(tools: Tools, caller: Caller, video_id: str) -> None:
         change = _deletion(video, tools.clock.now_ms())
         outcome = await tools.store.commit(change, commit_id=tools.random(12).hex(), token=None)
         if isinstance(outcome, Committed):
-            tools.wake()
+            tools.due.set()
             return
     raise Unavailable("The video changed while it was being deleted. Try again.", retry_after_s=1)
 

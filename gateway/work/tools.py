@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -28,7 +29,7 @@ class Tools:
     snapshot: Callable[[], Snapshot]
     random: Callable[[int], bytes]  # so many random bytes
     chance: Callable[[], float]  # in [0, 1)
-    wake: Callable[[], None]  # tells the runner of this process that something is due
+    due: asyncio.Event  # set when something became due in this process: its runner looks at once
 
     def world(self, snapshot: Snapshot, video: Video) -> World:
         """What the domain may look at beside the record."""

@@ -129,7 +129,7 @@ async def house(
         stack.push_async_callback(driver.close)
         tools = Tools(
             store=store, driver=driver, assets=assets, media=media, clock=clock, snapshot=lambda: snapshot,
-            random=os.urandom, chance=random.random, wake=lambda: runner.wake(),  # noqa: PLW0108 - it is built below
+            random=os.urandom, chance=random.random, due=asyncio.Event(),
         )  # fmt: skip
         runner = Runner(tools, name=f"test{os.getpid()}")
         caller = await new_caller(tools, "main")
