@@ -1,0 +1,5 @@
+"""`python -m gateway` is `telecine`."""
+
+from gateway.cli import main
+
+main()

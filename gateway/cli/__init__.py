@@ -1,0 +1,104 @@
+"""The command line. This file knows the commands' names and what every failure looks like; each command is a module.
+
+A command's module is imported when it is used, so `telecine --help` stays quick whatever the commands need.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import NoReturn
+
+import click
+
+from gateway import __version__
+from gateway.config.problems import ConfigError
+
+MANUAL = """\
+One OpenAI-compatible endpoint for video generation in front of many providers.
+
+\b
+Start the gateway, then make a project and a key while it runs:
+  telecine serve
+  telecine projects create demo
+  telecine keys create --project demo
+
+\b
+Point any OpenAI client at it:
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1
+  OPENAI_API_KEY=the key that was printed
+
+\b
+FILES
+  ./config.yaml  providers and models (--config)
+  ./data         the private store and the rendered clips (--data-dir)
+
+\b
+ENVIRONMENT
+  Every option is also a variable: --data-dir is TELECINE_DATA_DIR.
+  The command line goes before the environment; an empty variable counts as unset.
+
+\b
+EXIT STATUS
+  0  done
+  1  it could not be done; one sentence on stderr says why
+  2  the command line cannot be understood
+"""
+
+# Name -> (module, one line for the list of commands).
+COMMANDS = {
+    "serve": ("gateway.cli.serve", "Run the gateway until it is told to stop."),
+    "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
+    "keys": ("gateway.cli.keys", "Create, list and revoke keys: who asks."),
+    "config": ("gateway.cli.config", "Check a configuration file."),
+}
+
+
+class Failure(click.ClickException):
+    """What could not be done, in one sentence."""
+
+    def show(self, file: object = None) -> None:
+        click.echo(f"telecine: {self.message}", err=True)
+
+
+class Commands(click.Group):
+    """A group whose commands are imported when they are used; the list of them needs none."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(
+    cls=Commands, help=MANUAL, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(__version__, message="telecine %(version)s")
+def telecine() -> None:
+    pass
+
+
+def main() -> NoReturn:
+    """The program `telecine`."""
+    try:
+        telecine.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        sys.exit(130)
+    except ConfigError as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)
+    sys.exit(0)

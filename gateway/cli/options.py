@@ -1,0 +1,36 @@
+"""The options that commands share. Each is also a variable: `--data-dir` is TELECINE_DATA_DIR; empty means unset."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., object])
+
+DIRECTORY = click.Path(path_type=Path, file_okay=False)
+FILE = click.Path(path_type=Path, dir_okay=False)
+
+
+def option(name: str, *, help: str, **settings: Any) -> Callable[[F], F]:  # noqa: A002 - click's own word
+    """An option with its variable, which the help names too."""
+    variable = "TELECINE_" + name.removeprefix("--").replace("-", "_").upper()
+    return click.option(name, envvar=variable, show_envvar=True, help=help, **settings)
+
+
+def config_option(command: F) -> F:
+    return option("--config", type=FILE, default=Path("config.yaml"), show_default=True, help="The configuration.")(
+        command
+    )
+
+
+def data_dir_option(command: F) -> F:
+    return option(
+        "--data-dir", type=DIRECTORY, default=Path("data"), show_default=True, help="The private store and the clips."
+    )(command)
+
+
+def json_option(command: F) -> F:
+    return option("--json", is_flag=True, help="Print JSON: one object a line.")(command)
