@@ -56,7 +56,7 @@ class Due(Room):
 
     async def hand_back(self, leases: Sequence[tuple[str, str]]) -> int:
         """Give (video id, token) up untouched: the videos are due now, and these claims do not count against them."""
-        return await self._let_go([(video_id, token, 0) for video_id, token in leases], handed_back=True)
+        return await self._let_go([(video_id, token, "") for video_id, token in leases], handed_back=True)
 
     async def renew(self, video_id: str, token: str, *, lease_ms: int) -> bool:
         """Lengthen a lease. False if the video is another's now."""

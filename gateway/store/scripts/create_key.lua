@@ -1,3 +1,5 @@
+-- Make a key for an open project.
+--
 -- KEYS  1 keys  2 key  3 project
 -- ARGV  1 key id  2 digest of the secret, then the fields of the key and their values
 -- Returns 1, or 0 if the project does not exist or is closed.

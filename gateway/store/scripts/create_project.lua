@@ -1,3 +1,5 @@
+-- Make a project under a name that no other has. Made again it is the same one.
+--
 -- KEYS  1 projects  2 project
 -- ARGV  1 id  2 name  3 created_ms  4 status
 -- Returns {'CREATED'} or {'TAKEN', id of the project that has the name}

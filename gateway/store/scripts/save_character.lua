@@ -1,3 +1,5 @@
+-- Keep a character.
+--
 -- KEYS  1 character
 -- ARGV  its fields and their values
 

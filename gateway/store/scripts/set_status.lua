@@ -1,3 +1,5 @@
+-- Revoke a key, close a project.
+--
 -- KEYS  1 a key or a project
 -- ARGV  1 status
 -- Returns 1, or 0 if there is no such thing.

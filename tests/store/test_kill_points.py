@@ -1,0 +1,71 @@
+"""A death before a commit leaves no trace; a death after it, the whole of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gateway.store.store import Store
+from tests.store.looks import due_of, lease_of
+from tests.store.samples import T0, Clock, claimed, simulated, video
+from tests.support.redis import RedisServer
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("point", "left"),
+    [
+        ("before.commit.admit", (None, False, None)),
+        ("after.commit.admit", (1, False, T0)),
+        ("before.commit.progressed", (1, True, T0 + 20_000)),
+        ("after.commit.progressed", (2, True, T0 + 20_000)),
+        ("before.commit.rest", (2, True, T0 + 20_000)),
+        ("after.commit.rest", (2, False, T0 + 4_000)),
+    ],
+)
+async def test_a_death_at_a_commit_leaves_all_or_nothing(
+    empty_redis: RedisServer, tmp_path: Path, point: str, left: tuple[int | None, bool, int | None]
+) -> None:
+    """Killed right there; and whatever was admitted is found and taken up by the next."""
+    _die_at(point, empty_redis.url, tmp_path / "stands")
+    clock = Clock(T0 + 20_000)
+    async with simulated(empty_redis.url, clock) as store:
+        found = await store.read(video().id)
+        leased = lease_of(empty_redis, video().id) is not None
+        assert (found.version if found else None, leased, due_of(empty_redis, video().id)) == left
+        assert await store.verify() == []
+        if found is not None:
+            assert (await claimed(store)).video == found
+
+
+async def test_a_walk_that_nobody_stops_comes_through(empty_redis: RedisServer, store: Store) -> None:
+    """So that the deaths above are deaths at their points, and not accidents."""
+    assert _walk(empty_redis.url, {}).communicate()[0] == "done\n"
+
+
+def _die_at(point: str, url: str, stands: Path) -> None:
+    process = _walk(url, {"TELECINE_KILL_POINT": point, "TELECINE_KILL_FILE": str(stands)})
+    until = time.monotonic() + 20
+    while not stands.exists() or not stands.read_text().endswith("\n"):
+        assert process.poll() is None
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    assert stands.read_text() == f"{point} {process.pid}\n"
+    process.kill()
+    process.communicate()
+
+
+def _walk(url: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.store.dying", url],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.PIPE,
+        text=True,
+    )

@@ -1,0 +1,122 @@
+"""One gateway, one slot: the same code runs on a Cluster, where a script may touch nothing but its KEYS in one slot."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.domain import ledger
+from gateway.domain.change import Binding, Repeat
+from gateway.domain.keys import Character, Key
+from gateway.store.loader import SCRIPTS
+from gateway.store.names import Names
+from gateway.store.outcomes import Admitted, Committed, Repeated
+from gateway.store.store import Store
+from tests.store.samples import HASH, PRICE, T0, Clock, admission, apply, claimed, closed, following, seed, video
+from tests.support.redis import RedisServer
+
+SLOTS = 16_384
+SCRIPTS_FOLDER = Path(__file__).parents[2] / "gateway" / "store" / "scripts"
+
+
+def slot(key: str) -> int:
+    """CRC16 (XMODEM) of the hash tag, as the Cluster's specification says."""
+    tag = re.search(r"\{([^}]+)\}", key)
+    crc = 0
+    for byte in (tag.group(1) if tag else key).encode():
+        crc ^= byte << 8
+        for _ in range(8):
+            crc = (crc << 1) ^ 0x1021 if crc & 0x8000 else crc << 1
+        crc &= 0xFFFF
+    return crc % SLOTS
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RedisServer]:
+    """A Cluster of one node, which refuses keys of two slots and keys that were not declared."""
+    folder = Path(tempfile.mkdtemp(prefix="tc"))
+    server = RedisServer(folder, cluster_enabled="yes", port="0", cluster_require_full_coverage="no")
+    server.client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+def test_the_slot_is_computed_as_the_server_does(cluster: RedisServer) -> None:
+    """So that the next test means something."""
+    for key in ("{telecine}:due", "plain", "{a}b{c}", "{films}:video:x{y}"):
+        assert slot(key) == cluster.client.execute_command("CLUSTER", "KEYSLOT", key)
+
+
+@pytest.mark.parametrize("name", ["telecine", "films-2", "ü"])
+def test_every_name_is_in_one_slot(name: str) -> None:
+    """Names made from data too, whatever the data say."""
+    names = Names(name)
+    fixed = [value for value in vars(names).values() if isinstance(value, str)]
+    made = [call("x{y}z") for call in (names.video, names.key, names.project, names.list, names.character)]
+    assert len(fixed) >= 12
+    assert {slot(key) for key in (*fixed, *made, names.idem("{k}", "d"), names.repeat("k", "{f}"))} == {
+        slot(f"{{{name}}}")
+    }
+
+
+@pytest.mark.parametrize("name", ["", "a{b", "a}b"])
+def test_a_name_cannot_move_the_tag(name: str) -> None:
+    """A bug upstairs, caught at the door."""
+    with pytest.raises(AssertionError):
+        Names(name)
+
+
+async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
+    """Every script once, on a server that enforces the rule."""
+    clock = Clock()
+    store = Store(f"unix://{cluster.socket}", now_ms=clock)
+    cluster.client.script_flush()
+    await seed(store)
+    await store.save_character(Character(id="c", project="proj_1", name="n", created_ms=0, account="a", ref={}))
+    made, keyed = video(1), Repeat(key_name="idem", fingerprint="fp")
+    assert isinstance(await store.admit(admission(made, repeat=keyed)), Admitted)
+    assert isinstance(await store.admit(admission(video(2), repeat=keyed)), Repeated)
+    assert isinstance(await store.admit(admission(video(2), repeat=Repeat(fingerprint="fp"), due_ms=T0 + 1)), Admitted)
+    assert (await store.face(HASH, made.id))[1] is not None
+    assert len((await store.page("proj_1", after=None, limit=5, descending=True)).faces) == 2
+    one = await claimed(store)
+    assert await store.renew(made.id, one.token, lease_ms=5_000)
+    assert await store.make_due(made.id)
+    change = following(made, binding=Binding("acc", "ref", f"{made.id}.1"))
+    assert isinstance(await apply(store, change, token=one.token), Committed)
+    again = await claimed(store)
+    assert await store.rest_one(made.id, again.token, T0)
+    settle = ledger.settle(made, made.attempts[0], PRICE, presumed=False, reason="finished")
+    await apply(store, following(replace(closed(made), version=2), settle, due_ms=None))
+    await store.create_key(Key(id="key_2", project="proj_1", created_ms=T0), "2" * 64)
+    assert await store.revoke_key("key_2")
+    assert await store.verify() == []
+    known = cluster.client.script_exists(*(script.sha for script in SCRIPTS))
+    assert known == [True] * len(SCRIPTS)
+    await store.close()
+
+
+def test_scripts_name_no_key_themselves() -> None:
+    """A key in a script's text, or made in it, would be one that was not declared."""
+    for path in SCRIPTS_FOLDER.glob("*.lua"):
+        text = path.read_text(encoding="ascii")
+        code = "\n".join(line.partition("--")[0] for line in text.splitlines())
+        for first in re.findall(r"redis\.call\('\w+',\s*([^,)]+)", code):
+            assert re.fullmatch(r"KEYS\[\d+\]|[A-Z]+|unpack\(entry", first.strip()), (path.name, first)
+
+
+def test_every_script_says_what_it_is() -> None:
+    """A comment with its keys, arguments and answers opens each file; the package ships no file that nothing loads."""
+    texts = [script.text for script in SCRIPTS]
+    for path in SCRIPTS_FOLDER.glob("*.lua"):
+        text = path.read_text(encoding="ascii")
+        assert text.startswith("-- ")
+        assert any(text in whole for whole in texts), path.name
+        assert path.name == "common.lua" or "KEYS " in text, path.name
