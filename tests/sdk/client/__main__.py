@@ -1,6 +1,6 @@
 """`python -m tests.sdk.client ORDER`, run by an SDK's own Python: makes the checks, prints their record as JSON.
 
-ORDER is a JSON object; `mode` is `contract` or `resends`.
+ORDER is a JSON object; `mode` is `contract`, `verbs` (a part of it, where rendering costs time) or `resends`.
 """
 
 from __future__ import annotations
@@ -14,6 +14,14 @@ from tests.sdk.client.record import Record, Run, openai
 
 MODES = {
     "contract": (*videos.SCENARIOS, *content.SCENARIOS, *derived.SCENARIOS, *errors.SCENARIOS),
+    "verbs": (
+        videos.polls_until_it_is_completed,
+        videos.shows_a_failed_job_as_a_video,
+        videos.refuses_to_touch_a_running_video,
+        *content.SCENARIOS,
+        *derived.SCENARIOS,
+        errors.lists_models,
+    ),
     "resends": resends.SCENARIOS,
 }
 
