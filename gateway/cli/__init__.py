@@ -54,13 +54,6 @@ COMMANDS = {
 }
 
 
-class Failure(click.ClickException):
-    """What could not be done, in one sentence."""
-
-    def show(self, file: object = None) -> None:
-        click.echo(f"telecine: {self.message}", err=True)
-
-
 class Commands(click.Group):
     """A group whose commands are imported when they are used; the list of them needs none."""
 

@@ -35,7 +35,7 @@ def check(config: Path) -> None:
 
 def summary(snapshot: Snapshot) -> str:
     """What clients can ask for, and who renders it."""
-    lines = [f"configuration {snapshot.version}: {len(snapshot.endpoints)} providers, {len(snapshot.models)} models"]
+    lines = [f"configuration {snapshot.version} is sound"]
     for model in snapshot.models.values():
         names = [model.name, *(alias for alias, name in snapshot.aliases.items() if name == model.name)]
         lines.append(f"  {', '.join(names)}: {' > '.join(route.name for route in model.routes)}")

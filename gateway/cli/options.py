@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,16 +22,32 @@ def option(name: str, *, help: str, **settings: Any) -> Callable[[F], F]:  # noq
     return click.option(name, envvar=variable, show_envvar=True, help=help, **settings)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where a gateway lives."""
+
+    config: Path
+    data_dir: Path
+
+
+def place_options(command: Callable[..., object]) -> Callable[..., object]:
+    """`--config` and `--data-dir`, which the command receives as one `place`."""
+
+    @config_option
+    @option(
+        "--data-dir", type=DIRECTORY, default=Path("data"), show_default=True, help="The private store and the clips."
+    )
+    @functools.wraps(command)
+    def placed(config: Path, data_dir: Path, **others: Any) -> object:
+        return command(place=Place(config, data_dir), **others)
+
+    return placed
+
+
 def config_option(command: F) -> F:
     return option("--config", type=FILE, default=Path("config.yaml"), show_default=True, help="The configuration.")(
         command
     )
-
-
-def data_dir_option(command: F) -> F:
-    return option(
-        "--data-dir", type=DIRECTORY, default=Path("data"), show_default=True, help="The private store and the clips."
-    )(command)
 
 
 def json_option(command: F) -> F:

@@ -1,0 +1,140 @@
+"""`telecine keys`: who asks. A key's secret is shown once, by the command that creates it, and kept nowhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+
+import click
+
+from gateway.cli.failure import Failure
+from gateway.cli.options import Place, json_option, option, place_options
+from gateway.cli.output import print_json, print_table, utc
+from gateway.cli.storing import with_store
+from gateway.domain import ids
+from gateway.domain.keys import SECRET_BYTES, Key, digest, new_secret
+from gateway.store.outcomes import ProjectGone
+from gateway.store.store import Store
+from providers.contract import Json
+
+UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd]?)", re.ASCII)
+_DISPLAY_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
+
+
+class Duration(click.ParamType[int]):
+    """`90`, `90s`, `15m`, `12h`, `30d` as seconds."""
+
+    name = "duration"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = _DURATION.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a duration such as 90s, 15m, 12h or 30d", param, ctx)
+        return int(found[1]) * UNITS_S[found[2]]
+
+
+@click.group("keys")
+def command() -> None:
+    """Create, list and revoke keys: who asks.
+
+    A key belongs to a project. Its secret is shown once, when it is created, and stored only as a digest. These
+    commands work while the gateway runs and while it does not.
+    """
+
+
+@command.command("create")
+@option("--project", required=True, metavar="NAME|ID", help="The project that pays.")
+@option("--name", default="", metavar="TEXT", help="A name to know it by, such as who uses it.")
+@option("--expires-in", type=Duration(), metavar="DURATION", help="Such as 90s, 15m, 12h or 30d. [default: never]")
+@json_option
+@place_options
+def create(project: str, name: str, expires_in: int | None, json: bool, place: Place) -> None:
+    """Create a key and print its secret, which cannot be shown again.
+
+    \b
+    EXAMPLES
+      export OPENAI_API_KEY=$(telecine keys create --project demo)
+      telecine keys create --project demo --expires-in 30d --json     {"id": "key_…", "key": "sk-tc-…", …}
+    """
+    if not _DISPLAY_NAME.fullmatch(name):
+        raise Failure("a key's name has at most 100 printable characters")
+    secret = new_secret(os.urandom(SECRET_BYTES))
+    now_ms = time.time_ns() // 1_000_000
+
+    async def make(store: Store) -> Key | None:
+        owner = await store.find_project(project)
+        if owner is None:
+            return None
+        key = Key(
+            id=ids.key_id(os.urandom(12)),
+            project=owner.id,
+            name=name,
+            created_ms=now_ms,
+            expires_ms=now_ms + expires_in * 1_000 if expires_in else 0,
+        )
+        made = await store.create_key(key, digest(secret))
+        return None if isinstance(made, ProjectGone) else made
+
+    key = with_store(place, make)
+    if key is None:
+        raise Failure(f'no project is called "{project}"; telecine projects list shows them')
+    if json:
+        print_json({**shown(key), "key": secret})
+    else:
+        click.echo(f"created key {key.id}; this is the only time that its secret is shown", err=True)
+        click.echo(secret)
+
+
+@command.command("list")
+@option("--project", metavar="NAME|ID", help="Only the keys of this project.")
+@json_option
+@place_options
+def list_(project: str | None, json: bool, place: Place) -> None:
+    """List keys by age, without their secrets."""
+
+    async def look(store: Store) -> list[Key] | None:
+        if project is None:
+            return await store.list_keys()
+        owner = await store.find_project(project)
+        return None if owner is None else await store.list_keys(owner.id)
+
+    found = with_store(place, look)
+    if found is None:
+        raise Failure(f'no project is called "{project}"; telecine projects list shows them')
+    if json:
+        print_json(*map(shown, found))
+    else:
+        print_table(("id", "project", "name", "status", "created_at", "expires_at"), [shown(key) for key in found])
+
+
+@command.command("revoke")
+@click.argument("key_id", metavar="ID")
+@json_option
+@place_options
+def revoke(key_id: str, json: bool, place: Place) -> None:
+    """Revoke the key ID at once. Videos that it has created already are finished.
+
+    \b
+    EXAMPLE
+      telecine keys revoke key_0123456789abcdef01234567
+    """
+    if not with_store(place, lambda store: store.revoke_key(key_id)):
+        raise Failure(f'no key has the id "{key_id}"; telecine keys list shows them')
+    if json:
+        print_json({"id": key_id, "status": "revoked"})
+    else:
+        click.echo(f"revoked key {key_id}")
+
+
+def shown(key: Key) -> dict[str, Json]:
+    """A key as JSON, without its secret."""
+    return {
+        "id": key.id,
+        "project": key.project,
+        "name": key.name,
+        "status": key.status.value,
+        "created_at": utc(key.created_ms),
+        "expires_at": utc(key.expires_ms) if key.expires_ms else None,
+    }

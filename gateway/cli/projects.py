@@ -1,0 +1,79 @@
+"""`telecine projects`: who pays. A project owns its keys and its videos."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import click
+
+from gateway.cli.failure import Failure
+from gateway.cli.options import Place, json_option, place_options
+from gateway.cli.output import print_json, print_table, utc
+from gateway.cli.storing import with_store
+from gateway.domain import ids
+from gateway.domain.keys import Project
+from gateway.store.outcomes import NameTaken
+from gateway.store.store import Store
+from providers.contract import Json
+
+NAME_CHARS_MAX = 100
+
+
+@click.group("projects")
+def command() -> None:
+    """Create and list projects: who pays.
+
+    A project owns keys and videos; a key sees only its own project's videos. These commands work while the gateway
+    runs and while it does not.
+    """
+
+
+@command.command("create")
+@click.argument("name")
+@json_option
+@place_options
+def create(name: str, json: bool, place: Place) -> None:
+    """Create the project NAME. A name that exists is an error.
+
+    \b
+    EXAMPLES
+      telecine projects create demo
+      telecine projects create demo --json     {"id": "proj_…", "name": "demo", …}
+    """
+    if not name.strip() or len(name) > NAME_CHARS_MAX or not name.isprintable() or name.startswith("proj_"):
+        raise Failure(
+            f"a project's name has 1 to {NAME_CHARS_MAX} printable characters and does not begin with proj_, as ids do"
+        )
+    project = Project(id=ids.project_id(os.urandom(12)), name=name, created_ms=time.time_ns() // 1_000_000)
+    outcome = with_store(place, lambda store: store.create_project(project))
+    if isinstance(outcome, NameTaken):
+        raise Failure(f'a project is called "{name}" already')
+    if json:
+        print_json(shown(project))
+    else:
+        click.echo(
+            f'created project "{name}" ({project.id}); give it a key: telecine keys create --project {project.id}'
+        )
+
+
+@command.command("list")
+@json_option
+@place_options
+def list_(json: bool, place: Place) -> None:
+    """List all projects by name."""
+    projects = [shown(project) for project in with_store(place, Store.list_projects)]
+    if json:
+        print_json(*projects)
+    else:
+        print_table(("id", "name", "status", "created_at"), projects)
+
+
+def shown(project: Project) -> dict[str, Json]:
+    """A project as JSON."""
+    return {
+        "id": project.id,
+        "name": project.name,
+        "status": project.status.value,
+        "created_at": utc(project.created_ms),
+    }

@@ -1,0 +1,48 @@
+"""The store for one short command: the running gateway's, or one of its own for that moment, or the configured one."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.cli.failure import Failure
+from gateway.cli.options import Place
+from gateway.config.load import load_config
+from gateway.config.models import Config
+from gateway.store.embedded import borrowed
+from gateway.store.errors import StoreAway, StoreRefused
+from gateway.store.store import Store
+
+T = TypeVar("T")
+
+
+def with_store(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
+    """What `use` answers. Failure with a sentence when the store cannot be had."""
+    settings = load_config(place.config, os.environ).config
+    try:
+        with _url(settings, place.data_dir) as url:
+            return asyncio.run(_use(settings, url, use))
+    except (StoreAway, StoreRefused) as error:
+        raise Failure(str(error)) from error
+
+
+@contextmanager
+def _url(settings: Config, data_dir: Path) -> Iterator[str]:
+    if settings.store.url is not None:
+        yield settings.store.url.get_secret_value()
+        return
+    with borrowed(data_dir) as url:
+        yield url
+
+
+async def _use(settings: Config, url: str, use: Callable[[Store], Awaitable[T]]) -> T:
+    store = Store(url, name=settings.gateway.name)
+    try:
+        await store.open()
+        return await use(store)
+    finally:
+        await store.close()
