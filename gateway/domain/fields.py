@@ -1,0 +1,195 @@
+"""Reading one field of a request: what clients may write, the value it becomes, and the words of every refusal.
+
+Pure. JSON and multipart meet here: a number may come as text and text as digits where an SDK sends it so, a null is a
+field that was not sent. Text is refused when it carries control characters other than tab and line ends, or half of a
+surrogate pair: no vendor takes them, and no log or header should.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
+
+from gateway.domain.errors import BadInput
+from providers.contract import Json, Size
+
+SHOWN_CHARS_MAX: Final = 64
+DIGITS_MAX: Final = 12
+METADATA_PAIRS_MAX: Final = 16
+METADATA_KEY_CHARS_MAX: Final = 64
+METADATA_VALUE_CHARS_MAX: Final = 512
+
+_UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_WHOLE: Final = re.compile(r"[+-]?[0-9]+(\.0+)?", re.ASCII)
+_RATIO: Final = re.compile(r"([0-9]{1,3}):([0-9]{1,3})", re.ASCII)
+_LINES: Final = re.compile(r"([0-9]{2,4})[pP]?", re.ASCII)
+_LINES_OF: Final = {"2k": 1440, "4k": 2160}
+
+KINDS: Final[Mapping[type, str]] = {
+    str: "a string",
+    bool: "a boolean",
+    int: "an integer",
+    float: "a decimal number",
+    list: "an array",
+    dict: "an object",
+    type(None): "null",
+}
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+
+
+def missing(param: str, why: str = "") -> BadInput:
+    return BadInput(f"Missing required parameter: '{param}'.{why}", code="missing_required_parameter", param=param)
+
+
+def unknown(param: str) -> BadInput:
+    name = shown(param)
+    return BadInput(f"Unknown parameter: '{name}'.", code="unknown_parameter", param=name)
+
+
+def wrong_type(param: str, expected: str, value: object) -> BadInput:
+    got = KINDS.get(type(value), "something else")
+    return BadInput(
+        f"Invalid type for '{param}': expected {expected}, but got {got} instead.", code="invalid_type", param=param
+    )
+
+
+def not_allowed(param: str, value: object, allowed: Iterable[object], circumstances: str = "") -> BadInput:
+    return BadInput(
+        f"Invalid value: '{shown(str(value))}'. Supported values{circumstances} are: {listed(allowed)}.", param=param
+    )
+
+
+def shown(text: str) -> str:
+    """A client's own words as they may stand in a message: short, and nothing that a terminal would obey."""
+    short = text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "…"
+    return "".join(char if char.isprintable() else "?" for char in short)
+
+
+def listed(values: Iterable[object]) -> str:
+    """'4', '8', and '12'"""
+    *head, last = [f"'{value}'" for value in values] or ["none"]
+    match head:
+        case []:
+            return last
+        case [only]:
+            return f"{only} and {last}"
+        case _:
+            return ", ".join(head) + f", and {last}"
+
+
+# --- values ------------------------------------------------------------------------------------------------------
+
+
+def text(param: str, value: Json, *, chars_max: int, chars_min: int = 1) -> str:
+    if not isinstance(value, str):
+        raise wrong_type(param, "a string", value)
+    if not chars_min <= len(value) <= chars_max:
+        raise BadInput(
+            f"Invalid length: '{param}' must have {chars_min} to {chars_max} characters; it has {len(value)}.",
+            param=param,
+        )
+    if (unfit := _UNFIT.search(value)) is not None:
+        raise BadInput(
+            f"Invalid character: '{param}' contains U+{ord(unfit.group()):04X} at position {unfit.start()}. "
+            "Control characters other than tab and line ends, and unpaired surrogates, are not allowed.",
+            param=param,
+        )
+    return value
+
+
+def whole(param: str, value: Json) -> int:
+    """An integer, also as text and as 4.0. How large it may be is for others to say; its length is bounded here."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str) and len(value) <= DIGITS_MAX and _WHOLE.fullmatch(value):
+        return int(value.partition(".")[0])
+    if isinstance(value, str):
+        raise BadInput(f"Invalid value: '{shown(value)}'. '{param}' must be a whole number.", param=param)
+    raise wrong_type(param, "an integer", value)
+
+
+def within(param: str, value: int, least: int, most: int) -> int:
+    if not least <= value <= most:
+        raise BadInput(
+            f"Invalid value: '{shown(str(value))}'. '{param}' must be between {least} and {most}.", param=param
+        )
+    return value
+
+
+def size(param: str, value: Json) -> Size:
+    if not isinstance(value, str):
+        raise wrong_type(param, "a string such as '1280x720'", value)
+    try:
+        return Size.parse(value)
+    except ValueError:
+        raise BadInput(
+            f"Invalid value: '{shown(value)}'. '{param}' is a width and a height such as '1280x720'.", param=param
+        ) from None
+
+
+def size_of_ratio(ratio: Json, resolution: Json) -> Size:
+    """`16:9` with `720p` -> 1280x720: the resolution is the shorter side; the longer one is made even."""
+    across, down = _ratio(ratio)
+    lines = _lines(resolution)
+    if across >= down:
+        return Size(_even(lines * across / down), lines)
+    return Size(lines, _even(lines * down / across))
+
+
+def _ratio(value: Json) -> tuple[int, int]:
+    if not isinstance(value, str):
+        raise wrong_type("aspect_ratio", "a string such as '16:9'", value)
+    match = _RATIO.fullmatch(value)
+    if match is None or not int(match[1]) or not int(match[2]):
+        raise BadInput(
+            f"Invalid value: '{shown(value)}'. 'aspect_ratio' is a ratio such as '16:9'.", param="aspect_ratio"
+        )
+    return int(match[1]), int(match[2])
+
+
+def _lines(value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise wrong_type("resolution", "a string such as '720p'", value)
+    written = str(value) if isinstance(value, str) or 0 <= value < 10_000 else ""
+    match = _LINES.fullmatch(written)
+    lines = _LINES_OF.get(written.lower(), int(match[1]) if match else 0)
+    if not lines:
+        raise BadInput(
+            f"Invalid value: '{shown(str(value))}'. 'resolution' is the shorter side such as '720p'.",
+            param="resolution",
+        )
+    return lines
+
+
+def _even(pixels: float) -> int:
+    return 2 * round(pixels / 2)
+
+
+def object_of(param: str, value: Json, allowed: Collection[str]) -> dict[str, Json]:
+    """A JSON object with known keys only; nulls are dropped."""
+    if not isinstance(value, dict):
+        raise wrong_type(param, "an object", value)
+    present: dict[str, Json] = {name: inner for name, inner in value.items() if inner is not None}
+    for name in present:
+        if name not in allowed:
+            raise unknown(f"{param}.{name}")
+    return present
+
+
+def metadata(param: str, value: Json) -> dict[str, str]:
+    if not isinstance(value, dict):
+        raise wrong_type(param, "an object", value)
+    present = {name: inner for name, inner in value.items() if inner is not None}
+    if len(present) > METADATA_PAIRS_MAX:
+        raise BadInput(f"Invalid value: '{param}' has {len(present)} pairs; at most {METADATA_PAIRS_MAX}.", param=param)
+    pairs = {}
+    for name, inner in present.items():
+        key = text(f"{param} key", name, chars_max=METADATA_KEY_CHARS_MAX)
+        place = f"{param}.{shown(key)}"
+        pairs[key] = text(place, inner, chars_min=0, chars_max=METADATA_VALUE_CHARS_MAX)
+    return pairs

@@ -1,0 +1,183 @@
+"""What a client asks for: the fields of a create, remix, edit or extension, as checked values of one shape.
+
+Pure. `ask` knows the contract and nothing of the configuration; whether a model's routes can do it is `settle`'s
+question (`gateway.domain.fitting`). Every field that a verb may carry stands in a table here, and a name that stands in
+none is refused: a client should learn of a typo before it pays for a clip.
+
+Of the synonyms any number may be sent as long as they agree. A key that a JSON object carries twice counts as its
+last value, as JSON decoders do; a multipart field sent twice is refused by the decoder of forms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from gateway.domain import fields as read
+from gateway.domain.errors import BadInput
+from gateway.domain.fields import shown
+from gateway.domain.references import ImageGiven, Upload, characters_of, image_of, source_of
+from gateway.domain.videos import PROMPT_CHARS_MAX
+from providers.contract import Json, Size, Verb
+
+T = TypeVar("T")
+
+DEFAULT_MODEL: Final = "sora-2"
+MODEL_CHARS_MAX: Final = 128
+CHARACTER_NAME_CHARS_MAX: Final = 80
+SEED_MAX: Final = 2**31 - 1
+
+_COMMON: Final = frozenset({"prompt", "metadata", "seed", "negative_prompt"})
+_SECONDS: Final = ("seconds", "duration", "n_seconds")
+_SIZE: Final = ("size", "width", "height", "aspect_ratio", "resolution")
+FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
+    Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *_SECONDS, *_SIZE},
+    Verb.REMIX: _COMMON,
+    Verb.EDIT: _COMMON | {"model", "video"},
+    Verb.EXTEND: _COMMON | {"model", "video", *_SECONDS},
+}
+FILES: Final[Mapping[Verb, frozenset[str]]] = {
+    Verb.CREATE: frozenset({"input_reference"}),
+    Verb.REMIX: frozenset(),
+    Verb.EDIT: frozenset({"video"}),
+    Verb.EXTEND: frozenset({"video"}),
+}
+CHARACTER_FIELDS: Final = frozenset({"name", "model"})
+CHARACTER_FILES: Final = frozenset({"video"})
+
+
+class Asked(Struct, frozen=True, kw_only=True):
+    """A checked wish. None means that the client left the choice to us."""
+
+    verb: Verb
+    model: str  # of no meaning with a `source_id`: the source's model makes the next clip too
+    prompt: str
+    seconds: int | None = None
+    size: Size | None = None
+    seed: int | None = None
+    negative_prompt: str | None = None
+    metadata: dict[str, str] = {}
+    image: ImageGiven | None = None
+    characters: tuple[str, ...] = ()
+    source_id: str | None = None
+    source_upload: Upload | None = None
+
+
+class AskedCharacter(Struct, frozen=True, kw_only=True):
+    name: str
+    model: str | None  # whose routes should own it; None: the first that can
+    video: Upload
+
+
+class Hint(Struct, frozen=True, kw_only=True):
+    """What a request's headers say about repeats."""
+
+    idempotency_key: str | None = None
+    resend: bool = False
+    read_timeout_s: float | None = None
+
+
+def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, source_id: str | None = None) -> Asked:
+    """The parsed body of a call as a checked wish. `source_id`: the video that a remix names in its path."""
+    given = _present(fields, files, FIELDS[verb], FILES[verb])
+    if "prompt" not in given:
+        raise read.missing("prompt")
+    prompt = read.text("prompt", given["prompt"], chars_max=PROMPT_CHARS_MAX)
+    source_id, upload = (source_id, None) if verb not in _SOURCE_IN_BODY else source_of(given, files)
+    if verb is Verb.EXTEND and not given.keys() & set(_SECONDS):
+        raise read.missing("seconds")
+    return Asked(
+        verb=verb,
+        model=_model(given, source_id, upload),
+        prompt=prompt,
+        seconds=_agreed([(name, read.whole(name, given[name])) for name in _SECONDS if name in given]),
+        size=_agreed(_sizes(given)),
+        seed=read.within("seed", read.whole("seed", given["seed"]), 0, SEED_MAX) if "seed" in given else None,
+        negative_prompt=_negative(given),
+        metadata=read.metadata("metadata", given["metadata"]) if "metadata" in given else {},
+        image=image_of(given.get("input_reference"), files.get("input_reference")),
+        characters=characters_of(given["characters"]) if "characters" in given else (),
+        source_id=source_id,
+        source_upload=upload,
+    )
+
+
+def ask_character(fields: Mapping[str, Json], files: Mapping[str, Upload]) -> AskedCharacter:
+    given = _present(fields, files, CHARACTER_FIELDS | {"video"}, CHARACTER_FILES)
+    if "name" not in given:
+        raise read.missing("name")
+    name = read.text("name", given["name"], chars_max=CHARACTER_NAME_CHARS_MAX)
+    if "video" in given:
+        raise read.wrong_type("video", "a file", given["video"])
+    if "video" not in files:
+        raise read.missing("video")
+    model = read.text("model", given["model"], chars_max=MODEL_CHARS_MAX) if "model" in given else None
+    return AskedCharacter(name=name, model=model, video=files["video"])
+
+
+_SOURCE_IN_BODY: Final = frozenset({Verb.EDIT, Verb.EXTEND})
+
+
+def _present(
+    fields: Mapping[str, Json], files: Mapping[str, Upload], known: frozenset[str], known_files: frozenset[str]
+) -> dict[str, Json]:
+    """The fields that are not null. Refused: unknown names, files where none belongs, a field as text and as a file."""
+    given: dict[str, Json] = {name: value for name, value in fields.items() if value is not None}
+    for name in [*given, *files]:
+        if name not in known:
+            raise read.unknown(name)
+    for name in files:
+        if name not in known_files:
+            raise BadInput(
+                f"Invalid type for '{name}': expected text, but got a file instead.", code="invalid_type", param=name
+            )
+        if name in given:
+            raise BadInput(f"Invalid value: '{name}' was sent both as a file and as a field. Send one.", param=name)
+    return given
+
+
+def _model(given: Mapping[str, Json], source_id: str | None, upload: Upload | None) -> str:
+    if "model" not in given:
+        if upload is not None:
+            raise read.missing("model", " An uploaded video needs the model that shall work on it.")
+        return DEFAULT_MODEL
+    if source_id is not None:
+        raise BadInput(
+            "Invalid value: 'model' goes with an uploaded video only; otherwise the source video's model is used.",
+            param="model",
+        )
+    return read.text("model", given["model"], chars_max=MODEL_CHARS_MAX)
+
+
+def _negative(given: Mapping[str, Json]) -> str | None:
+    if "negative_prompt" not in given:
+        return None
+    return read.text("negative_prompt", given["negative_prompt"], chars_max=PROMPT_CHARS_MAX)
+
+
+def _sizes(given: Mapping[str, Json]) -> list[tuple[str, Size]]:
+    sizes = [("size", read.size("size", given["size"]))] if "size" in given else []
+    for one, other in (("width", "height"), ("aspect_ratio", "resolution")):
+        if (one in given) != (other in given):
+            there, lacking = (one, other) if one in given else (other, one)
+            raise read.missing(lacking, f" '{there}' says a size only together with it; or send 'size'.")
+    if "width" in given:
+        width, height = read.whole("width", given["width"]), read.whole("height", given["height"])
+        sizes.append(("width", Size(read.within("width", width, 1, 99_999), read.within("height", height, 1, 99_999))))
+    if "aspect_ratio" in given:
+        sizes.append(("aspect_ratio", read.size_of_ratio(given["aspect_ratio"], given["resolution"])))
+    return sizes
+
+
+def _agreed(said: list[tuple[str, T]]) -> T | None:
+    """What all synonyms say, None if there is none."""
+    for name, value in said[1:]:
+        first, expected = said[0]
+        if value != expected:
+            raise BadInput(
+                f"Invalid value: '{first}' and '{name}' disagree: {shown(str(expected))} and {shown(str(value))}.",
+                param=name,
+            )
+    return said[0][1] if said else None

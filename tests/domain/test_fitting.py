@@ -1,0 +1,209 @@
+"""Fitting: a wish against what a model's routes can do."""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from msgspec.structs import replace
+
+from gateway.domain.errors import BadInput
+from gateway.domain.fitting import settle, unservable
+from gateway.domain.requests import Asked
+from gateway.domain.routing import Model, Route, plan, why_not
+from gateway.domain.videos import CharacterUse, SourceVideo, StoredImage
+from providers.contract import Size, Verb
+from tests.support.videos import model, route
+
+TALL, WIDE, HIGH = Size(720, 1280), Size(1280, 720), Size(1024, 1792)
+SOURCE = SourceVideo(
+    video="video_1", asset="a", size_bytes=1, account="a|https://a.test|", ref={"id": "1"}, seconds=8, size=TALL
+)
+ASKED = Asked(verb=Verb.CREATE, model="sora-2", prompt="A boat")
+
+
+def image(size: Size) -> StoredImage:
+    return StoredImage(name="n", media_type="image/png", width=size.width, height=size.height, size_bytes=1, sha256="s")
+
+
+def refusal(asked: Asked, of: Model, source: SourceVideo | None = None, picture: StoredImage | None = None) -> BadInput:
+    with pytest.raises(BadInput) as caught:
+        settle(asked, of, source=source, image=picture)
+    return caught.value
+
+
+def test_openais_defaults_are_taken_where_the_model_has_them() -> None:
+    """Four seconds upright, as OpenAI documents."""
+    request = settle(ASKED, model(route("a", seconds=(4, 8), sizes=(WIDE, TALL))))
+    assert (request.seconds, request.size, request.model) == (4, TALL, "sora-2")
+
+
+def test_a_model_without_the_defaults_gives_its_own_first() -> None:
+    """A client that leaves the choice open gets a clip, not an error."""
+    request = settle(ASKED, model(route("a", seconds=(10, 5), sizes=(WIDE, HIGH))))
+    assert (request.seconds, request.size) == (5, WIDE)
+
+
+def test_an_open_choice_follows_what_was_said() -> None:
+    """Routes that cannot do what was asked for do not decide about the rest."""
+    both = model(route("a", seconds=(4,), sizes=(TALL,)), route("b", seconds=(6,), sizes=(WIDE,)))
+    assert settle(replace(ASKED, seconds=6), both).size == WIDE
+    assert settle(replace(ASKED, size=WIDE), both).seconds == 6
+
+
+@pytest.mark.parametrize(
+    ("changes", "param", "names"),
+    [
+        ({"seconds": 7}, "seconds", ["'4'", "'8'", "'12'"]),
+        ({"size": Size(1, 1)}, "size", ["'720x1280'", "'1280x720'"]),
+        ({"size": WIDE, "seconds": 8}, "seconds", ["'12'", "with this size"]),
+        ({"seed": 1}, "seed", ["sora-2"]),
+        ({"negative_prompt": "rain"}, "negative_prompt", []),
+        ({"characters": ("char_1",)}, "characters", []),
+        ({"verb": Verb.REMIX}, "model", ["remix"]),
+    ],
+)
+def test_a_wish_that_no_route_has_is_refused_with_what_is_allowed(
+    changes: dict[str, object], param: str, names: list[str]
+) -> None:
+    """The field in trouble, and the values that would do beside everything else that was said."""
+    lesser: dict[str, Any] = {"seed": False, "negative_prompt": False, "characters": False, "verbs": (Verb.CREATE,)}
+    tall = route("a", seconds=(4, 8), sizes=(TALL,), **lesser)
+    wide = route("b", seconds=(12,), sizes=(WIDE,), **lesser)
+    error = refusal(replace(ASKED, **changes), model(tall, wide))
+    assert (error.status, error.param) == (400, param)
+    for name in names:
+        assert name in error.message
+
+
+def test_an_image_must_have_the_pixels_of_the_video() -> None:
+    """Said before anything is stored, also when the size is the default."""
+    able = model(route("a"))
+    assert settle(ASKED, able, image=image(TALL)).image == image(TALL)
+    error = refusal(ASKED, able, picture=image(WIDE))
+    assert error.param == "input_reference"
+    assert "1280x720" in error.message
+    assert "720x1280" in error.message
+    assert refusal(ASKED, model(route("a", image=False)), picture=image(TALL)).param == "input_reference"
+
+
+def test_a_remix_and_an_edit_last_as_long_as_their_source() -> None:
+    """Neither has a size or seconds of its own; the name that the source's client used is kept."""
+    for verb in (Verb.REMIX, Verb.EDIT):
+        asked = replace(ASKED, verb=verb, source_id="video_1")
+        request = settle(asked, model(route("a")), source=SOURCE, named="sora-2-latest")
+        assert (request.seconds, request.size, request.model) == (8, TALL, "sora-2-latest")
+        longer = refusal(asked, model(route("a", seconds=(4,))), SOURCE)
+        assert "'4'" in longer.message
+        assert refusal(asked, model(route("a", sizes=(WIDE,))), SOURCE).param == "video"
+
+
+def test_an_extension_adds_to_its_source_up_to_a_total() -> None:
+    """The seconds are what is added; the sum is bounded by the route."""
+    asked = replace(ASKED, verb=Verb.EXTEND, seconds=4, source_id="video_1")
+    assert settle(asked, model(route("a")), source=SOURCE).seconds == 4
+    assert "11" in refusal(asked, model(route("a", extend_total_seconds_max=11)), SOURCE).message
+    assert refusal(replace(asked, seconds=None), model(route("a")), SOURCE).param == "seconds"
+    assert refusal(replace(asked, seconds=5), model(route("a")), SOURCE).param == "seconds"
+
+
+def test_a_source_of_another_account_is_said_so() -> None:
+    """Where a vendor goes on from its own clips only."""
+    asked = replace(ASKED, verb=Verb.EDIT, source_id="video_1")
+    own = model(route("b", needs_source_ref=True))
+    assert refusal(asked, own, SOURCE).param == "video"
+    assert settle(asked, model(route("a", needs_source_ref=True)), source=SOURCE).source == SOURCE
+
+
+def test_a_character_of_another_account_is_said_so() -> None:
+    """A character is pinned to the account that it was made on."""
+    use = CharacterUse(id="char_1", account="a|https://a.test|", ref={})
+    asked = replace(ASKED, characters=("char_1",))
+    assert settle(asked, model(route("a")), characters=(use,)).characters == (use,)
+    with pytest.raises(BadInput) as caught:
+        settle(asked, model(route("b")), characters=(use,))
+    assert caught.value.param == "characters"
+
+
+def test_a_plan_without_a_route_gives_the_routes_own_reasons() -> None:
+    """What is no wish of the client's, a missing price for one, is said in the plan's words."""
+    priceless = model(replace(route("a"), prices=()))
+    request = settle(ASKED, priceless)
+    assert "has no price" in unservable(request, priceless, plan(priceless, request)).message
+
+
+LENGTHS = st.sets(st.sampled_from([4, 8, 12]), min_size=1).map(lambda one: tuple(sorted(one)))
+SIZES = st.sets(st.sampled_from([TALL, WIDE, HIGH]), min_size=1).map(lambda one: tuple(sorted(one)))
+VERBS = st.sets(st.sampled_from(list(Verb)), min_size=1).map(lambda one: tuple(sorted(one)))
+ROUTES = st.builds(
+    route,
+    st.sampled_from(["a", "b"]),
+    seconds=LENGTHS,
+    sizes=SIZES,
+    verbs=VERBS,
+    image=st.booleans(),
+    characters=st.booleans(),
+    seed=st.booleans(),
+    negative_prompt=st.booleans(),
+    needs_source_ref=st.booleans(),
+    extend_total_seconds_max=st.sampled_from([0, 12, 120]),
+)
+
+
+@st.composite
+def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
+    """What `ask` and the work layer may bring together."""
+    verb = draw(st.sampled_from(list(Verb)))
+    create = verb is Verb.CREATE
+    size = draw(st.sampled_from([None, TALL, WIDE, HIGH])) if create else None
+    lengths: list[int | None] = [4, 8, 12, 5]
+    asked = Asked(
+        verb=verb,
+        model="sora-2",
+        prompt="A boat",
+        size=size,
+        seconds=draw(st.sampled_from([*lengths, None] if create else lengths)) if verb in TIMED else None,
+        seed=draw(st.sampled_from([None, 1])),
+        negative_prompt=draw(st.sampled_from([None, "rain"])),
+    )
+    owner = draw(st.sampled_from([None, "a", "b"]))
+    return asked, {
+        "source": None if create else SOURCE,
+        "image": image(size) if size is not None and draw(st.booleans()) else None,
+        "characters": (CharacterUse(id="c", account=f"{owner}|https://{owner}.test|", ref={}),) if owner else (),
+    }
+
+
+TIMED = (Verb.CREATE, Verb.EXTEND)
+
+
+@settings(max_examples=400, deadline=None)
+@given(routes=st.lists(ROUTES, min_size=1, max_size=3), wish=wishes())
+def test_settling_and_planning_agree(routes: list[Route], wish: tuple[Asked, dict[str, Any]]) -> None:
+    """What is settled can be rendered by a route; what is refused can be by none, whatever it leaves open."""
+    asked, beside = wish
+    of = model(*routes)
+    try:
+        request = settle(asked, of, **beside)
+    except BadInput:
+        for one in of.routes:
+            able = one.abilities
+            sizes = [SOURCE.size] if beside["source"] else [asked.size] if asked.size else able.sizes
+            timed = asked.verb in TIMED
+            lengths = [SOURCE.seconds] if not timed else [asked.seconds] if asked.seconds else able.seconds
+            for size, seconds in product(sizes, lengths):
+                request = replace(
+                    settle(Asked(verb=Verb.CREATE, model="m", prompt="p"), model(route("x"))),
+                    verb=asked.verb,
+                    size=size,
+                    seconds=seconds,
+                    seed=asked.seed,
+                    negative_prompt=asked.negative_prompt,
+                    **beside,
+                )
+                assert why_not(one, request) is not None
+    else:
+        assert any(why_not(one, request) is None for one in of.routes)
