@@ -89,15 +89,15 @@ def folder_of(data: Path) -> Path:
     return folder
 
 
-def socket_of(folder: Path) -> Path:
-    """Where the server listens: in its folder, or, where that path is too long for a socket, in a place of this user's
-    that is named after it."""
-    path = folder / "valkey.sock"
+def socket_of(folder: Path, name: str = "valkey.sock") -> Path:
+    """Where a server of ours listens: in its folder, or, where that path is too long for a socket, in a place of this
+    user's that is named after it."""
+    path = folder / name
     if len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
         return path
-    name = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16] + ".sock"
+    short = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16] + ".sock"
     for place in _short_places():
-        path = place / name
+        path = place / short
         if len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
             return path
     raise StoreRefused(f"the path {folder} is too long for a socket, and so is the temporary directory's")

@@ -6,6 +6,9 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
+from msgspec import Struct
+
+from gateway.domain.keys import Standing
 from gateway.store.lane import Command
 from gateway.store.link import Link
 from gateway.store.names import Names
@@ -17,6 +20,13 @@ BATCH: Final = 500
 def servers_own_time() -> int:
     """What a script reads as: this server's clock. A simulation passes another time."""
     return 0
+
+
+class Seen(Struct, frozen=True):
+    """A key as it was read last: its facts, and what they mean."""
+
+    facts: list[bytes | None]
+    standing: Standing
 
 
 class Room:
@@ -34,7 +44,7 @@ class Room:
         self._sequence = sequence
         self._now_ms = now_ms
         self._random = random
-        self._hints: dict[str, str] = {}  # digest of a key -> its project
+        self._seen: dict[str, Seen] = {}  # by digest
         self.unfit: tuple[str, ...] = ()  # why nothing may be admitted now
 
     async def _read_many(self, operation: str, commands: Sequence[Command]) -> list[Any]:

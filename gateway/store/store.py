@@ -15,6 +15,7 @@ from gateway.store.characters import Characters
 from gateway.store.checks import Fitness, inspect
 from gateway.store.due import Due
 from gateway.store.errors import StoreRefused
+from gateway.store.faces import Faces
 from gateway.store.ledger import Ledger
 from gateway.store.link import Link, Observe, unobserved
 from gateway.store.names import Names
@@ -25,7 +26,7 @@ from gateway.store.sequence import WRITE_EVERY_S, Remembered
 from gateway.store.videos import Videos
 
 
-class Store(Videos, Due, Projects, Characters, Ledger):
+class Store(Videos, Faces, Due, Projects, Characters, Ledger):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""
 

@@ -1,4 +1,4 @@
-"""Videos: let them in, change them, show them.
+"""Videos: let them in, change them.
 
 `_commit` is the one function that commits; the kill points stand there.
 """
@@ -6,34 +6,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 from gateway import killpoints
 from gateway.domain.change import Admission, Change, Posting, Repeat
-from gateway.domain.keys import Standing, Status
-from gateway.domain.videos import Video, decode_video, encode_public, encode_video
+from gateway.domain.videos import Video, encode_public, encode_video
 from gateway.store.errors import StoreAway
 from gateway.store.lane import Word
-from gateway.store.loader import ADMIT, COMMIT, FACE, Script
+from gateway.store.loader import ADMIT, COMMIT, Script
 from gateway.store.outcomes import (
     AdmitOutcome,
     Admitted,
     CommitOutcome,
     Committed,
-    Face,
     KeyGone,
-    Page,
     RefTaken,
     Repeated,
     Reused,
     Stale,
     WindowPassed,
 )
-from gateway.store.projects import KEY_FIELDS, read_key
 from gateway.store.room import Room
-
-PAGE_MAX: Final = 1_000
-HINTS_MAX: Final = 10_000
 
 
 class Videos(Room):
@@ -82,50 +75,6 @@ class Videos(Room):
                 return WindowPassed(now_ms)
             case other:
                 raise AssertionError(f"commit.lua answered {other!r}")
-
-    async def read(self, video_id: str) -> Video | None:
-        record = await self._link.command("HGET", self._names.video(video_id), "rec")
-        return None if record is None else decode_video(record)
-
-    async def face(self, key_hash: str, video_id: str) -> tuple[Standing | None, Face | None]:
-        """Who asks, and what there is to see: one round trip. A key's project never changes, so it is remembered;
-        the first time it is asked for once more."""
-        hint = self._hints.get(key_hash, "")
-        reply = await self._look(key_hash, hint, video_id)
-        if reply[1] is None:
-            return None, None
-        if (project := reply[1].decode()) != hint:
-            if len(self._hints) >= HINTS_MAX:
-                self._hints.clear()
-            self._hints[key_hash] = project
-            reply = await self._look(key_hash, project, video_id)
-        owner, public = reply[8], reply[9]
-        face = None if public is None else Face(owner.decode(), public)
-        return _standing(reply[:7], reply[7]), face
-
-    async def standing(self, key_hash: str) -> Standing | None:
-        """Who asks."""
-        standing, _ = await self.face(key_hash, "")
-        return standing
-
-    async def page(self, project: str, *, after: str | None, limit: int, descending: bool) -> Page:
-        """A project's videos by id, which is by age. `after` may be any text: the page begins behind its place."""
-        assert 1 <= limit <= PAGE_MAX
-        key = self._names.list(project)
-        if descending:
-            bounds = ("ZREVRANGEBYLEX", key, f"({after}" if after else "+", "-")
-        else:
-            bounds = ("ZRANGEBYLEX", key, f"({after}" if after else "-", "+")
-        ids = await self._link.command(*bounds, "LIMIT", 0, limit + 1)
-        shown = [("HGET", self._names.video(one.decode()), "pub") for one in ids[:limit]]
-        faces = await self._link.many("page", shown) if shown else []
-        return Page([face for face in faces if face is not None], len(ids) > limit)
-
-    async def _look(self, key_hash: str, project: str, video_id: str) -> list[Any]:
-        names = self._names
-        keys = (names.key(key_hash), names.project(project), names.video(video_id))
-        reply: list[Any] = await self._link.run(FACE, keys, ())
-        return reply
 
     async def _commit(self, label: str, script: Script, keys: Sequence[str], words: Sequence[Word]) -> Any:
         killpoints.reach(f"before.commit.{label}")
@@ -190,8 +139,3 @@ def _postings(postings: Sequence[Posting]) -> list[Word]:
         words += ("\n".join(one.counters), one.video, one.attempt, one.key_id, one.project, one.provider, one.route)
         words += ("1" if one.presumed else "", one.reason)
     return words
-
-
-def _standing(key: list[bytes | None], project_status: bytes | None) -> Standing:
-    fields = dict(zip(KEY_FIELDS, key, strict=True))
-    return Standing(read_key(fields), Status.CLOSED if project_status is None else Status(project_status.decode()))

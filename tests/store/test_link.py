@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import uvloop
 from msgspec.structs import replace
 
 from gateway.domain import ledger
@@ -259,6 +260,23 @@ async def test_every_caller_gets_its_own_answer(empty_redis: RedisServer) -> Non
     assert all(isinstance(one, asyncio.CancelledError) for one in results[::3])
     assert all(one is True for index, one in enumerate(results) if index % 3)
     await lane.close()
+
+
+def test_the_production_loop_serves_as_well(empty_redis: RedisServer, folder: Path) -> None:
+    """uvloop, over a socket and through a wire that breaks."""
+
+    async def walk() -> None:
+        async with proxied(empty_redis.socket, folder) as (proxy, url):
+            store = Store(url, now_ms=Clock())
+            await store.open()
+            await seed(store)
+            proxy.lose = 3
+            outcomes = await asyncio.gather(*(store.admit(admission(video(number))) for number in range(50)))
+            assert {type(one) for one in outcomes} == {Admitted}
+            assert (await store.face(HASH, video(7).id))[1] is not None
+            await store.close()
+
+    uvloop.run(walk())
 
 
 async def test_what_waits_is_bounded(empty_redis: RedisServer) -> None:

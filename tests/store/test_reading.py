@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from gateway.domain.keys import Character, Key, Project, Standing, Status
 from gateway.domain.videos import encode_public
-from gateway.store import videos
+from gateway.store import faces
 from gateway.store.outcomes import Face, NameTaken, ProjectGone
 from gateway.store.store import Store
 from tests.store.samples import HASH, T0, apply, following, let_in, video
@@ -63,9 +63,16 @@ async def test_a_key_of_a_lost_project_counts_as_closed(books: Store, empty_redi
 
 async def test_what_is_remembered_of_keys_is_bounded(books: Store) -> None:
     """A flood of keys empties the memory instead of growing it."""
-    books._hints.update({str(number): "proj_x" for number in range(videos.HINTS_MAX)})
-    assert await books.standing(HASH) is not None
-    assert books._hints == {HASH: "proj_1"}
+    made = [Key(id=f"k{number}", project="proj_1", created_ms=T0) for number in range(4)]
+    for number, key in enumerate(made):
+        await books.create_key(key, f"{number}" * 64)
+    standing = await books.standing("0" * 64)
+    assert standing is not None
+    (seen,) = books._seen.values()
+    books._seen.update({str(number): seen for number in range(faces.SEEN_MAX - 1)})
+    assert (await books.standing("1" * 64)) == Standing(made[1], Status.ACTIVE)
+    assert list(books._seen) == ["1" * 64]
+    assert (await books.standing("0" * 64)) == Standing(made[0], Status.ACTIVE)
 
 
 def _calls(server: RedisServer) -> int:

@@ -38,32 +38,25 @@ local function posting_at(index)
   return posting
 end
 
--- What the posting adds to (held, settled) of its counters, as text for HINCRBY: digits as they came.
+-- What the posting adds to (held, settled) of each of its counters; and whether it ends a hold.
 local function moves_of(posting)
-  local kind, amount, released = posting.kind, posting.amount, posting.released
-  whole(amount, kind == 'adjust' and -MICROS_MAX or 0, MICROS_MAX, 'the amount of ' .. posting.id)
-  whole(released, 0, MICROS_MAX, 'the release of ' .. posting.id)
+  local kind, id = posting.kind, posting.id
+  local amount = whole(posting.amount, kind == 'adjust' and -MICROS_MAX or 0, MICROS_MAX, 'the amount of ', id)
+  local released = whole(posting.released, 0, MICROS_MAX, 'the release of ', id)
   local ends = kind == 'settle' or kind == 'void'
-  local freed = released == '0' and '0' or '-' .. released
-  if kind == 'hold' then
-    posting.held, posting.settled = amount, '0'
-  elseif kind == 'settle' or kind == 'adjust' then
-    posting.held, posting.settled = freed, amount
-  elseif kind == 'void' then
-    posting.held, posting.settled = freed, '0'
-  else
-    broken('the kind of ' .. posting.id .. ' is ' .. tostring(kind))
+  if not ends and kind ~= 'hold' and kind ~= 'adjust' then broken('the kind of ' .. id .. ' is ' .. tostring(kind)) end
+  if (kind == 'void' and amount ~= 0) or (not ends and released ~= 0) then
+    broken(id .. ' is a ' .. kind .. ' of ' .. posting.amount .. ' that releases ' .. posting.released)
   end
-  if (kind == 'void' and amount ~= '0') or (not ends and released ~= '0') then
-    broken(posting.id .. ' is a ' .. kind .. ' of ' .. amount .. ' that releases ' .. released)
-  end
-  return ends
+  if kind == 'hold' then return amount, 0, false end
+  if kind == 'adjust' then return 0, amount, false end
+  return -released, amount, true
 end
 
 -- A hold answers nothing; whatever answers a hold touches its counters; settle and void end it, whole and once.
 local function check_answer(posting, ends, entries, open)
   local id, answers = posting.id, posting.answers
-  local digest = redis.sha1hex(posting.counters)
+  posting.digest = redis.sha1hex(posting.counters)
   if entries[id] or redis.call('HEXISTS', VIDEO, 'e:' .. id) == 1 then broken(id .. ' is in the ledger already') end
   if posting.kind == 'hold' then
     if answers ~= '' then broken(id .. ' answers ' .. answers) end
@@ -71,7 +64,7 @@ local function check_answer(posting, ends, entries, open)
   else
     local touched = entries[answers] or redis.call('HGET', VIDEO, 'e:' .. answers)
     if not touched then broken(id .. ' answers ' .. answers .. ', which is not in the ledger') end
-    if touched ~= digest then broken(id .. ' touches other counters than ' .. answers) end
+    if touched ~= posting.digest then broken(id .. ' touches other counters than ' .. answers) end
   end
   if ends then
     local amount = open[answers]
@@ -81,47 +74,56 @@ local function check_answer(posting, ends, entries, open)
     end
     open[answers] = false
   end
-  entries[id] = digest
+  entries[id] = posting.digest
 end
 
--- What the counters will be: none may leave the range in which sums are exact, and none may hold less than nothing.
-local function check_sums(postings)
-  local names, sums, fields = {}, {}, {}
-  for _, posting in ipairs(postings) do
-    for counter in string.gmatch(posting.counters, '[^\n]+') do
-      if not sums[counter] then
-        sums[counter] = {0, 0}
-        names[#names + 1] = counter
-        fields[#fields + 1] = counter .. ':held'
-        fields[#fields + 1] = counter .. ':settled'
-      end
-      sums[counter][1] = sums[counter][1] + tonumber(posting.held)
-      sums[counter][2] = sums[counter][2] + tonumber(posting.settled)
+-- Add one posting to `sums`: the fields of the counters in their order, and what each of them moves by.
+local function add_up(sums, held, settled, counters)
+  for counter in string.gmatch(counters, '[^\n]+') do
+    local at = sums.places[counter]
+    if not at then
+      at = #sums.fields + 1
+      sums.places[counter] = at
+      sums.fields[at], sums.fields[at + 1] = counter .. ':held', counter .. ':settled'
+      sums.moves[at], sums.moves[at + 1] = 0, 0
     end
+    sums.moves[at] = sums.moves[at] + held
+    sums.moves[at + 1] = sums.moves[at + 1] + settled
   end
+end
+
+-- The counters as they will be, as arguments of an HSET. None may leave the range in which sums are exact, and none may
+-- hold less than nothing.
+local function counters_after(sums)
+  local fields, after = sums.fields, {COUNTERS}
   if #fields == 0 then broken('postings touch no counter') end
   local stored = redis.call('HMGET', COUNTERS, unpack(fields))
-  for i, counter in ipairs(names) do
-    local held = whole(stored[2 * i - 1] or '0', 0, MICROS_MAX, counter .. ':held') + sums[counter][1]
-    local settled = whole(stored[2 * i] or '0', -MICROS_MAX, MICROS_MAX, counter .. ':settled') + sums[counter][2]
-    if held < 0 or held > MICROS_MAX or math.abs(settled) > MICROS_MAX then
-      broken(counter .. ' would hold ' .. text_of(held) .. ' and have settled ' .. text_of(settled))
+  for i, field in ipairs(fields) do
+    local low = i % 2 == 1 and 0 or -MICROS_MAX
+    local sum = (stored[i] and whole(stored[i], low, MICROS_MAX, field) or 0) + sums.moves[i]
+    if sum < low or sum > MICROS_MAX then broken(field .. ' would be ' .. text_of(sum)) end
+    if sums.moves[i] ~= 0 then
+      after[#after + 1] = field
+      after[#after + 1] = text_of(sum)
     end
   end
+  return after
 end
 
 -- The postings from ARGV[first] on, checked; their number stands just before them.
 local function look_at_postings(first)
   local count = whole(ARGV[first - 1], 0, 64, 'the number of postings')
   if #ARGV ~= first - 1 + count * POSTING then broken('there are ' .. #ARGV .. ' arguments') end
-  local postings, entries, open = {}, {}, {}
+  local postings, entries, open, sums = {}, {}, {}, {places = {}, fields = {}, moves = {}}
   for i = 1, count do
     local posting = posting_at(first + (i - 1) * POSTING)
     if posting.video ~= ID then broken(posting.id .. ' is about ' .. posting.video) end
-    check_answer(posting, moves_of(posting), entries, open)
+    local held, settled, ends = moves_of(posting)
+    check_answer(posting, ends, entries, open)
+    add_up(sums, held, settled, posting.counters)
     postings[i] = posting
   end
-  if count > 0 then check_sums(postings) end
+  if count > 0 then postings.counters_after = counters_after(sums) end
   return postings
 end
 
@@ -151,25 +153,24 @@ local function window_passed(time)
 end
 
 local function write_postings(postings, time)
+  if #postings == 0 then return end
+  local at = text_of(time)
   for _, posting in ipairs(postings) do
-    local entry = {LEDGER, '*', 'at', text_of(time)}
+    local entry = {LEDGER, '*', 'at', at}
     for _, field in ipairs(FIELDS) do
       entry[#entry + 1] = field
       entry[#entry + 1] = posting[field]
     end
     redis.call('XADD', unpack(entry))
-    redis.call('HSET', VIDEO, 'e:' .. posting.id, redis.sha1hex(posting.counters))
-    for counter in string.gmatch(posting.counters, '[^\n]+') do
-      if posting.held ~= '0' then redis.call('HINCRBY', COUNTERS, counter .. ':held', posting.held) end
-      if posting.settled ~= '0' then redis.call('HINCRBY', COUNTERS, counter .. ':settled', posting.settled) end
-    end
+    redis.call('HSET', VIDEO, 'e:' .. posting.id, posting.digest)
     if posting.kind == 'hold' then
       redis.call('HSET', HOLDS, posting.id, posting.amount)
     elseif posting.kind ~= 'adjust' then
       redis.call('HDEL', HOLDS, posting.answers)
     end
   end
-  if #postings > 0 then redis.call('SET', TIME, text_of(time)) end
+  if #postings.counters_after > 1 then redis.call('HSET', unpack(postings.counters_after)) end
+  redis.call('SET', TIME, at)
 end
 
 -- While another works on the video, its time is not touched: a mark makes it due as soon as that one lets go.

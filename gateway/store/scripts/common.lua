@@ -7,10 +7,12 @@ local function broken(why)
   error({err = 'BROKEN ' .. why})
 end
 
-local function whole(text, low, high, what)
-  local digits = text and #text <= 17 and (text == '0' or string.match(text, '^%-?[1-9]%d*$'))
-  local number = digits and tonumber(text)
-  if not number or number < low or number > high then broken(what .. ' is ' .. tostring(text)) end
+-- The number that a text stands for, if it is a whole one in its range; `what` and `of` name it if it is not.
+local function whole(text, low, high, what, of)
+  local number = text and tonumber(text)
+  if not number or number < low or number > high or number % 1 ~= 0 or #text > 17 then
+    broken(what .. (of or '') .. ' is ' .. tostring(text))
+  end
   return number
 end
 
