@@ -61,15 +61,21 @@ def request(call: Call, url: httpx.URL, blobs: Blobs, defaults: dict[str, str] =
     """A frozen, signed call as httpx's request."""
     headers = dict(defaults)
     for name, value in call.headers.items():
-        if name.lower() in _HOP_HEADERS or _CONTROL.search(name) or _CONTROL.search(value) or not value.isascii():
+        low = name.lower()
+        if low in _HOP_HEADERS or _CONTROL.search(name + value) or not (name + value).isascii():
             raise ValueError(f"the header {name!r} cannot be sent")
-        headers[name.lower()] = value
+        headers[low] = value
     if isinstance(call.body, Form):
         stream = FormStream(call.body, blobs)
         headers["content-length"] = str(stream.size_bytes)
-        return httpx.Request(call.method, url, headers=headers, stream=stream)
+        return httpx.Request(call.method, url, headers=_raw(headers), stream=stream)
     assert not isinstance(call.body, JsonBody), "a call is frozen before it is signed and sent"
-    return httpx.Request(call.method, url, headers=headers, content=call.body)
+    return httpx.Request(call.method, url, headers=_raw(headers), content=call.body)
+
+
+def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """What httpx keeps anyway; from text it would guess for each how to encode it."""
+    return [(name.encode(), value.encode()) for name, value in headers.items()]
 
 
 def _with_body(call: Call, body: bytes | Form, media_type: str) -> Call:

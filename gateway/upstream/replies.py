@@ -81,7 +81,11 @@ async def read(response: httpx.Response, bytes_max: int, received_ms: int) -> Re
 
 def lower(headers: httpx.Headers) -> dict[str, str]:
     """Names in lower case, repeated ones joined."""
-    return dict(headers.items())
+    found: dict[str, str] = {}
+    for raw_name, raw_value in headers.raw:  # httpx's own items() guesses an encoding for each: half a poll's time
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found
 
 
 def readable(reply: Reply | None) -> bool:

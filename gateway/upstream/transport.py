@@ -22,6 +22,7 @@ from gateway.upstream.wire import Wire, translated
 
 PIECE_BYTES = 256 * 1024
 HEADER_BYTES_MAX = 32 * 1024
+_BODY_HEADERS = ("content-length", "transfer-encoding")
 
 Address = tuple[Any, ...]
 """What `getaddrinfo` calls one: family, type, protocol, name, (host, port, …)."""
@@ -101,12 +102,13 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         wire = request.extensions.setdefault("wire", Wire())
-        wire.has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+        headers = request.headers.multi_items()
+        wire.has_body = any(name in _BODY_HEADERS and value != "0" for name, value in headers)
         try:
             reply = await self._ready().request(
                 request.method,
                 URL(str(request.url), encoded=True),
-                headers=request.headers.multi_items(),
+                headers=headers,
                 data=_Body(cast(httpx.AsyncByteStream, request.stream), wire) if wire.has_body else None,
                 allow_redirects=False,
                 timeout=_timeout(request.extensions.get("timeout", {})),
