@@ -446,8 +446,15 @@ def test_a_child_dies_with_its_parent(clip: Path) -> None:
 
 def children_of(pid: int) -> list[int]:
     """Live child processes, of any thread."""
-    tasks = Path(f"/proc/{pid}/task").iterdir()
-    return [int(child) for task in tasks for child in (task / "children").read_text().split() if alive(int(child))]
+    children = [child for task in Path(f"/proc/{pid}/task").iterdir() for child in _children_of_thread(task)]
+    return [child for child in children if alive(child)]
+
+
+def _children_of_thread(task: Path) -> list[int]:
+    try:
+        return [int(child) for child in (task / "children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):  # the thread ended meanwhile
+        return []
 
 
 def own_children() -> list[int]:
