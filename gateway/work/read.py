@@ -35,7 +35,7 @@ async def own_video(tools: Tools, caller: Caller, video_id: str) -> Video:
     return video
 
 
-async def asset(tools: Tools, caller: Caller, video_id: str, kind: AssetKind) -> StoredAsset:
+async def asset(tools: Tools, caller: Caller, video_id: str, kind: AssetKind) -> tuple[Video, StoredAsset]:
     """A finished file. Absent, with a code that says why, while there is none or when its time is over."""
     video = await own_video(tools, caller, video_id)
     if video.state is not State.COMPLETED:
@@ -45,7 +45,7 @@ async def asset(tools: Tools, caller: Caller, video_id: str, kind: AssetKind) ->
         raise Absent("The video's content has expired.", code="video_expired", param="video_id")
     for stored in video.assets:
         if stored.kind is kind:
-            return stored
+            return video, stored
     raise Absent(f"The video has no {kind}.", code="variant_not_available", param="variant")
 
 

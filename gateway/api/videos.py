@@ -1,0 +1,156 @@
+"""/v1/videos and what hangs below it: create, look, list, delete, remix, edit, extend, and characters."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from gateway.api.bodies import Bounds, body_of
+from gateway.api.exchange import Answer, Exchange, of_json
+from gateway.domain.errors import BadInput
+from gateway.domain.keys import Character
+from gateway.domain.requests import Hint, ask, ask_character
+from gateway.work import characters, read
+from gateway.work.caller import Caller, identify
+from gateway.work.create import create_video
+from gateway.work.delete import delete_video as delete
+from providers.contract import Verb
+
+LIMIT: Final = 20
+LIMIT_MAX: Final = 100
+AFTER_CHARS_MAX: Final = 128
+KEY_CHARS_MAX: Final = 255
+PENDING_MS: Final = {b"queued": b"1000", b"in_progress": b"2000"}
+"""`openai-poll-after-ms` by status; SDKs read it once, and Go's refuses more than 8000."""
+
+
+class _Id(Struct):
+    id: str
+
+
+_decode_id: Final = msgspec.json.Decoder(_Id).decode
+
+
+async def create(exchange: Exchange) -> Answer:
+    return await _make(exchange, Verb.CREATE)
+
+
+async def edit(exchange: Exchange) -> Answer:
+    return await _make(exchange, Verb.EDIT)
+
+
+async def extend(exchange: Exchange) -> Answer:
+    return await _make(exchange, Verb.EXTEND)
+
+
+async def remix(exchange: Exchange) -> Answer:
+    return await _make(exchange, Verb.REMIX, source_id=exchange.path_params["video_id"])
+
+
+async def retrieve(exchange: Exchange) -> Answer:
+    return of_video(await read.video_face(exchange.tools, exchange.key_hash(), exchange.path_params["video_id"]))
+
+
+async def list_page(exchange: Exchange) -> Answer:
+    caller = await caller_of(exchange)
+    query = exchange.query()
+    limit = _limit(query.get("limit"))
+    after = query.get("after") or None
+    if after is not None and (len(after) > AFTER_CHARS_MAX or not after.isascii() or not after.isprintable()):
+        raise BadInput("Invalid value: 'after' must be the id of a video.", param="after")
+    order = query.get("order", "desc")
+    if order not in ("asc", "desc"):
+        raise BadInput("Invalid value: 'order' must be 'asc' or 'desc'.", param="order")
+    if limit == 0:
+        return of_json({"object": "list", "data": [], "first_id": None, "last_id": None, "has_more": False})
+    page = await read.page(exchange.tools, caller, after=after, limit=limit, descending=order == "desc")
+    ends = [msgspec.json.encode(_decode_id(page.faces[at]).id) if page.faces else b"null" for at in (0, -1)]
+    return Answer(
+        b'{"object":"list","data":[%s],"first_id":%s,"last_id":%s,"has_more":%s}'
+        % (b",".join(page.faces), *ends, b"true" if page.has_more else b"false")
+    )
+
+
+async def delete_video(exchange: Exchange) -> Answer:
+    caller = await caller_of(exchange)
+    video_id: str = exchange.path_params["video_id"]
+    await delete(exchange.tools, caller, video_id)
+    return of_json({"id": video_id, "object": "video.deleted", "deleted": True})
+
+
+async def create_character(exchange: Exchange) -> Answer:
+    caller = await caller_of(exchange)
+    async with body_of(exchange, bounds_of(exchange)) as body:
+        asked = ask_character(body.fields, body.files)
+        return _of_character(await characters.create(exchange.tools, caller, asked))
+
+
+async def get_character(exchange: Exchange) -> Answer:
+    caller = await caller_of(exchange)
+    return _of_character(await characters.get(exchange.tools, caller, exchange.path_params["character_id"]))
+
+
+# --- shared -------------------------------------------------------------------------------------------------------
+
+
+async def caller_of(exchange: Exchange) -> Caller:
+    """Who asks; before a body is read."""
+    return await identify(exchange.tools, exchange.key_hash())
+
+
+def bounds_of(exchange: Exchange) -> Bounds:
+    server = exchange.tools.snapshot().settings.server
+    return Bounds(server.body_bytes_max, server.json_bytes_max, server.body_timeout_s)
+
+
+def of_video(face: bytes) -> Answer:
+    """A video's public JSON as it stands, and when to ask again while it is not final."""
+    # The status stands before anything that a client wrote.
+    begin = face.index(b'"status":"') + 10
+    pending = PENDING_MS.get(face[begin : face.index(b'"', begin)])
+    return Answer(face) if pending is None else Answer(face, 200, ((b"openai-poll-after-ms", pending),))
+
+
+async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None) -> Answer:
+    caller = await caller_of(exchange)
+    hint = _hint(exchange)
+    async with body_of(exchange, bounds_of(exchange)) as body:
+        asked = ask(verb, body.fields, body.files, source_id=source_id)
+        return of_video(await create_video(exchange.tools, caller, asked, hint))
+
+
+def _of_character(character: Character) -> Answer:
+    return of_json({"id": character.id, "created_at": character.created_ms // 1_000, "name": character.name})
+
+
+def _limit(text: str | None) -> int:
+    if text is None:
+        return LIMIT
+    if not (text.isascii() and text.isdigit() and len(text) <= 4 and int(text) <= LIMIT_MAX):
+        raise BadInput(f"Invalid value: 'limit' must be a whole number from 0 to {LIMIT_MAX}.", param="limit")
+    return int(text)
+
+
+def _hint(exchange: Exchange) -> Hint:
+    key = exchange.header(b"idempotency-key")
+    if key is not None and not (0 < len(key) <= KEY_CHARS_MAX and key.isascii() and key.isprintable()):
+        raise BadInput(
+            f"The Idempotency-Key must be 1 to {KEY_CHARS_MAX} printable ASCII characters.", param="Idempotency-Key"
+        )
+    retries = exchange.header(b"x-stainless-retry-count") or "0"
+    return Hint(
+        idempotency_key=key,
+        resend=retries.isascii() and retries.isdigit() and retries.strip("0") != "",
+        read_timeout_s=_seconds(exchange.header(b"x-stainless-read-timeout")),
+    )
+
+
+def _seconds(text: str | None) -> float | None:
+    """A header that only widens a window: what makes no sense is ignored."""
+    try:
+        seconds = float(text or "")
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < 1e6 else None
