@@ -8,7 +8,7 @@ settled, when the truth is known. A counter is named `<scope>/<name>/<window>/<p
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from msgspec import Struct
@@ -18,6 +18,7 @@ from gateway.domain.money import AMOUNT_MICROS_MAX
 from gateway.domain.videos import Attempt, Video, attempt_id
 
 DAY_MS = 86_400_000
+FAULTS_MAX = 1_000  # named; a ledger with more is lost anyway
 
 # --- counters and windows ----------------------------------------------------------------------------------------
 
@@ -156,48 +157,56 @@ def moves(posting: Posting) -> Balance:
     }[posting.kind]
 
 
-def recount(entries: Iterable[Entry]) -> Books:
-    """Add up a whole ledger, from its first entry."""
-    held: defaultdict[str, int] = defaultdict(int)
-    settled: defaultdict[str, int] = defaultdict(int)
-    seen: dict[str, tuple[str, ...]] = {}
-    open_holds: dict[str, int] = {}
-    faults: list[str] = []
-    for entry in entries:
+class Tally:
+    """Adds up a ledger, entry by entry from the first. What it keeps of closed holds is their names."""
+
+    def __init__(self) -> None:
+        self.open: dict[str, Posting] = {}  # holds that nothing has ended yet
+        self._held: defaultdict[str, int] = defaultdict(int)
+        self._settled: defaultdict[str, int] = defaultdict(int)
+        self._seen: dict[str, tuple[str, ...]] = {}
+        self._counters: dict[tuple[str, ...], tuple[str, ...]] = {}  # each list of counters once
+        self._faults: list[str] = []
+
+    def add(self, entry: Entry) -> None:
         posting = entry.posting
-        faults += _faults(posting, seen, open_holds)
-        seen[posting.id] = posting.counters
+        if len(self._faults) < FAULTS_MAX:
+            self._faults += self._broken(posting)
+        self._seen[posting.id] = self._counters.setdefault(posting.counters, posting.counters)
         if posting.kind is Kind.HOLD:
-            open_holds[posting.id] = posting.amount_micros
+            self.open[posting.id] = posting
         elif posting.kind is not Kind.ADJUST and posting.answers is not None:
-            open_holds.pop(posting.answers, None)
+            self.open.pop(posting.answers, None)
         move = moves(posting)
         for counter in posting.counters:
-            held[counter] += move.held_micros
-            settled[counter] += move.settled_micros
-    counters = {name: Balance(held[name], settled[name]) for name in held}
-    return Books(counters, open_holds, tuple(faults))
+            self._held[counter] += move.held_micros
+            self._settled[counter] += move.settled_micros
 
+    def books(self) -> Books:
+        counters = {name: Balance(self._held[name], self._settled[name]) for name in self._held}
+        open_holds = {name: posting.amount_micros for name, posting in self.open.items()}
+        return Books(counters, open_holds, tuple(self._faults))
 
-def _faults(posting: Posting, seen: Mapping[str, tuple[str, ...]], open_holds: Mapping[str, int]) -> list[str]:
-    """The rules that an entry breaks, given the entries before it."""
-    name = posting.id
-    faults = [f"entry {name} stands in the ledger twice"] if name in seen else []
-    if posting.kind is Kind.HOLD:
+    def _broken(self, posting: Posting) -> list[str]:
+        """The rules that an entry breaks, given the entries before it."""
+        name, answers = posting.id, posting.answers or ""
+        faults = [f"entry {name} stands in the ledger twice"] if name in self._seen else []
+        if posting.kind is Kind.HOLD:
+            return faults
+        ends = posting.kind is not Kind.ADJUST
+        hold = self.open.get(answers)
+        if answers not in self._seen:
+            faults.append(f"entry {name} answers {answers or 'nothing'}, which is not in the ledger before it")
+        elif self._seen[answers] != posting.counters:
+            faults.append(f"entry {name} touches other counters than {answers}, which it answers")
+        elif ends and hold is None:
+            faults.append(f"entry {name} ends {answers}, which had ended before")
+        elif ends and hold is not None and hold.amount_micros != posting.released_micros:
+            faults.append(
+                f"entry {name} releases {posting.released_micros} micro-dollars of {answers}, "
+                f"which holds {hold.amount_micros}"
+            )
         return faults
-    answers = posting.answers or ""
-    if answers not in seen:
-        faults.append(f"entry {name} answers {answers or 'nothing'}, which is not in the ledger before it")
-    elif seen[answers] != posting.counters:
-        faults.append(f"entry {name} touches other counters than {answers}, which it answers")
-    elif posting.kind is not Kind.ADJUST and answers not in open_holds:
-        faults.append(f"entry {name} ends {answers}, which had ended before")
-    elif posting.kind is not Kind.ADJUST and open_holds[answers] != posting.released_micros:
-        faults.append(
-            f"entry {name} releases {posting.released_micros} micro-dollars of {answers}, "
-            f"which holds {open_holds[answers]}"
-        )
-    return faults
 
 
 def differences(books: Books, counters: Mapping[str, Balance], open_holds: Mapping[str, int]) -> list[str]:

@@ -136,7 +136,7 @@ class Lane:
         return await self._ask(wire, command)
 
     async def many(self, commands: Sequence[Command]) -> list[Any]:
-        """The replies to some commands that leave together. The first error is raised."""
+        """The replies to some commands that leave together, nobody else's between them. The first error is raised."""
         wire = await self._connected()
         if wire.in_air + len(commands) > self._in_air_max:
             raise LaneFull(f"{wire.in_air} commands wait for the store")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway.domain.change import Kind, Posting
-from gateway.domain.ledger import Balance, Entry, differences, recount
+from gateway.domain.ledger import Balance, Entry, Tally, differences
 from gateway.domain.videos import AttemptState, attempt_id, decode_video
 from gateway.store.room import Room
 
@@ -26,7 +27,7 @@ class Ledger(Room):
         last, counters, holds = await self._at_one_moment(
             ("XREVRANGE", names.ledger, "+", "-", "COUNT", 1), ("HGETALL", names.counters), ("HGETALL", names.holds)
         )
-        entries: list[Entry] = []
+        tally = Tally()
         after, end = "", last[0][0].decode() if last else ""
         while after != end:
             rows = await self._link.command(
@@ -34,18 +35,17 @@ class Ledger(Room):
             )
             if not rows:
                 break
-            entries += [_entry(fields) for _, fields in rows]
+            for _, fields in rows:
+                tally.add(_entry(fields))
             after = rows[-1][0].decode()
         open_holds = {name.decode(): int(amount) for name, amount in _pairs(holds)}
-        found = differences(recount(entries), _balances(counters), open_holds)
-        return found + await self._idle_holds(entries, open_holds)
+        found = differences(tally.books(), _balances(counters), open_holds)
+        return found + await self._idle_holds(list(tally.open.values()))
 
-    async def _idle_holds(self, entries: list[Entry], open_holds: dict[str, int]) -> list[str]:
+    async def _idle_holds(self, open_holds: Sequence[Posting]) -> list[str]:
         """Holds of attempts that are closed: nothing will ever end them."""
         found = []
-        for posting in (entry.posting for entry in entries):
-            if posting.kind is not Kind.HOLD or posting.id not in open_holds:
-                continue
+        for posting in open_holds:
             record, still = await self._at_one_moment(
                 ("HGET", self._names.video(posting.video), "rec"), ("HGET", self._names.holds, posting.id)
             )

@@ -225,9 +225,16 @@ def test_recount_names_broken_rules() -> None:
         "releases 1 micro-dollars": [hold, replace(void, released_micros=1)],
     }
     for sentence, postings in cases.items():
-        (fault, *_) = ledger.recount(Entry(T0, one) for one in postings).faults
-        assert sentence in fault
-    assert ledger.recount(Entry(T0, one) for one in (hold, settle, _adjust(made, 1))).faults == ()
+        assert sentence in recount(*postings).faults[0]
+    assert recount(hold, settle, _adjust(made, 1)).faults == ()
+    assert len(recount(*([hold] * 1_200)).faults) == ledger.FAULTS_MAX
+
+
+def recount(*postings: Posting) -> Books:
+    tally = ledger.Tally()
+    for one in postings:
+        tally.add(Entry(T0, one))
+    return tally.books()
 
 
 def test_differences_of_equal_books_are_none() -> None:
