@@ -19,7 +19,7 @@ from gateway import metrics
 from gateway.assets.local import LocalAssets
 from gateway.assets.media import Media
 from gateway.clock import SystemClock
-from gateway.config.load import load_config
+from gateway.config.load import parse_config
 from gateway.log import log
 from gateway.snapshot import Snapshot, build_snapshot
 from gateway.store.store import Store
@@ -30,7 +30,8 @@ from gateway.work.tools import Tools
 class Site(Struct, frozen=True, kw_only=True):
     """Where a worker finds what the gateway as a whole has."""
 
-    config: str
+    config: str  # the file's name, for complaints
+    config_text: bytes  # as `serve` read and checked it: a worker that starts later must not read another one
     data_dir: str
     store_url: str
     sandbox_socket: str | None = None
@@ -50,7 +51,9 @@ async def opened(site: Site) -> AsyncIterator[Parts]:
 
     ConfigError, StoreRefused and StoreAway say why it cannot be.
     """
-    snapshot = build_snapshot(load_config(Path(site.config), os.environ), sandbox_socket=site.sandbox_socket)
+    snapshot = build_snapshot(
+        parse_config(site.config, site.config_text, os.environ), sandbox_socket=site.sandbox_socket
+    )
     async with AsyncExitStack() as stack:
         store = await _store(site, snapshot, stack)
         assets = LocalAssets(Path(site.data_dir) / "assets")

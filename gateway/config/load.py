@@ -21,6 +21,7 @@ class ConfigFile(Struct, frozen=True):
 
     config: Config
     document: Document
+    raw: bytes
     version: str  # of the file as written; secrets from the environment have no part in it
 
     def error(self, *broken: tuple[Path, str]) -> ConfigError:
@@ -47,7 +48,7 @@ def parse_config(file: str, raw: bytes, environ: Mapping[str, str]) -> ConfigFil
     problems = [document.problem(path, reason) for path, reason in broken_rules(config)]
     if problems:
         raise ConfigError(file, sorted(problems, key=lambda problem: problem.line))
-    return ConfigFile(config, document, hashlib.sha256(raw).hexdigest()[:12])
+    return ConfigFile(config, document, raw, hashlib.sha256(raw).hexdigest()[:12])
 
 
 def problems_of(

@@ -1,0 +1,108 @@
+"""One worker: the HTTP application and the runner in one event loop, and how they end together.
+
+Told to leave (SIGUSR1), it fails its readiness and hands its leases back while requests go on; granian takes no new
+connection and ends once the last request has. What is left after the grace is cut and counted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any, Final, NoReturn, TypeAlias
+
+from gateway.api.app import create_app
+from gateway.config.problems import ConfigError
+from gateway.lifetime import leave_if_orphaned
+from gateway.log import journal, log
+from gateway.runner import Runner
+from gateway.serve.entry import Task
+from gateway.serve.fleet import LEAVE
+from gateway.store.errors import StoreAway, StoreRefused
+from gateway.wiring import Site, opened
+
+CUT_AFTER_S: Final = 1.0  # beyond the grace: cut steps hand back their leases first
+
+Application: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+class Worker:
+    """An ASGI application around the real one, which exists between startup and shutdown."""
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+        self._stack = AsyncExitStack()
+        self._requests = 0
+        self._app: Application | None = None
+        self._runner: Runner | None = None
+        self._leaving: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+            return
+        assert self._app is not None
+        self._requests += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._requests -= 1
+
+    def ready(self) -> bool:
+        return self._leaving is None
+
+    async def _live(self, receive: Any, send: Any) -> None:
+        """From before the first to after the last request."""
+        await receive()
+        try:
+            await self._open()
+        except (ConfigError, StoreRefused, StoreAway) as error:
+            await self._stack.aclose()
+            _give_up(f"telecine: {error}")
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._leave()
+        await self._stack.aclose()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _open(self) -> None:
+        parts = await self._stack.enter_async_context(opened(Site(**self._task.site)))
+        self._app = create_app(parts.tools, ready=self.ready)
+        self._runner = Runner(parts.tools, name=secrets.token_hex(6))
+        self._runner.start()
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(LEAVE, self._leave)
+        loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches every process; the master decides
+        leave_if_orphaned(self._task.master)
+
+    def _leave(self) -> asyncio.Task[None]:
+        """Begin to end; once, whoever asks first."""
+        if self._leaving is None:
+            loop, grace_s = asyncio.get_running_loop(), self._task.grace_s
+            loop.call_later(grace_s + CUT_AFTER_S, self._cut)
+            self._leaving = loop.create_task(self._stop_runner(grace_s), name="leave")
+        return self._leaving
+
+    async def _stop_runner(self, grace_s: float) -> None:
+        if self._runner is not None:
+            await self._runner.stop(grace_s)
+
+    def _cut(self) -> NoReturn:
+        log("requests_cut", level="warning", requests=self._requests)
+        journal.flush()
+        os._exit(0)
+
+
+def _give_up(sentence: str) -> NoReturn:
+    journal.flush()
+    sys.stderr.write(sentence + "\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _ignore() -> None:
+    """Nothing to do."""
