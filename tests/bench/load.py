@@ -12,6 +12,7 @@ import re
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, cast
 
@@ -33,6 +34,7 @@ class Requests(Struct, tag="requests", kw_only=True):
     seconds: float
     warm_s: float
     requests: list[str]
+    count: int = 0  # stop after so many answers, before the seconds are over
 
 
 class Fetch(Struct, tag="fetch", kw_only=True):
@@ -135,11 +137,15 @@ class Run:
         self.plan = plan
         self.requests = [text.encode("latin-1") for text in plan.requests]
         self.over = False
+        self.enough = asyncio.Event()
         self.times: list[float] = []
         self.answered = Answered()
 
     def note(self, seconds: float) -> None:
         self.times.append(seconds)
+        if len(self.times) == self.plan.count:
+            self.over = True
+            self.enough.set()
 
     def note_wrong(self, what: str) -> None:
         self.answered.wrong += 1
@@ -154,7 +160,8 @@ class Run:
         await asyncio.sleep(self.plan.warm_s)
         self.times, self.answered = [], Answered()
         began = time.perf_counter()
-        await asyncio.sleep(self.plan.seconds)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.enough.wait(), self.plan.seconds)
         seconds = time.perf_counter() - began
         times, answered = sorted(self.times), self.answered
         self.over = True

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -145,7 +146,8 @@ class Gateway:
     def kill(self) -> None:
         """SIGKILL to the whole process group at once; returns when nothing of it is left."""
         assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(self._process.pid, signal.SIGKILL)
         self.wait()
         assert until(lambda: not self.pids(), LEFT_S_MAX), f"left behind: {self.command_lines()}"
 
@@ -212,10 +214,8 @@ class Gateway:
 
     def _sweep(self) -> None:
         for pid in self.pids():
-            try:
+            with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                continue
         self._process = None
 
 

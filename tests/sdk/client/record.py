@@ -45,7 +45,8 @@ class Record:
         try:
             scenario(run)
         except Exception as error:
-            self.that(f"broke with {type(error).__name__}: {error}", False, traceback.format_exc(limit=-2))
+            where = traceback.extract_tb(error.__traceback__)[1:2]
+            self.that(f"broke at {[(one.name, one.lineno) for one in where]}: {error!r:.200}", False)
 
 
 @dataclass

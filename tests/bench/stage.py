@@ -1,0 +1,275 @@
+"""What is measured, and what it is measured beside: the gateway as installed, its vendor, the floors, the load.
+
+Everything that serves runs on one core, everything that asks on another, so product and floor have the same machine.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+from ruamel.yaml import YAML
+
+from tests.bench import load
+from tests.support.gateway import ROOT, SHIPPED, Gateway, command_line, free_port, until
+from tests.support.vendor_beside import vendor_beside
+
+Said = TypeVar("Said", bound=msgspec.Struct)
+
+INSTALLED: Final = (str(Path(sys.executable).with_name("telecine")),)
+LOAD_S_MAX: Final = 120.0
+POLL_S: Final = 5  # ECOSYSTEM's yardstick: 10,000 videos in flight, each looked at every five seconds
+SDK_HEADERS: Final = {
+    "Host": "127.0.0.1",
+    "Accept": "application/json",
+    "Accept-Encoding": "gzip, deflate",
+    "Connection": "keep-alive",
+    "User-Agent": "OpenAI/Python 3.52.0",
+    "X-Stainless-Lang": "python",
+    "X-Stainless-Package-Version": "3.52.0",
+    "X-Stainless-OS": "Linux",
+    "X-Stainless-Arch": "x64",
+    "X-Stainless-Runtime": "CPython",
+    "X-Stainless-Runtime-Version": "3.11.7",
+    "X-Stainless-Async": "false",
+    "X-Stainless-Retry-Count": "0",
+    "X-Stainless-Read-Timeout": "600",
+}
+BOUNDARY: Final = "d1f0b7c6a5e4438291a0bfce57d3e8f2"
+FIELDS: Final = {"prompt": "A paper boat crosses a flooded chessboard", "model": "sora-2", "seconds": "4"}
+
+
+def cores() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The words before a command that pin it: for what serves, for what asks. Empty where there is one core only."""
+    free = sorted(os.sched_getaffinity(0))
+    if shutil.which("taskset") is None or len(free) < 2:
+        return (), ()
+    return ("taskset", "-c", str(free[0])), ("taskset", "-c", str(free[1]))
+
+
+SERVES, ASKS = cores()
+
+
+# --- requests as an SDK sends them -------------------------------------------------------------------------------
+
+
+def get(path: str, key: str = "") -> str:
+    return _request("GET", path, {"Authorization": f"Bearer {key}"} if key else {}, "")
+
+
+def create(key: str = "", path: str = "/v1/videos") -> str:
+    """The multipart body that the Python SDK makes of a create without a file."""
+    parts = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in FIELDS.items()
+    ]
+    body = "".join([*parts, f"--{BOUNDARY}--\r\n"])
+    more = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}", "Content-Length": str(len(body))}
+    return _request("POST", path, {**more, "Authorization": f"Bearer {key}"}, body)
+
+
+def _request(method: str, path: str, more: dict[str, str], body: str) -> str:
+    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {value}" for name, value in {**SDK_HEADERS, **more}.items())]
+    return "\r\n".join([*lines, "", body])
+
+
+def call(url: str, key: str, text: str | None = None) -> Any:
+    """One call of the benchmark's own: `text` is a whole request made above, of which only the body is used."""
+    headers, data = {"Authorization": f"Bearer {key}"}, None
+    if text is not None:
+        data = text.partition("\r\n\r\n")[2].encode()
+        headers["Content-Type"] = f"multipart/form-data; boundary={BOUNDARY}"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(url, data, headers), timeout=30) as reply:
+        return json.loads(reply.read())
+
+
+def scrape(gateway: Gateway) -> str:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(f"{gateway.url}/metrics", timeout=30) as reply:
+        text: str = reply.read().decode()
+    return text
+
+
+# --- the load ----------------------------------------------------------------------------------------------------
+
+
+def ask(folder: Path, plan: msgspec.Struct, kind: type[Said]) -> Said:
+    """Run the load in its own process, on its own core."""
+    with asking(folder, plan) as process:
+        out, _ = process.communicate(timeout=LOAD_S_MAX)
+    return msgspec.json.decode(out.splitlines()[-1], type=kind)
+
+
+@contextmanager
+def asking(folder: Path, plan: msgspec.Struct) -> Iterator[subprocess.Popen[bytes]]:
+    path = folder / "plan.json"
+    path.write_bytes(msgspec.json.encode(plan))
+    command = [*ASKS, sys.executable, "-m", load.__name__, str(path)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        if process.stdout is not None:
+            process.stdout.close()
+
+
+# --- the product -------------------------------------------------------------------------------------------------
+
+
+def shipped_with(base_url: str, **more: Any) -> str:
+    """The shipped configuration, with a fast vendor before the mock. (JSON is YAML.)"""
+    data = YAML(typ="safe").load(SHIPPED.read_text())
+    data["providers"]["bench"] = {
+        "adapter": "openai",
+        "base_url": base_url,
+        "api_key": "sk-vendor",
+        "poll_min_s": POLL_S,
+        "poll_max_s": POLL_S,
+        **more,
+    }
+    data["models"]["sora-2"]["routes"].insert(0, "bench/sora-2")
+    return json.dumps(data, default=str)
+
+
+@contextmanager
+def product(folder: Path, base_url: str, **provider: Any) -> Iterator[tuple[Gateway, str]]:
+    """A fresh gateway as installed, with a key."""
+    text = shipped_with(base_url, **provider)
+    gateway = Gateway(folder, config=text, command=INSTALLED, pinned=SERVES)
+    with gateway:
+        yield gateway, gateway.create_key("bench")
+
+
+@contextmanager
+def fast_vendor(folder: Path) -> Iterator[str]:
+    """The base URL of a vendor that accepts every job and never finishes one, on the core of those who ask."""
+    port = free_port()
+    command = [sys.executable, "-m", "tests.bench.vendor", str(port)]
+    with process_on(port, [*ASKS, *command], folder, "vendor"):
+        yield f"http://127.0.0.1:{port}/v1"
+
+
+@contextmanager
+def rendering_vendor(folder: Path, clips: Path) -> Iterator[str]:
+    """The base URL of one that finishes at once; the clips are made before anything is measured."""
+    with vendor_beside(folder, pinned=ASKS, fast=True, clips=str(clips), queue_s=0, render_s=0) as vendor:
+        yield vendor.base_url
+
+
+# --- the floors --------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def process_on(port: int, command: Sequence[str], folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Something that serves on a port, until the block ends."""
+    with (folder / f"{name}.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
+    try:
+        listening = until(lambda: _answers(port) or process.poll() is not None, 20)
+        assert listening and process.poll() is None, (folder / f"{name}.log").read_text()[-2_000:]
+        yield process
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _answers(port: int) -> bool:
+    import socket
+
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def bare_route(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
+    """A bare Litestar route with one Redis read, under the same server with the same settings."""
+    port = free_port()
+    command = [*SERVES, sys.executable, "-m", "tests.bench.floor", str(port), str(folder / "floor")]
+    with process_on(port, command, folder, "floor") as process:
+        yield port, process
+
+
+@contextmanager
+def nginx(folder: Path, root: Path) -> Iterator[int | None]:
+    """Serving the files under `root`; None where there is no nginx."""
+    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
+    if program is None:
+        yield None
+        return
+    port, own = free_port(), folder / "nginx"
+    own.mkdir(parents=True, exist_ok=True)
+    temporary = "".join(f"{kind}_temp_path {own}/{kind};\n" for kind in NGINX_TEMPORARY)
+    (own / "nginx.conf").write_text(NGINX.format(own=own, port=port, root=root, temporary=temporary))
+    command = [*SERVES, program, "-p", str(own), "-c", str(own / "nginx.conf"), "-e", str(own / "error.log")]
+    with process_on(port, command, folder, "nginx"):
+        yield port
+
+
+NGINX_TEMPORARY: Final = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
+NGINX: Final = """\
+daemon off; worker_processes 1; pid {own}/pid; error_log {own}/error.log;
+events {{ worker_connections 1024; }}
+http {{
+  access_log {own}/access.log; sendfile on; tcp_nopush on;
+  {temporary}
+  types {{ video/mp4 mp4; }}
+  server {{ listen 127.0.0.1:{port}; root {root}; }}
+}}
+"""
+
+
+# --- processes ---------------------------------------------------------------------------------------------------
+
+ROLES: Final = (
+    ("valkey", "Valkey"),
+    ("redis-server", "Valkey"),
+    ("media_child", "media child"),
+    ("gateway.sandbox", "sandbox"),
+    ("resource_tracker", "helper"),
+)
+
+
+def roles(gateway: Gateway) -> dict[int, str]:
+    """What each of its processes is."""
+    found = {}
+    for pid, line in gateway.command_lines().items():
+        named = next((role for word, role in ROLES if word in line), "worker")
+        found[pid] = "supervisor" if pid == gateway.master else named
+    return found
+
+
+def resident_mb(pid: int) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / 1024
+    return 0.0
+
+
+def descendants(process: subprocess.Popen[bytes]) -> list[str]:
+    """Command lines of a floor's processes."""
+    parents = {}
+    for path in Path("/proc").iterdir():
+        if path.name.isdigit():
+            with suppress(OSError):
+                parents[int(path.name)] = int((path / "stat").read_text().rpartition(")")[2].split()[1])
+    family = {process.pid}
+    while more := {pid for pid, parent in parents.items() if parent in family} - family:
+        family |= more
+    return [command_line(pid) for pid in sorted(family)]
