@@ -106,15 +106,15 @@ class FormStream(httpx.AsyncByteStream):
         self.size_bytes = len(self._fields()) + heads + len(self._end())
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        if self._form.fields:
-            yield self._fields()
-        for part in self._form.files:
+        files = [(part, _content(part, self._blobs)) for part in self._form.files]
+        # Every file is opened before the first byte leaves: one that is missing must not leave a submission in doubt.
+        firsts = [await anext(chunks, b"") for _, chunks in files]
+        yield self._fields()
+        for (part, chunks), first in zip(files, firsts, strict=True):
             yield self._file_head(part)
-            if isinstance(part.content, Blob):
-                async for chunk in _exactly(part.content, self._blobs):
-                    yield chunk
-            else:
-                yield part.content
+            yield first
+            async for chunk in chunks:
+                yield chunk
             yield b"\r\n"
         yield self._end()
 
@@ -137,8 +137,12 @@ class FormStream(httpx.AsyncByteStream):
         return f"--{self._boundary}--\r\n".encode()
 
 
-async def _exactly(blob: Blob, blobs: Blobs) -> AsyncIterator[bytes]:
+async def _content(part: Part, blobs: Blobs) -> AsyncIterator[bytes]:
     """A file's bytes, as many as were announced. OSError otherwise: the request breaks off, it never hangs or lies."""
+    blob = part.content
+    if isinstance(blob, bytes):
+        yield blob
+        return
     left = blob.size_bytes
     async for chunk in blobs(blob.name):
         left -= len(chunk)

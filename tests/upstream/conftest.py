@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import pytest
 import uvloop
 
-BOTH = ("test_transport",)
+BOTH = ("test_transport", "test_transport_bytes")
 
 
 def pytest_asyncio_loop_factories(

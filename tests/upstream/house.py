@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
+from gateway.domain.verdicts import SubmitOutcome
 from gateway.upstream.clients import Endpoint
 from gateway.upstream.driver import Driver
 from providers.contract import (
@@ -26,8 +27,10 @@ from providers.contract import (
     Size,
     Spec,
     SubmitVerdict,
+    Why,
 )
 from providers.toolbox import clean, read_json, why_of_status
+from tests.support.fault_proxy import At, Do, Fault
 
 KEY = "sk-canary-7f3a9b"
 SPEC = Spec(model="plain-1", prompt="a heron at dawn", seconds=4, size=Size(1280, 720))
@@ -123,3 +126,40 @@ async def open_driver(
 def soon() -> float:
     """A `send_by` that is far enough away."""
     return time.monotonic() + 60
+
+
+async def submitted(
+    driver: Driver, base_url: str, adapter: Plain | None = None, timeout_s: float = 5.0
+) -> SubmitOutcome:
+    place = endpoint(base_url, adapter, connect_timeout_s=0.3)
+    return await driver.submit(
+        place, place.adapter.submit(SPEC, "attempt-1"), send_by_boot_s=soon(), timeout_s=timeout_s
+    )
+
+
+class Steps(Plain):
+    """An upload, then the create, then a look: only the create starts work."""
+
+    def submit(self, spec: Spec, key: str) -> Flow[SubmitVerdict]:
+        reply = yield Call(method="POST", path="/upload", body=b"picture")
+        if reply.status != 200:
+            return Refused(why=why_of_status(reply.status), message="the picture was refused")
+        reply = yield Call(method="POST", path="/jobs", body=JsonBody({}), starts_work=True)
+        verdict = read_submission(reply)
+        if isinstance(verdict, Accepted):
+            reply = yield Call(method="GET", path="/jobs/job_1")
+            if reply.status == 404:
+                return Refused(why=Why.NOT_FOUND)
+        return verdict
+
+
+def steps() -> Steps:
+    return Steps(AdapterSettings(), KEY)
+
+
+PAGE = b"<html><body>502 Bad Gateway</body></html>"
+BREAKS = [
+    *(Fault(do, at) for do in (Do.RESET, Do.CLOSE, Do.HANG) for at in At),
+    Fault(Do.DRIP, At.ANSWERED),
+    Fault(Do.DRIP, At.REPLY_HEAD),
+]

@@ -146,7 +146,7 @@ async def test_a_file_that_drips_is_given_up() -> None:
         proxy.next(Fault(Do.DRIP, At.REPLY_BODY))
         began = asyncio.get_running_loop().time()
         assert await fetched(driver, proxy.url, pace=TIGHT) == NoAnswer("the file comes too slowly")
-        assert asyncio.get_running_loop().time() - began < 1
+        assert asyncio.get_running_loop().time() - began < 3
 
 
 async def test_a_file_that_stands_still_is_given_up() -> None:

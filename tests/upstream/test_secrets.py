@@ -8,18 +8,7 @@ import pytest
 
 from gateway.log import journal
 from gateway.upstream import judge
-from providers.contract import (
-    AdapterSettings,
-    Broken,
-    Call,
-    Flow,
-    Form,
-    JsonBody,
-    Ref,
-    Refused,
-    Why,
-    replace,
-)
+from providers.contract import AdapterSettings, Broken, Call, Flow, Form, JsonBody, Ref, Refused, Why, replace
 from tests.support.fault_proxy import At, Do, Fault, FaultProxy
 from tests.support.http_desk import Desk, say
 from tests.upstream.house import KEY, SPEC, Observed, Plain, endpoint, open_driver, soon
