@@ -53,15 +53,15 @@ class Tries:
     def __init__(self) -> None:
         self._done: OrderedDict[str, int] = OrderedDict()
 
-    def again(self, name: str, times: int) -> bool:
-        """Whether the trick is due once more. Once it is over it starts anew, for the next one with this name."""
+    def again(self, name: str, times: int, *, anew: bool = False) -> bool:
+        """Whether the trick is due once more. `anew`: once it is over it starts again, for the next with this name."""
         done = self._done.pop(name, 0)
-        if done >= times:
+        if done >= times and anew:
             return False
-        self._done[name] = done + 1
+        self._done[name] = min(done + 1, times)
         while len(self._done) > TRIES_KEPT:
             self._done.popitem(last=False)
-        return True
+        return done < times
 
 
 class Taken(Struct, frozen=True):
@@ -113,8 +113,7 @@ class Counter:
             self._memory.add(Entry(id=identity, at_ms=job.start_ms, key=key, digest=digest))
         except OSError as error:
             raise Refusal("overloaded", "the disk is full") from error
-        if needs_file(job.fate):
-            self._ready(job)
+        self._foresee(job)
         tricks = ("lose-reply", "hang", "error-after", "garble")
         return Taken(self._face(identity, job, Look("queued")), next((trick for trick in tricks if trick in fate), ""))
 
@@ -148,12 +147,12 @@ class Counter:
         """Refusal, or the name of the trick if the connection shall show that nothing was made."""
         # Attempts come with keys of their own, so sendings are counted by what is asked for.
         name = hashlib.sha256(f"{wanted.model} {wanted.name} {wanted.prompt}".encode("utf-8", "replace")).hexdigest()
-        if "throttle" in fate and self._tries.again(f"throttle {name}", int(fate["throttle"])):
+        if "throttle" in fate and self._tries.again(f"throttle {name}", int(fate["throttle"]), anew=True):
             raise Refusal("throttled")
         if "refuse" in fate:
             raise Refusal(fate["refuse"])
         for trick in ("lose-request", "hang-before"):
-            if trick in fate and self._tries.again(f"{trick} {name}", int(fate[trick])):
+            if trick in fate and self._tries.again(f"{trick} {name}", int(fate[trick]), anew=True):
                 return trick
         return ""
 
@@ -246,15 +245,18 @@ class Counter:
         if seen is None:
             raise Refusal("not_found", "there is no such job")
         if seen.status != "completed" or not needs_file(job.fate):
+            if seen.status == "rendering":
+                self._foresee(job)
             return seen
         try:
-            return seen if self._ready(job) else Look("rendering", 99)
+            return seen if self._studio.ready(order_of(job)) else Look("rendering", 99)
         except CannotRender:
             # Nothing breaks a render but a file that came with the request.
             return Look("failed", error="invalid" if job.image or job.source else "internal")
 
-    def _ready(self, job: Job) -> bool:
-        return self._studio.ready(order_of(job))
+    def _foresee(self, job: Job) -> None:
+        if needs_file(job.fate):
+            self._studio.foresee(order_of(job))
 
     def _face(self, identity: str, job: Job, seen: Look) -> dict[str, object]:
         link = ""

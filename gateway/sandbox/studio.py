@@ -37,9 +37,15 @@ class Studio:
         self._clips = clips
         self._uploads = uploads
         self._turn = asyncio.Semaphore(at_once)
+        self._at_once = at_once
         self._open_max = at_once + waiting_max
         self._work: dict[str, asyncio.Task[None]] = {}
         self._failures: OrderedDict[str, str] = OrderedDict()
+
+    def foresee(self, order: Order) -> None:
+        """Begin a clip that will be wanted, if a renderer is idle: nobody who wants one now waits for it."""
+        if len(self._work) < self._at_once and self._clips.find(name(order, "video")) is None:
+            self._begin(order, "video")
 
     def ready(self, order: Order, kind: Kind = "video") -> bool:
         """Whether the file is there; if not, its rendering is begun. CannotRender if that has failed."""

@@ -1,0 +1,82 @@
+"""Directives: what they mean, where they hold, what is said of a wrong one."""
+
+from __future__ import annotations
+
+import pytest
+
+from gateway.sandbox.fates import CLASSES, DIRECTIVES, WrongDirective, by_default, in_prompt, manual, without_directives
+from providers.contract import Why
+from providers.mock import CODES
+
+
+def never(_: str) -> float:
+    raise AssertionError("nothing to roll for")
+
+
+@pytest.mark.parametrize(
+    ("prompt", "fate"),
+    [
+        ("a boat", {}),
+        ("a [mock:fast] boat", {"time": "0", "queue": "0"}),
+        ("a [mock:slow] boat", {"time": "60"}),
+        ("a [mock:slow=30] boat", {"time": "30"}),
+        ("a [mock:time=0.2,queue=1] boat", {"time": "0.2", "queue": "1"}),
+        ("[mock:refuse] a boat", {"refuse": "invalid"}),
+        ("[mock:block] a boat", {"refuse": "blocked"}),
+        ("[mock:block=halfway] a boat", {"break": "blocked"}),
+        ("[mock:throttle=2][mock:cut]", {"throttle": "2", "cut": "1"}),
+        ("[mock: break ] a boat", {"break": "internal"}),
+        ("[mock:charge=1.25] a boat", {"charge": "1.25"}),
+        ("[mock] a [mock boat: fast]", {}),
+    ],
+)
+def test_a_prompt_says_what_shall_happen(prompt: str, fate: dict[str, str]) -> None:
+    """Several directives may stand in one pair of brackets or in several."""
+    assert in_prompt(prompt, ("sora-2", "")) == fate
+
+
+def test_a_directive_may_aim_at_one_route() -> None:
+    """By the upstream model or by the name that the provider gives itself; others go on unharmed."""
+    prompt = "[mock@sora-2-pro:break] [mock@second:refuse=overloaded] [mock:fast] a boat"
+    fast = {"time": "0", "queue": "0"}
+    assert in_prompt(prompt, ("sora-2", "")) == fast
+    assert in_prompt(prompt, ("sora-2-pro", "")) == {"break": "internal", **fast}
+    assert in_prompt(prompt, ("sora-2", "second")) == {"refuse": "overloaded", **fast}
+
+
+@pytest.mark.parametrize("word", ["brek", "break=sometimes", "time", "time=-1", "throttle=x", "charge=much", ""])
+def test_a_wrong_directive_is_an_error(word: str) -> None:
+    """A misspelt fate that silently does nothing would make a test pass for the wrong reason."""
+    prompt = f"[mock:fast,{word}] a boat"
+    with pytest.raises(WrongDirective) as caught:
+        in_prompt(prompt, ())
+    assert word in str(caught.value)
+
+
+def test_the_picture_does_not_show_directives() -> None:
+    """The caption is the prompt without them."""
+    assert without_directives("A [mock:fast] paper [mock@sora-2:break]boat ") == "A paper boat"
+
+
+def test_a_default_fate_comes_with_its_probability() -> None:
+    """Rolled once per word; without a number it always holds."""
+    rolls = {"break": 0.09, "slow=30": 0.3, "lose-reply": 0.999}
+    assert by_default("break:0.1 slow=30:0.25 lose-reply", rolls.__getitem__) == {"break": "internal", "lose-reply": ""}
+    assert by_default("", never) == {}
+    for wrong in ("break:2", "break:", "brek:0.5", "break=internal;0.1"):
+        with pytest.raises(WrongDirective):
+            by_default(wrong, lambda _: 1.0)
+
+
+def test_the_manual_names_every_directive() -> None:
+    """What can be done is what `--help` prints."""
+    lines = manual().splitlines()
+    assert len(lines) == len(DIRECTIVES)
+    assert all(line.split()[0].partition("=")[0] == name for line, name in zip(lines, DIRECTIVES, strict=True))
+
+
+def test_every_class_of_the_taxonomy_can_be_had() -> None:
+    """The vendor's classes are the contract's, and the adapter reads each of its codes as that class."""
+    assert set(CLASSES) == {why.value for why in Why}
+    spoken = {code: kind for kind, (_, code, _) in CLASSES.items() if kind != "unreadable"}
+    assert {code: why.value for code, why in CODES.items()} == spoken
