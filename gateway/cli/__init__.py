@@ -50,6 +50,7 @@ COMMANDS = {
     "serve": ("gateway.cli.serve", "Run the gateway until it is told to stop."),
     "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
     "keys": ("gateway.cli.keys", "Create, list and revoke keys: who asks."),
+    "ledger": ("gateway.cli.ledger", "Check the books."),
     "config": ("gateway.cli.config", "Check a configuration file."),
 }
 

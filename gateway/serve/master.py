@@ -32,6 +32,7 @@ from gateway.store.embedded import Embedded
 
 LOOK_EVERY_S: Final = 0.05
 ANSWER_S_MAX: Final = 2.0
+LOCK_S_MAX: Final = 5.0  # a short command is done by then; another gateway is not
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -107,7 +108,7 @@ def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
     """The configured store, else a private one."""
     if file.config.store.url is not None:
         return file.config.store.url.get_secret_value()
-    embedded = Embedded(data_dir)
+    embedded = Embedded(data_dir, wait_s=LOCK_S_MAX)
     url = embedded.start()
     stack.callback(embedded.stop)
     embedded.supervise()

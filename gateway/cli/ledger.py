@@ -1,0 +1,43 @@
+"""`telecine ledger`: the books, checked on a live store."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gateway.cli.options import Place, json_option, place_options
+from gateway.cli.output import print_json
+from gateway.cli.storing import with_store
+from gateway.store.store import Store
+
+
+@click.group("ledger")
+def command() -> None:
+    """Check the books.
+
+    Every hold, settle and void is an entry that never changes; counters move with them. These commands work while the
+    gateway runs and while it does not.
+    """
+
+
+@command.command("verify")
+@json_option
+@place_options
+def verify(json: bool, place: Place) -> None:
+    """Recompute every counter and every open hold from the entries, and name each difference.
+
+    \b
+    EXIT STATUS
+      0  the books are right
+      1  they are not; each line is one difference
+    """
+    differences = with_store(place, Store.verify)
+    if json:
+        print_json({"differences": list(differences)})
+    elif differences:
+        click.echo("\n".join(differences))
+    else:
+        click.echo("the books are right: counters and open holds equal the sum of the entries")
+    if differences:
+        sys.exit(1)
