@@ -12,13 +12,18 @@ import pytest
 from gateway.domain.verdicts import InDoubt, NoAnswer
 from providers.contract import (
     Accepted,
+    Account,
     AdapterSettings,
     Call,
+    Cancelled,
+    CannotCancel,
+    Exactly,
     Finished,
     Flow,
     Form,
     JsonBody,
     KeyUsed,
+    NotReceived,
     Part,
     Ref,
     Refused,
@@ -26,6 +31,7 @@ from providers.contract import (
     Running,
     Spec,
     SubmitVerdict,
+    TooLate,
     Why,
 )
 from providers.toolbox import why_of_status
@@ -162,3 +168,31 @@ async def test_httpx_errors_never_reach_the_caller() -> None:
             await driver.poll(place, place.adapter.poll({"id": "1"}), timeout_s=1)
         except httpx.HTTPError:  # pragma: no cover
             pytest.fail("a foreign error came through")
+
+
+@pytest.mark.parametrize(
+    ("verb", "verdict"),
+    [
+        ("cancel", Cancelled(free=True)),
+        ("cancel", TooLate()),
+        ("cancel", CannotCancel("not now")),
+        ("find", Exactly({"id": "1"})),
+        ("find", NotReceived()),
+        ("account", Account(models=("plain-1",))),
+    ],
+)
+async def test_the_other_verbs_pass_on_what_the_vendor_says(verb: str, verdict: Any) -> None:
+    """A name instead of an address this time: the system's own resolver leads there."""
+
+    def flow() -> Flow[Any]:
+        reply = yield Call(method="GET", path="/x", query=(("limit", "5"),))
+        return verdict if reply.status == 200 else Refused(why=Why.OVERLOADED)
+
+    async with Desk(lambda _: say(200, b"[]")) as desk, open_driver() as driver:
+        place = endpoint(f"http://localhost:{desk.port}", connect_timeout_s=2.0)
+        assert await getattr(driver, verb)(place, flow(), timeout_s=3) == verdict
+        assert desk.asked[0].target == "/x?limit=5"
+    for verb_again in ("cancel", "find", "account"):
+        async with open_driver() as driver:
+            nowhere = endpoint("http://127.0.0.1:1")
+            assert isinstance(await getattr(driver, verb_again)(nowhere, flow(), timeout_s=1), NoAnswer)
