@@ -48,7 +48,10 @@ def _known(char: str) -> bool:
 
 
 class Caption:
-    def __init__(self, text: str, names: tuple[str, ...], label: str, size: tuple[int, int], light: Colour) -> None:
+    def __init__(
+        self, text: str, names: tuple[str, ...], label: str, size: tuple[int, int], light: Colour, *, above: bool
+    ) -> None:
+        """`above`: at the top of the picture, where a source's own caption does not stand."""
         self.width, self.height = size
         self._light = light
         margin = max(4, min(size) // 18) // 2 * 2
@@ -56,7 +59,9 @@ class Caption:
         self._font, lines = self._fit(words, self.width - 4 * margin, int(self.height * 0.36))
         step = int(self._font.size * 1.32)
         high = (step * len(lines) + 2 * margin) // 2 * 2
-        self._at = (margin, (self.height - high - margin) // 2 * 2)
+        self._small = font_of(max(9, min(size) // 30))
+        top = margin + int(self._small.size * 1.6) if above else self.height - high - margin
+        self._at = (margin, top // 2 * 2)
         panel = Image.new("L", (self.width - 2 * margin, high))
         ImageDraw.Draw(panel).rounded_rectangle((0, 0, panel.width - 1, high - 1), radius=margin, fill=150)
         self._panel = Stencil(panel)
@@ -65,7 +70,6 @@ class Caption:
             for n, line in enumerate(lines)
             for x, word in line
         ]
-        self._small = font_of(max(9, min(size) // 30))
         self._margin = margin
         self._label = Stencil(_word(label, self._small, spaced=True)) if min(size) >= 200 else None
         cast = "with " + ", ".join(words_of(" ".join(names))) if names else ""

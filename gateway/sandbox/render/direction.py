@@ -35,7 +35,8 @@ def shoot(order: Order, uploads: Path, out: Path) -> None:
     fps, size = fps_of(order), (order.width, order.height)
     random = Random(order.seed)  # noqa: S311 - it draws pictures
     scene = Scene(random, *size)
-    caption = Caption(order.caption, order.names, order.label, size, scene.palette.light)
+    recoloured = order.source is not None and not order.stitched
+    caption = Caption(order.caption, order.names, order.label, size, scene.palette.light, above=recoloured)
     sounds = tune(random, order.seconds)
     if order.stitched and order.source:
         sounds = _before(uploads / order.source, order.source_seconds, sounds)
