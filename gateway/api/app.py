@@ -1,6 +1,7 @@
 """The application: which path leads to which handler. Literal segments win over `{video_id}`.
 
-Handlers are raw ASGI below Litestar's router: reading a video is one round trip to Redis, and little else may be added.
+Handlers are raw ASGI below Litestar: reading a video is one round trip to Redis, and little else may be added. What
+lies below /v1 is found by our own table (`gateway.api.routing` says why).
 """
 
 from __future__ import annotations
@@ -13,56 +14,83 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
 
 from gateway.api import content, models, ops, videos
-from gateway.api.exchange import Answer, of_error
-from gateway.api.frame import Frame, Handler, guarded
+from gateway.api.exchange import Exchange, of_error
+from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, fault
+from gateway.api.routing import Routes
 from gateway.domain.errors import Absent, BadInput, ClientError
+from gateway.log import log, where
 from gateway.work.tools import Tools
 
-VIDEO: Final = "/v1/videos/{video_id:str}"
+VIDEO: Final = "/v1/videos/{video_id}"
+CLIENTS: Final[tuple[tuple[str, str, dict[str, Handler]], ...]] = (
+    ("/v1/videos", "videos", {"GET": videos.list_page, "POST": videos.create}),
+    ("/v1/videos/edits", "edits", {"POST": videos.edit}),
+    ("/v1/videos/extensions", "extensions", {"POST": videos.extend}),
+    ("/v1/videos/characters", "characters", {"POST": videos.create_character}),
+    ("/v1/videos/characters/{character_id}", "character", {"GET": videos.get_character}),
+    (VIDEO, "video", {"GET": videos.retrieve, "DELETE": videos.delete_video}),
+    (f"{VIDEO}/content", "content", {"GET": content.content}),
+    (f"{VIDEO}/remix", "remix", {"POST": videos.remix}),
+    ("/v1/models", "models", {"GET": models.list_models}),
+    ("/v1/models/{model...}", "model", {"GET": models.retrieve}),
+)
 
 
 def create_app(tools: Tools, *, ready: Callable[[], bool]) -> Frame:
     """The ASGI application of one process. `ready`: whether it still wants requests."""
-    routes: list[tuple[str, str, dict[str, Any]]] = [
-        ("/v1/videos", "videos", {"GET": videos.list_page, "POST": videos.create}),
-        ("/v1/videos/edits", "edits", {"POST": videos.edit}),
-        ("/v1/videos/extensions", "extensions", {"POST": videos.extend}),
-        ("/v1/videos/characters", "characters", {"POST": videos.create_character}),
-        ("/v1/videos/characters/{character_id:str}", "character", {"GET": videos.get_character}),
-        (VIDEO, "video", {"GET": videos.retrieve, "DELETE": videos.delete_video}),
-        (f"{VIDEO}/content", "content", {"GET": content.content}),
-        (f"{VIDEO}/remix", "remix", {"POST": videos.remix}),
-        ("/v1/models", "models", {"GET": models.list_models}),
-        ("/v1/models/{model:path}", "model", {"GET": models.retrieve}),
+    operators: tuple[tuple[str, str, dict[str, Handler]], ...] = (
         ("/healthz", "healthz", {"GET": ops.health}),
         ("/readyz", "readyz", {"GET": ops.readiness(ready)}),
         ("/metrics", "metrics", {"GET": ops.scrape}),
-    ]
+    )
+    routes = Routes((path, Endpoint(name, handlers)) for path, name, handlers in (*CLIENTS, *operators))
+
+    async def serve(scope: Any, receive: Any, send: Any) -> None:
+        exchange: Exchange = scope[EXCHANGE]
+        found = routes.find(exchange.path)
+        if found is None:
+            await exchange.reply(of_error(_unknown_path()))
+            return
+        endpoint, exchange.path_params = found
+        await endpoint.serve(exchange)
 
     app = Litestar(
-        route_handlers=[_route(path, endpoint, handlers, tools) for path, endpoint, handlers in routes],
-        exception_handlers={HTTPException: _unrouted},
+        route_handlers=[
+            asgi("/v1", is_mount=True, copy_scope=False, name="clients")(serve),
+            *(asgi(path, copy_scope=False, name=name)(_again(serve)) for path, name, _ in operators),
+        ],
+        exception_handlers={Exception: _refused},
         openapi_config=None,
         logging_config=None,
     )
-    return Frame(app)
+    return Frame(app, tools)
 
 
-def _route(path: str, endpoint: str, handlers: dict[str, Handler], tools: Tools) -> Any:
-    serve = guarded(handlers, tools, endpoint)
+def _again(serve: Any) -> Any:
+    """The same handler as another object: Litestar keeps a handler's settings on its function."""
 
     async def handler(scope: Any, receive: Any, send: Any) -> None:
         await serve(scope, receive, send)
 
-    return asgi(path, name=endpoint, copy_scope=False)(handler)
+    return handler
 
 
-def _unrouted(request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
-    """What the router refuses before a handler is found."""
+def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+    """What Litestar refuses, or fails at, before a handler of ours is reached."""
     refused: ClientError
-    if error.status_code == 404:
-        refused = Absent("Unknown path. The API of this gateway begins with /v1/videos.", code="unknown_path")
+    if not isinstance(error, HTTPException):
+        log("request_failed", "error", **where(error))
+        refused = fault()
+    elif error.status_code == 404:
+        refused = _unknown_path()
     else:
         refused = BadInput("The request cannot be read.", code="invalid_request")
-    answer: Answer = of_error(refused)
-    return Response(answer.body, status_code=answer.status, media_type="application/json")
+    scope: Any = request.scope
+    exchange: Exchange = scope[EXCHANGE]
+    exchange.status = refused.status
+    headers = {name.decode("ascii"): value.decode("ascii") for name, value in exchange.common()}
+    return Response(of_error(refused).body, status_code=refused.status, media_type="application/json", headers=headers)
+
+
+def _unknown_path() -> Absent:
+    return Absent("Unknown path. The API of this gateway begins with /v1/videos.", code="unknown_path")

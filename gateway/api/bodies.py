@@ -1,32 +1,44 @@
-"""Request bodies: read within bounds of bytes and time while they arrive, then parsed into plain fields and files.
+"""Request bodies: read within bounds of bytes, memory and time while they arrive, then parsed into fields and files.
 
-Nothing here knows a field of the contract, but for one thing: which file is a clip and goes to disk as it comes.
+A parsed JSON document takes up to thirty times its text. So only a small one is parsed as it is; a large one, which an
+image in a data URL makes, is first cut along its known fields, and everything but the image must be small.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
-from contextlib import AsyncExitStack, asynccontextmanager
-from typing import Final, TypeVar
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
+from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from gateway.api.exchange import Exchange
-from gateway.api.forms import read_form
-from gateway.domain.errors import BadInput, TooLarge
-from gateway.domain.references import Upload
+from gateway.api.exchange import ClientGone, Exchange
+from gateway.api.forms import Form, boundary_of
+from gateway.domain.errors import BadInput, ClientError, TooLarge, Unavailable
+from gateway.domain.fields import unknown
+from gateway.domain.references import IMAGE_URL_CHARS_MAX, Upload
 from providers.contract import Json
 
-T = TypeVar("T")
-
-DEPTH_MAX: Final = 32
+SMALL_BYTES_MAX: Final = 1024 * 1024
+IDLE_S_MAX: Final = 15.0
+# Slower than this after a first grace, and somebody is holding a place, not sending a body.
+SLOW_GRACE_S: Final = 10.0
+SLOW_BYTES_PER_S: Final = 1_024
+MEMORY_BYTES_MAX: Final = 256 * 1024 * 1024
+IMAGE_FIELD: Final = "input_reference"
+IMAGE_KEYS: Final = ("file_id", "image_url")
+UNKNOWN_FIELD: Final = "Object contains unknown field `"  # as msgspec says it
 
 
 class Body(Struct, frozen=True):
+    """`large`: what it takes to look at it is better done beside the event loop."""
+
     fields: dict[str, Json]
     files: dict[str, Upload]
+    large: bool = False
 
 
 class Bounds(Struct, frozen=True):
@@ -37,76 +49,187 @@ class Bounds(Struct, frozen=True):
     seconds: float
 
 
-@asynccontextmanager
-async def body_of(exchange: Exchange, bounds: Bounds) -> AsyncIterator[Body]:
-    """The parsed body; its files live as long as the context. BadInput or TooLarge."""
-    kind, _, options = (exchange.header(b"content-type") or "application/json").partition(";")
-    if (exchange.header(b"content-encoding") or "identity").strip().lower() != "identity":
-        raise BadInput("The body must not be compressed.", code="unsupported_content_encoding")
-    async with AsyncExitStack() as stack:
-        match kind.strip().lower():
-            case "multipart/form-data":
-                chunks = arriving(exchange, bounds.body_bytes)
-                yield Body(*await _in_time(bounds, read_form(chunks, options, stack)))
-            case "application/json":
-                chunks = arriving(exchange, bounds.json_bytes)
-                yield Body(parse_json(await _in_time(bounds, _whole(chunks))), {})
-            case _:
-                raise BadInput(
-                    "The body must be `application/json` or `multipart/form-data`.", code="unsupported_content_type"
+class Expected(Struct, frozen=True):
+    """What a call's body may hold."""
+
+    fields: Collection[str]
+    files: Collection[str]
+
+
+class UnfitBody(ClientError):
+    """A kind of body that is not read at all."""
+
+    status = 415
+    code = "unsupported_media_type"
+
+
+class Memory:
+    """The bytes that all bodies of this process hold at the moment. A body that does not fit is asked to come again."""
+
+    def __init__(self, bytes_max: int) -> None:
+        self.held = 0
+        self._bytes_max = bytes_max
+
+    @contextmanager
+    def share(self) -> Iterator[Callable[[int], None]]:
+        """What takes more of it, for as long as the context lasts."""
+        mine = 0
+
+        def hold(size: int) -> None:
+            nonlocal mine
+            if self.held + size > self._bytes_max:
+                raise Unavailable(
+                    "The gateway is reading too many large bodies. Try again in a moment.", retry_after_s=2
                 )
+            self.held += size
+            mine += size
+
+        try:
+            yield hold
+        finally:
+            self.held -= mine
 
 
-async def arriving(exchange: Exchange, bytes_max: int) -> AsyncIterator[bytes]:
+memory = Memory(MEMORY_BYTES_MAX)
+
+
+@asynccontextmanager
+async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> AsyncIterator[Body]:
+    """The parsed body; its files live as long as the context. BadInput, TooLarge, UnfitBody or Unavailable."""
+    kind, options = _content_type(exchange)
+    with memory.share() as hold:
+        if kind == "multipart/form-data":
+            boundary = boundary_of(options)
+            async with Form(boundary, expected.fields, expected.files, exchange.tools.assets, exchange.id) as form:
+                async for chunk in _arriving(exchange, bounds.body_bytes, bounds.seconds):
+                    before = form.in_memory
+                    await form.feed(chunk)
+                    hold(form.in_memory - before)
+                yield Body(*await form.finish(), form.in_memory > SMALL_BYTES_MAX)
+        else:
+            bytes_max = bounds.json_bytes if IMAGE_FIELD in expected.fields else SMALL_BYTES_MAX
+            chunks = []
+            async for chunk in _arriving(exchange, bytes_max, bounds.seconds):
+                hold(len(chunk))
+                chunks.append(chunk)
+            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            del chunks
+            if len(data) <= SMALL_BYTES_MAX:
+                yield Body(parse_json(data), {})
+            else:
+                yield Body(await asyncio.to_thread(parse_large_json, data, expected.fields), {}, True)
+
+
+def _content_type(exchange: Exchange) -> tuple[str, str]:
+    encoding = exchange.header(b"content-encoding")
+    if encoding is not None and encoding.strip().lower() not in ("", "identity"):
+        raise UnfitBody("The body must not be compressed.", code="unsupported_content_encoding")
+    kind, _, options = (exchange.header(b"content-type") or "application/json").partition(";")
+    kind = kind.strip().lower()
+    if kind not in ("application/json", "multipart/form-data"):
+        raise UnfitBody("The body must be `application/json` or `multipart/form-data`.")
+    return kind, options
+
+
+async def _arriving(exchange: Exchange, bytes_max: int, seconds_max: float) -> AsyncIterator[bytes]:
     """The body's pieces. TooLarge as soon as it is known: from the head, else while counting."""
-    declared = exchange.header(b"content-length")
-    if declared is not None and declared.isascii() and declared.isdigit() and int(declared[:20]) > bytes_max:
+    declared = exchange.header(b"content-length") or ""
+    if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > bytes_max):
         raise _too_large(bytes_max)
+    clock = asyncio.get_running_loop().time
+    began_s = clock()
     total, more = 0, True
     while more:
-        message = await exchange.receive()
+        left_s = began_s + seconds_max - clock()
+        try:
+            async with asyncio.timeout(min(left_s, IDLE_S_MAX)):
+                message = await exchange.receive()
+        except TimeoutError:
+            raise _too_slow() from None
         if message["type"] == "http.disconnect":
-            raise BadInput("The request ended before its body did.", code="body_incomplete")
+            raise ClientGone
         more = message.get("more_body", False)
-        chunk = message.get("body", b"")
+        chunk: bytes = message.get("body", b"")
         total += len(chunk)
         if total > bytes_max:
             raise _too_large(bytes_max)
+        spent_s = clock() - began_s
+        if more and spent_s > SLOW_GRACE_S and total < spent_s * SLOW_BYTES_PER_S:
+            raise _too_slow()
         if chunk:
             yield chunk
 
 
+def _too_large(bytes_max: int) -> TooLarge:
+    return TooLarge(f"The body is too large: at most {bytes_max} bytes.")
+
+
+def _too_slow() -> BadInput:
+    return BadInput("The body did not arrive in time.", code="body_timeout")
+
+
+# --- JSON --------------------------------------------------------------------------------------------------------
+
+
 def parse_json(data: bytes) -> dict[str, Json]:
-    """A JSON object. BadInput for anything else, however malformed or deep."""
-    try:
-        value = msgspec.json.decode(data)
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        raise BadInput("The body is not valid JSON.", code="invalid_json") from None
+    """A JSON object. BadInput for anything else, however malformed or deep. Of equal keys the last one counts."""
+    value = _decoded(data)
     if not isinstance(value, dict):
         raise BadInput("The body must be a JSON object.", code="invalid_json")
-    if _deeper_than(value, DEPTH_MAX):
-        raise BadInput(f"The body is nested more than {DEPTH_MAX} levels deep.", code="invalid_json")
     return value
 
 
-def _deeper_than(value: Json, depth: int) -> bool:
-    if depth == 0:
-        return True
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return any(_deeper_than(one, depth - 1) for one in inner if isinstance(one, dict | list))
+def parse_large_json(data: bytes, known: Collection[str]) -> dict[str, Json]:
+    """The same for a body that an image has made large."""
+    pieces = _cut(data, known)
+    image = pieces.pop(IMAGE_FIELD, b"")
+    if sum(map(len, pieces.values())) > SMALL_BYTES_MAX:
+        raise _too_large(SMALL_BYTES_MAX)
+    fields = {name: _decoded(piece) for name, piece in pieces.items()}
+    if image:
+        fields[IMAGE_FIELD] = _large_image(image) if len(image) > SMALL_BYTES_MAX else _decoded(image)
+    return fields
 
 
-async def _whole(chunks: AsyncIterator[bytes]) -> bytes:
-    return b"".join([chunk async for chunk in chunks])
+def _large_image(data: bytes) -> Json:
+    """An object whose values are texts, for only a text may be this long."""
+    values: dict[str, Json] = {}
+    for name, piece in _cut(data, IMAGE_KEYS, f"{IMAGE_FIELD}.").items():
+        # A character may be written with six.
+        if len(piece) > SMALL_BYTES_MAX and (piece[:1] != b'"' or len(piece) > 6 * IMAGE_URL_CHARS_MAX):
+            raise _too_large(SMALL_BYTES_MAX)
+        values[name] = _decoded(piece)
+    return values
 
 
-async def _in_time(bounds: Bounds, read: Awaitable[T]) -> T:
+def _cut(data: bytes, known: Collection[str], place: str = "") -> dict[str, bytes]:
+    """The known members of an object as they are written; nothing is built for what is inside them."""
     try:
-        async with asyncio.timeout(bounds.seconds):
-            return await read
-    except TimeoutError:
-        raise BadInput(f"The body did not arrive within {bounds.seconds:g} seconds.", code="body_timeout") from None
+        cut = msgspec.json.decode(data, type=_shape(tuple(sorted(known))))
+    except msgspec.ValidationError as error:
+        _, quoted, name = str(error).partition(UNKNOWN_FIELD)
+        if quoted:
+            raise unknown(place + name.removesuffix("`")) from None
+        raise BadInput("The body must be a JSON object.", code="invalid_json") from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError):
+        raise _malformed() from None
+    pieces = {name: bytes(getattr(cut, name)) for name in known}
+    return {name: piece for name, piece in pieces.items() if piece}
 
 
-def _too_large(bytes_max: int) -> TooLarge:
-    return TooLarge(f"The body is too large: at most {bytes_max} bytes.")
+@lru_cache(maxsize=16)
+def _shape(names: tuple[str, ...]) -> type[msgspec.Struct]:
+    members = [(name, msgspec.Raw, msgspec.Raw(b"")) for name in names]
+    return msgspec.defstruct("Large", members, forbid_unknown_fields=True)
+
+
+def _decoded(data: bytes) -> Json:
+    try:
+        value: Json = msgspec.json.decode(data)
+    except (msgspec.MsgspecError, RecursionError, UnicodeError):
+        raise _malformed() from None
+    return value
+
+
+def _malformed() -> BadInput:
+    return BadInput("The body is not valid JSON.", code="invalid_json")

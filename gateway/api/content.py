@@ -5,8 +5,8 @@ from __future__ import annotations
 from email.utils import formatdate
 from typing import Final
 
-from gateway import metrics
-from gateway.api.exchange import Answer, Exchange, of_error
+from gateway.api.exchange import Answer, Exchange, Header, of_error
+from gateway.api.stream import send_file
 from gateway.api.videos import caller_of
 from gateway.domain.errors import BadInput
 from gateway.domain.ranges import NotModified, Part, Unsatisfiable, decide
@@ -14,7 +14,6 @@ from gateway.domain.videos import StoredAsset
 from gateway.work import read
 from providers.contract import AssetKind
 
-PATHSEND: Final = "http.response.pathsend"
 SUFFIX: Final = {AssetKind.VIDEO: "mp4", AssetKind.THUMBNAIL: "webp", AssetKind.SPRITESHEET: "jpg"}
 
 
@@ -43,37 +42,22 @@ async def content(exchange: Exchange) -> Answer | None:
             return Answer(b"", 304, common, media_type)
         case Unsatisfiable():
             return _unsatisfiable(decision, asset)
-        case Part(start, end):
+        case Part():
             ranged = (*common, (b"content-range", decision.content_range(asset.size_bytes).encode("ascii")))
-            await _send(exchange, asset, start, end, (media_type, *ranged), 206)
+            await _sent(exchange, asset, decision, (media_type, *ranged), 206)
         case _:
-            await _send(exchange, asset, 0, asset.size_bytes, (media_type, *common), 200)
+            await _sent(exchange, asset, Part(0, asset.size_bytes), (media_type, *common), 200)
     return None
 
 
-async def _send(  # noqa: PLR0917 - one answer's facts, in the order in which they are sent
-    exchange: Exchange, asset: StoredAsset, start: int, end: int, headers: tuple[tuple[bytes, bytes], ...], status: int
-) -> None:
-    length = (b"content-length", b"%d" % (end - start))
-    begin = {"type": "http.response.start", "status": status, "headers": [*headers, length]}
+async def _sent(exchange: Exchange, asset: StoredAsset, part: Part, headers: tuple[Header, ...], status: int) -> None:
+    headers = (*headers, (b"content-length", b"%d" % (part.end - part.start)))
     if exchange.method == "HEAD":
-        await exchange.send(begin)
-        await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
+        await exchange.begin(status, headers)
+        await exchange.write(b"")
         return
-    whole = end - start == asset.size_bytes
-    if whole and PATHSEND in exchange.scope.get("extensions", {}):
-        await exchange.send(begin)
-        await exchange.send({"type": PATHSEND, "path": str(exchange.tools.assets.path(asset.name))})
-    else:
-        chunks = exchange.tools.assets.read(asset.name, start, end)
-        # The first piece before the head: a file that has gone can still be an error.
-        first = await anext(chunks, b"")
-        await exchange.send(begin)
-        await exchange.send({"type": "http.response.body", "body": first, "more_body": True})
-        async for chunk in chunks:
-            await exchange.send({"type": "http.response.body", "body": chunk, "more_body": True})
-        await exchange.send({"type": "http.response.body", "body": b"", "more_body": False})
-    metrics.content_sent(end - start)
+    path = exchange.tools.assets.path(asset.name)
+    await send_file(exchange, path, part.start, part.end, status=status, headers=headers)
 
 
 def _unsatisfiable(decision: Unsatisfiable, asset: StoredAsset) -> Answer:

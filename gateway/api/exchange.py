@@ -1,11 +1,14 @@
 """One request and its answer, as handlers see them: headers looked up by name, bytes out.
 
-Handlers are plain functions from an `Exchange` to an `Answer`; only streaming of files writes by itself.
+Handlers are plain functions from an `Exchange` to an `Answer`; only the streaming of files writes by itself. Every
+answer begins in `Exchange.begin`, so every answer has the request's id and OpenAI's headers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import re
+import time
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -16,15 +19,24 @@ from gateway.domain.errors import BadInput, ClientError
 from gateway.domain.keys import bearer_digest
 from gateway.work.tools import Tools
 
-Message: TypeAlias = "dict[str, Any]"
 Receive: TypeAlias = Callable[[], Awaitable[Any]]
 Send: TypeAlias = Callable[[Any], Awaitable[None]]
+Header: TypeAlias = tuple[bytes, bytes]
 
 JSON: Final = (b"content-type", b"application/json")
 QUERY_BYTES_MAX: Final = 8_192
 QUERY_FIELDS_MAX: Final = 32
 
+_VERSION: Final = (b"openai-version", b"2020-10-01")
+_BODILESS: Final = frozenset({204, 304})
+_CLIENT_IDS: Final = (b"x-client-request-id", b"x-request-id")
+_SANE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
+
 _encode = msgspec.json.Encoder().encode
+
+
+class ClientGone(Exception):
+    """The client hung up: nobody is there to answer."""
 
 
 class Answer(Struct, frozen=True):
@@ -32,37 +44,56 @@ class Answer(Struct, frozen=True):
 
     body: bytes
     status: int = 200
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    content_type: tuple[bytes, bytes] = JSON
+    headers: tuple[Header, ...] = ()
+    content_type: Header = JSON
 
 
 class Exchange:
-    """A request on its way."""
+    """A request on its way. `endpoint` and `path_params` are set by the router, `status` by the answer's beginning."""
 
-    __slots__ = ("_headers", "path_params", "receive", "scope", "send", "tools")
+    __slots__ = (
+        "_began_s",
+        "_headers",
+        "_send",
+        "endpoint",
+        "id",
+        "method",
+        "path",
+        "path_params",
+        "receive",
+        "scope",
+        "status",
+        "tools",
+    )
 
-    def __init__(self, tools: Tools, scope: Message, receive: Receive, send: Send) -> None:
+    def __init__(self, tools: Tools, scope: Any, receive: Receive, send: Send, *, identity: str) -> None:
         self.tools = tools
         self.scope = scope
         self.receive = receive
-        self.send = send
-        self.path_params: dict[str, Any] = scope.get("path_params", {})
+        self.id = identity
+        self.method: str = scope["method"]
+        self.path: str = scope["path"]
+        self.path_params: dict[str, str] = {}
+        self.endpoint = "other"
+        self.status = 0
+        self._send = send
         self._headers: dict[bytes, bytes] | None = None
+        self._began_s = time.perf_counter()
 
-    @property
-    def method(self) -> str:
-        method: str = self.scope["method"]
-        return method
+    # --- the request ---------------------------------------------------------------------------------------------
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name; the last one where it was sent twice."""
-        if self._headers is None:
-            self._headers = dict(self.scope["headers"])
-        value = self._headers.get(name)
+        value = self.raw_headers().get(name)
         return None if value is None else value.decode("latin-1")
 
     def headers(self) -> dict[str, str]:
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.scope["headers"]}
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw_headers().items()}
+
+    def raw_headers(self) -> dict[bytes, bytes]:
+        if self._headers is None:
+            self._headers = dict(self.scope["headers"])
+        return self._headers
 
     def key_hash(self) -> str:
         """The digest of the key that was sent. NoKey or WrongKey."""
@@ -83,25 +114,49 @@ class Exchange:
             raise BadInput("The query string cannot be read.", code="invalid_query") from None
         return dict(pairs)
 
-    async def reply(self, answer: Answer) -> None:
-        await self.send(
-            {
-                "type": "http.response.start",
-                "status": answer.status,
-                "headers": [
-                    answer.content_type,
-                    (b"content-length", b"%d" % len(answer.body)),
-                    *answer.headers,
-                ],
-            }
+    def client_id(self) -> str | None:
+        """The caller's own id of the request, for the log; None where it has none or a strange one."""
+        headers = self.raw_headers()
+        for name in _CLIENT_IDS:
+            value = headers.get(name)
+            if value is not None and _SANE_ID.fullmatch(value):
+                return value.decode("ascii")
+        return None
+
+    def elapsed_s(self) -> float:
+        return time.perf_counter() - self._began_s
+
+    # --- the answer ----------------------------------------------------------------------------------------------
+
+    def common(self) -> tuple[Header, ...]:
+        """What every answer carries."""
+        spent_ms = int(self.elapsed_s() * 1_000)
+        return ((b"x-request-id", self.id.encode("ascii")), _VERSION, (b"openai-processing-ms", b"%d" % spent_ms))
+
+    async def begin(self, status: int, headers: Sequence[Header]) -> None:
+        self.status = status
+        await self._send(
+            {"type": "http.response.start", "status": status, "headers": [*headers, *self.common()]},
         )
-        body = b"" if self.method == "HEAD" else answer.body
-        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def write(self, body: bytes, *, more: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": body, "more_body": more})
+
+    async def reply(self, answer: Answer) -> None:
+        if answer.status in _BODILESS:
+            await self.begin(answer.status, answer.headers)
+            await self.write(b"")
+            return
+        length = (b"content-length", b"%d" % len(answer.body))
+        await self.begin(answer.status, (answer.content_type, length, *answer.headers))
+        await self.write(b"" if self.method == "HEAD" else answer.body)
 
 
 def of_error(error: ClientError) -> Answer:
     """The error in OpenAI's shape, with what an SDK is to make of it."""
-    headers: list[tuple[bytes, bytes]] = []
+    headers: list[Header] = []
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     if error.retry is not None:
         headers.append((b"x-should-retry", b"true" if error.retry else b"false"))
     if error.retry_after_s is not None:

@@ -1,23 +1,26 @@
-"""multipart/form-data as SDKs send it: bracketed names, text parts, files that are told by their content.
+"""multipart/form-data as SDKs send it: text parts, and files that are told by their content, never by their names.
 
-`input_reference[image_url]`, `video[id]`, `characters[][id]` become objects and lists. A clip is written to a temporary
-file as it comes; everything else is small and stays in memory. Every count and length has a bound.
+A clip is written aside in the asset store as it comes; everything else is small and stays in memory. Every count and
+length has a bound, and a file that has no place in the call is refused before it is read.
 """
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
-import re
-import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import Collection
 from contextlib import AsyncExitStack
-from typing import IO, Any, Final
+from types import TracebackType
+from typing import Final
 
 from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
 
+from gateway.api.brackets import put, twice
+from gateway.assets.store import AssetStore, Writer
 from gateway.domain.errors import BadInput, TooLarge
+from gateway.domain.fields import shown
 from gateway.domain.references import IMAGE_URL_CHARS_MAX, Upload
+from gateway.domain.requests import refuse_file
+from gateway.domain.videos import PROMPT_CHARS_MAX
 from providers.contract import IMAGE_BYTES_MAX, Json
 
 PARTS_MAX: Final = 64
@@ -26,158 +29,143 @@ HEADERS_MAX: Final = 8
 BOUNDARY_CHARS_MAX: Final = 200
 NAME_CHARS_MAX: Final = 200
 TEXT_BYTES_MAX: Final = 64 * 1024
-PROMPT_BYTES_MAX: Final = 4 * 32_000
+# A character takes up to four bytes; one more lets the check of characters speak first.
 LONG_TEXTS: Final = {
+    "prompt": 4 * PROMPT_CHARS_MAX + 4,
+    "negative_prompt": 4 * PROMPT_CHARS_MAX + 4,
     "input_reference[image_url]": IMAGE_URL_CHARS_MAX + 1,
-    "prompt": PROMPT_BYTES_MAX,
-    "negative_prompt": PROMPT_BYTES_MAX,
 }
 CLIPS: Final = frozenset({"video"})
+CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
+ENCODINGS: Final = frozenset({None, "7bit", "8bit", "binary"})
 
-_NAME: Final = re.compile(r"([^\[\]]+)((?:\[[^\[\]]*\]){0,3})")
-_STEP: Final = re.compile(r"\[([^\[\]]*)\]")
+
+class Form:
+    """Fed piece by piece, then asked for its fields and files. An async context: with it go the files."""
+
+    def __init__(
+        self, boundary: str, fields: Collection[str], files: Collection[str], assets: AssetStore, identity: str
+    ) -> None:
+        self.in_memory = 0
+        self._fields, self._files = fields, files
+        self._assets = assets
+        self._identity = identity
+        self._stack = AsyncExitStack()
+        self._parts: list[_Part] = []
+        self._parser = PushMultipartParser(
+            boundary,
+            max_header_size=HEADER_BYTES_MAX,
+            max_header_count=HEADERS_MAX,
+            max_segment_count=PARTS_MAX,
+        )
+
+    async def __aenter__(self) -> Form:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def feed(self, chunk: bytes) -> None:
+        """BadInput or TooLarge as soon as it is known."""
+        try:
+            for event in self._parser.parse(chunk):
+                if isinstance(event, MultipartSegment):
+                    await self._begin(event)
+                elif event:
+                    await self._add(event)
+        except MultipartError:
+            raise _malformed() from None
+
+    async def finish(self) -> tuple[dict[str, Json], dict[str, Upload]]:
+        """After the last piece. What was sent twice is refused: nobody could say which one was meant."""
+        try:
+            self._parser.close()
+        except MultipartError:
+            raise _malformed() from None
+        fields: dict[str, Json] = {}
+        files: dict[str, Upload] = {}
+        for part in self._parts:
+            if not part.is_file:
+                put(fields, part.name, part.text())
+            elif part.name in files:
+                raise twice(part.name)
+            else:
+                files[part.name] = await part.upload()
+        return fields, files
+
+    async def _begin(self, segment: MultipartSegment) -> None:
+        name = segment.name or ""
+        if not 0 < len(name) <= NAME_CHARS_MAX:
+            raise _malformed("a part has no usable name")
+        encoding = segment.header("Content-Transfer-Encoding")
+        if (encoding and encoding.strip().lower()) not in ENCODINGS:
+            raise _malformed("parts must not be encoded")
+        writer: Writer | None = None
+        if segment.filename is not None:
+            refuse_file(name, self._fields, self._files)
+            if name in CLIPS:
+                writer = await self._stack.enter_async_context(self._assets.writer(f"uploads/{self._identity}"))
+        elif (segment.charset and segment.charset.strip().lower()) not in CHARSETS:
+            raise _malformed("text must be UTF-8")
+        self._parts.append(_Part(name, is_file=segment.filename is not None, writer=writer))
+
+    async def _add(self, chunk: bytes | bytearray) -> None:
+        part = self._parts[-1]
+        if part.writer is None:
+            self.in_memory += len(chunk)
+        await part.add(bytes(chunk))
 
 
 class _Part:
     """One part while it comes in."""
 
-    def __init__(self, segment: MultipartSegment) -> None:
-        self.name = segment.name
-        self.is_file = segment.filename is not None
-        self.size = 0
+    def __init__(self, name: str, *, is_file: bool, writer: Writer | None) -> None:
+        self.name = name
+        self.is_file = is_file
+        self.writer = writer
+        self._size = 0
         self._sha256 = hashlib.sha256()
         self._data = bytearray()
-        self.file: IO[bytes] | None = None
-        if self.is_file:
-            self.bytes_max = None if self.name in CLIPS else IMAGE_BYTES_MAX
-        else:
-            self.bytes_max = LONG_TEXTS.get(self.name, TEXT_BYTES_MAX)
 
-    @property
-    def on_disk(self) -> bool:
-        return self.is_file and self.name in CLIPS
-
-    async def add(self, chunk: bytes | bytearray) -> None:
-        self.size += len(chunk)
-        if self.bytes_max is not None and self.size > self.bytes_max:
-            raise TooLarge(f"'{self.name[:64]}' is too large: at most {self.bytes_max} bytes.", param=self.name[:64])
-        if self.file is not None:
-            await asyncio.to_thread(self.file.write, chunk)
-        else:
-            self._data += chunk
+    async def add(self, chunk: bytes) -> None:
+        self._size += len(chunk)
         if self.is_file:
             self._sha256.update(chunk)
+        if self.writer is not None:
+            await self.writer.write(chunk)
+            return
+        if self.is_file and self._size > IMAGE_BYTES_MAX:
+            raise TooLarge(f"'{shown(self.name)}' is too large: at most {IMAGE_BYTES_MAX} bytes.", param=self.name)
+        if not self.is_file and self._size > LONG_TEXTS.get(self.name, TEXT_BYTES_MAX):
+            name = shown(self.name)
+            raise BadInput(f"Invalid length: '{name}' is longer than any value of it can be.", param=name)
+        self._data += chunk
 
-    def upload(self) -> Upload:
-        if self.file is not None:
-            self.file.flush()
+    async def upload(self) -> Upload:
         return Upload(
-            size_bytes=self.size,
+            size_bytes=self._size,
             sha256=self._sha256.hexdigest(),
             data=bytes(self._data),
-            path=self.file.name if self.file is not None else None,
+            path=str(await self.writer.aside()) if self.writer is not None else None,
         )
 
     def text(self) -> str:
         try:
             return self._data.decode("utf-8")
         except UnicodeDecodeError:
-            raise BadInput(
-                f"'{self.name[:64]}' is not valid UTF-8.", code="invalid_type", param=self.name[:64]
-            ) from None
+            name = shown(self.name)
+            raise BadInput(f"Invalid value: '{name}' is not valid UTF-8.", param=name) from None
 
 
-async def read_form(
-    chunks: AsyncIterator[bytes], options: str, stack: AsyncExitStack
-) -> tuple[dict[str, Json], dict[str, Upload]]:
-    """Fields and files. Temporary files go with `stack`. BadInput or TooLarge."""
-    parser = PushMultipartParser(
-        _boundary(options), max_header_size=HEADER_BYTES_MAX, max_header_count=HEADERS_MAX, max_segment_count=PARTS_MAX
-    )
-    parts: list[_Part] = []
-    try:
-        async for chunk in chunks:
-            for event in parser.parse(chunk):
-                await _take(event, parts, stack)
-        parser.close()
-    except MultipartError:
-        raise BadInput("The multipart body is malformed.", code="invalid_multipart") from None
-    fields: dict[str, Json] = {}
-    files: dict[str, Upload] = {}
-    for part in parts:
-        if not part.is_file:
-            _put(fields, part.name, part.text())
-        elif part.name in files:
-            raise _twice(part.name)
-        else:
-            files[part.name] = part.upload()
-    return fields, files
-
-
-async def _take(event: Any, parts: list[_Part], stack: AsyncExitStack) -> None:
-    if isinstance(event, MultipartSegment):
-        if not event.name or len(event.name) > NAME_CHARS_MAX:
-            raise BadInput("A part of the multipart body has no usable name.", code="invalid_multipart")
-        part = _Part(event)
-        if part.on_disk:
-            # Unlinked with the stack, whatever becomes of the request.
-            part.file = stack.enter_context(tempfile.NamedTemporaryFile(prefix="telecine-"))  # noqa: SIM115
-        parts.append(part)
-    elif event:
-        await parts[-1].add(event)
-
-
-def _boundary(options: str) -> str:
+def boundary_of(options: str) -> str:
     _, given = parse_options_header("multipart/form-data;" + options)
     boundary: str = given.get("boundary", "")
-    if not boundary or len(boundary) > BOUNDARY_CHARS_MAX or not boundary.isascii():
-        raise BadInput("The multipart body names no usable boundary.", code="invalid_multipart")
+    if not 0 < len(boundary) <= BOUNDARY_CHARS_MAX or not (boundary.isascii() and boundary.isprintable()):
+        raise _malformed("it names no usable boundary")
     return boundary
 
 
-def _put(fields: dict[str, Json], name: str, value: str) -> None:
-    """`a` plain, `a[b]` in an object, `a[]` in a list, `a[][b]` in the objects of a list: one for each time."""
-    match = _NAME.fullmatch(name)
-    if match is None:
-        raise BadInput(f"The field name '{name[:64]}' cannot be read.", code="unknown_parameter", param=name[:64])
-    root, steps = match[1], _STEP.findall(match[2])
-    match steps:
-        case []:
-            _set(fields, root, value, name)
-        case [""]:
-            _list(fields, root, name).append(value)
-        case ["", key] if key:
-            items = _list(fields, root, name)
-            last = items[-1] if items else None
-            if not isinstance(last, dict) or key in last:
-                last = {}
-                items.append(last)
-            last[key] = value
-        case [key] if key:
-            _set(_object(fields, root, name), key, value, name)
-        case _:
-            raise BadInput(f"The field name '{name[:64]}' cannot be read.", code="unknown_parameter", param=name[:64])
-
-
-def _set(place: dict[str, Json], key: str, value: str, name: str) -> None:
-    if key in place:
-        raise _twice(name)
-    place[key] = value
-
-
-def _object(fields: dict[str, Json], root: str, name: str) -> dict[str, Json]:
-    value = fields.setdefault(root, {})
-    if not isinstance(value, dict):
-        raise _twice(name)
-    return value
-
-
-def _list(fields: dict[str, Json], root: str, name: str) -> list[Json]:
-    value = fields.setdefault(root, [])
-    if not isinstance(value, list):
-        raise _twice(name)
-    return value
-
-
-def _twice(name: str) -> BadInput:
-    return BadInput(f"'{name[:64]}' was sent twice, or in two forms.", param=name[:64])
+def _malformed(why: str = "it is malformed or incomplete") -> BadInput:
+    return BadInput(f"The multipart body cannot be read: {why}.", code="invalid_multipart")

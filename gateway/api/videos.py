@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 import msgspec
 from msgspec import Struct
 
-from gateway.api.bodies import Bounds, body_of
+from gateway.api.bodies import Bounds, Expected, body_of
 from gateway.api.exchange import Answer, Exchange, of_json
 from gateway.domain.errors import BadInput
 from gateway.domain.keys import Character
-from gateway.domain.requests import Hint, ask, ask_character
+from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Hint, ask, ask_character
 from gateway.work import characters, read
 from gateway.work.caller import Caller, identify
 from gateway.work.create import create_video
@@ -22,6 +23,8 @@ LIMIT: Final = 20
 LIMIT_MAX: Final = 100
 AFTER_CHARS_MAX: Final = 128
 KEY_CHARS_MAX: Final = 255
+EXPECTED: Final = {verb: Expected(FIELDS[verb], FILES[verb]) for verb in Verb}
+CHARACTER: Final = Expected(CHARACTER_FIELDS, CHARACTER_FILES)
 PENDING_MS: Final = {b"queued": b"1000", b"in_progress": b"2000"}
 """`openai-poll-after-ms` by status; SDKs read it once, and Go's refuses more than 8000."""
 
@@ -82,7 +85,7 @@ async def delete_video(exchange: Exchange) -> Answer:
 
 async def create_character(exchange: Exchange) -> Answer:
     caller = await caller_of(exchange)
-    async with body_of(exchange, bounds_of(exchange)) as body:
+    async with body_of(exchange, CHARACTER, bounds_of(exchange)) as body:
         asked = ask_character(body.fields, body.files)
         return _of_character(await characters.create(exchange.tools, caller, asked))
 
@@ -116,8 +119,11 @@ def of_video(face: bytes) -> Answer:
 async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None) -> Answer:
     caller = await caller_of(exchange)
     hint = _hint(exchange)
-    async with body_of(exchange, bounds_of(exchange)) as body:
-        asked = ask(verb, body.fields, body.files, source_id=source_id)
+    async with body_of(exchange, EXPECTED[verb], bounds_of(exchange)) as body:
+        if body.large:  # an image is decoded and digested: nothing that the event loop should wait for
+            asked = await asyncio.to_thread(ask, verb, body.fields, body.files, source_id=source_id)
+        else:
+            asked = ask(verb, body.fields, body.files, source_id=source_id)
         return of_video(await create_video(exchange.tools, caller, asked, hint))
 
 

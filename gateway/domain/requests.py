@@ -10,7 +10,7 @@ last value, as JSON decoders do; a multipart field sent twice is refused by the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, TypeVar
 
 from msgspec import Struct
@@ -125,17 +125,24 @@ def _present(
 ) -> dict[str, Json]:
     """The fields that are not null. Refused: unknown names, files where none belongs, a field as text and as a file."""
     given: dict[str, Json] = {name: value for name, value in fields.items() if value is not None}
-    for name in [*given, *files]:
+    for name in given:
         if name not in known:
             raise read.unknown(name)
     for name in files:
-        if name not in known_files:
-            raise BadInput(
-                f"Invalid type for '{name}': expected text, but got a file instead.", code="invalid_type", param=name
-            )
+        refuse_file(name, known, known_files)
         if name in given:
             raise BadInput(f"Invalid value: '{name}' was sent both as a file and as a field. Send one.", param=name)
     return given
+
+
+def refuse_file(name: str, known: Collection[str], known_files: Collection[str]) -> None:
+    """BadInput if no file of this name belongs into the call; said before its bytes are read."""
+    if name not in known and name not in known_files:
+        raise read.unknown(name)
+    if name not in known_files:
+        raise BadInput(
+            f"Invalid type for '{name}': expected text, but got a file instead.", code="invalid_type", param=name
+        )
 
 
 def _model(given: Mapping[str, Json], source_id: str | None, upload: Upload | None) -> str:
