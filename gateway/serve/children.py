@@ -37,8 +37,11 @@ class Helper:
         return self._process.pid if self._process is not None else None
 
     def start(self) -> None:
-        """Returns when it is ready. NotStarted if it is not in time."""
+        """Begin; `await_ready` is the other half, so that other things can be started meanwhile."""
         self._spawn()
+
+    def await_ready(self) -> None:
+        """NotStarted if it is not in time."""
         assert self._process is not None
         assert self._process.stdout is not None
         heard, _, _ = select.select([self._process.stdout], [], [], READY_S_MAX)

@@ -72,8 +72,10 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     held = stack.enter_context(reserve(serving.host, serving.port))
     address, port = held.getsockname()[:2]
     serving.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store_url = _store(file, serving.data_dir, stack)
     helpers = [_sandbox(serving.data_dir, socket_path, stack)] if uses_sandbox else []
+    store_url = _store(file, serving.data_dir, stack)
+    for helper in helpers:
+        helper.await_ready()
     if serving.workers > 1:
         _metrics_folder(serving.data_dir, stack)
     server, grace_s = file.config.server, file.config.gateway.stop_grace_s

@@ -214,6 +214,7 @@ def _settings(folder: Path, path: Path) -> list[str]:
         "maxmemory-policy": "noeviction",
         "databases": "1",
         "daemonize": "no",
+        "set-proc-title": "no",  # it would overwrite the environment by which a process can be told from its likes
         "logfile": "",
     }
     return [word for name, value in settings.items() for word in (f"--{name}", value)]

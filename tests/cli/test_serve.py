@@ -1,0 +1,196 @@
+"""`telecine serve` as a family of processes: who dies, who notices, what is left, what the next start finds."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.telecine import telecine
+from tests.support.gateway import Gateway, until
+
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
+RECOVERS_S_MAX = 20.0
+HALF = b'{"model": "sora-2", "prompt": "a paper boat", '
+REST = b'"seconds": "5"}'  # no model renders five seconds: answered 400, and nothing is made
+
+
+def answers(gateway: Gateway, path: str = "/readyz") -> bool:
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def pid_of(gateway: Gateway, *words: str) -> int:
+    """The one process whose command line holds all these words."""
+    (pid,) = [pid for pid, line in gateway.command_lines().items() if all(word in line for word in words)]
+    return pid
+
+
+def begun_request(gateway: Gateway, key: str) -> socket.socket:
+    """A create whose body has half arrived."""
+    wire = socket.create_connection(("127.0.0.1", gateway.port), timeout=20)
+    head = (
+        f"POST /v1/videos HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(HALF + REST)}\r\n\r\n"
+    )
+    wire.sendall(head.encode() + HALF)
+    time.sleep(0.3)
+    return wire
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Iterator[Gateway]:
+    """The shipped configuration, running."""
+    with Gateway(tmp_path) as running:
+        yield running
+
+
+# --- starting ----------------------------------------------------------------------------------------------------
+
+
+def test_port_zero_takes_a_free_one_and_prints_it(tmp_path: Path) -> None:
+    """The printed address answers as soon as it is printed."""
+    shutil.copy(SHIPPED, tmp_path / "config.yaml")
+    command = [sys.executable, "-m", "gateway", "serve", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:
+        assert process.stdout is not None
+        said = process.stdout.readline().decode()
+        try:
+            found = re.fullmatch(r"Telecine listens on http://127\.0\.0\.1:(\d+)\n", said)
+            assert found is not None, said
+            connection = http.client.HTTPConnection("127.0.0.1", int(found[1]), timeout=5)
+            connection.request("GET", "/readyz")
+            assert connection.getresponse().status == 200
+            connection.close()
+        finally:
+            process.terminate()
+        assert process.wait(30) == 0
+        assert process.stdout.read() == b""
+
+
+def test_a_port_in_use_is_one_sentence(gateway: Gateway, tmp_path: Path) -> None:
+    """Also when another gateway of the same user has it, whose workers would share it without a word."""
+    place = ("--config", str(SHIPPED), "--data-dir", str(tmp_path / "other"))
+    done = telecine(tmp_path, "serve", "--port", str(gateway.port), *place)
+    assert done.status == 1
+    assert done.err == f"telecine: cannot listen on http://127.0.0.1:{gateway.port}: the port is in use\n"
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_data_directory_in_use_is_one_sentence(gateway: Gateway, tmp_path: Path) -> None:
+    """The second gateway gives up soon; the first is not disturbed."""
+    place = ("--config", str(SHIPPED), "--data-dir", str(gateway.data_dir))
+    done = telecine(tmp_path, "serve", "--port", "0", *place)
+    assert done.status == 1
+    assert "is in use by process" in done.err
+    assert done.err.count("\n") == 1
+    assert answers(gateway)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--host", "no.such.host.invalid"], 'telecine: cannot listen on "no.such.host.invalid"'),
+        (["--host", "192.0.2.1"], "telecine: cannot listen on http://192.0.2.1:8080: this machine does not have"),
+        (["--config", "absent.yaml"], "absent.yaml: cannot be read"),
+        (["--port", "0", "--data-dir", "config.yaml/data"], "telecine: "),
+    ],
+)
+def test_what_cannot_start_is_one_sentence(tmp_path: Path, words: list[str], sentence: str) -> None:
+    """Exit status 1 and nothing left behind."""
+    shutil.copy(SHIPPED, tmp_path / "config.yaml")
+    done = telecine(tmp_path, "serve", *words)
+    assert (done.status, done.out) == (1, "")
+    assert done.err.startswith(sentence)
+    assert done.err.count("\n") == 1
+
+
+def test_a_configured_store_that_is_away_ends_the_start(tmp_path: Path) -> None:
+    """A worker that cannot reach the store says so once, and the gateway does not pretend to run."""
+    text = SHIPPED.read_text().replace("url: null", f"url: unix://{tmp_path}/absent.sock")
+    (tmp_path / "config.yaml").write_text(text)
+    done = telecine(tmp_path, "serve", "--port", "0")
+    assert (done.status, done.out) == (1, "")
+    assert "telecine: " in done.err
+
+
+# --- deaths ------------------------------------------------------------------------------------------------------
+
+
+def test_nothing_outlives_a_killed_master(gateway: Gateway) -> None:
+    """Worker, store and sandbox end with it, and the next start finds everything as it was."""
+    gateway.create_key("films")
+    gateway.kill_master()
+    assert until(lambda: not gateway.pids(), RECOVERS_S_MAX), gateway.command_lines()
+    gateway.start()
+    assert answers(gateway)
+    assert gateway.telecine("projects", "list")["name"] == "films"
+    assert gateway.stop() == 0
+
+
+def test_who_dies_is_started_again(gateway: Gateway) -> None:
+    """The worker, twice in a row, then the sandbox, then the store: each comes back and the gateway answers."""
+    for words in (("spawn_main",), ("spawn_main",), ("gateway.sandbox", "--socket"), ("valkey-server",)):
+        before = pid_of(gateway, *words)
+        os.kill(before, signal.SIGKILL)
+        assert until(lambda before=before: before not in gateway.pids(), 5)  # type: ignore[misc]
+        assert until(lambda: answers(gateway), RECOVERS_S_MAX), gateway.log()[-3_000:]
+        assert until(lambda words=words: pid_of_any(gateway, *words), RECOVERS_S_MAX)  # type: ignore[misc]
+    events = [json.loads(line)["event"] for line in gateway.log().splitlines() if line.startswith("{")]
+    assert events.count("worker_restarted") == 2
+    assert {"helper_restarted", "store_restarted"} <= set(events)
+    assert gateway.stop() == 0
+
+
+def pid_of_any(gateway: Gateway, *words: str) -> bool:
+    return any(all(word in line for word in words) for line in gateway.command_lines().values())
+
+
+# --- stopping ----------------------------------------------------------------------------------------------------
+
+
+def test_ctrl_c_stops_the_whole_family(gateway: Gateway) -> None:
+    """A terminal sends SIGINT to every process of the group; the master still ends them in order, with status 0."""
+    os.killpg(gateway.master, signal.SIGINT)
+    assert gateway.wait() == 0
+    assert until(lambda: not gateway.pids(), 10), gateway.command_lines()
+
+
+def test_a_request_that_ends_within_the_grace_is_answered(gateway: Gateway) -> None:
+    """SIGTERM takes no new connection; the request that had begun gets its whole answer."""
+    with begun_request(gateway, gateway.create_key()) as wire:
+        os.kill(gateway.master, signal.SIGTERM)
+        assert until(lambda: not answers(gateway), 5)
+        time.sleep(0.5)
+        wire.sendall(REST)
+        assert wire.recv(65_536).startswith(b"HTTP/1.1 400 ")
+    assert gateway.wait() == 0
+    assert "requests_cut" not in gateway.log()
+
+
+def test_what_does_not_end_within_the_grace_is_cut_and_counted(tmp_path: Path) -> None:
+    """The stop is bounded whatever a client does, and the log says how many it cost."""
+    config = SHIPPED.read_text().replace("stop_grace_s: 30", "stop_grace_s: 1")
+    with Gateway(tmp_path, config=config) as gateway, begun_request(gateway, gateway.create_key()):
+        began = time.monotonic()
+        assert gateway.stop() == 0
+        assert time.monotonic() - began < 10
+        (cut,) = [line for line in gateway.log().splitlines() if "requests_cut" in line]
+        assert json.loads(cut)["requests"] == 1
