@@ -18,6 +18,7 @@ from gateway.api.brackets import put, twice
 from gateway.assets.store import AssetStore, Writer
 from gateway.domain.errors import BadInput, TooLarge
 from gateway.domain.fields import shown
+from gateway.domain.mp4 import begins_like_a_clip
 from gateway.domain.references import IMAGE_URL_CHARS_MAX, Upload
 from gateway.domain.requests import refuse_file
 from gateway.domain.videos import PROMPT_CHARS_MAX
@@ -35,6 +36,7 @@ LONG_TEXTS: Final = {
     "negative_prompt": 4 * PROMPT_CHARS_MAX + 4,
     "input_reference[image_url]": IMAGE_URL_CHARS_MAX + 1,
 }
+HEAD_BYTES: Final = 8
 CLIPS: Final = frozenset({"video"})
 CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
 ENCODINGS: Final = frozenset({None, "7bit", "8bit", "binary"})
@@ -134,6 +136,9 @@ class _Part:
         if self.is_file:
             self._sha256.update(chunk)
         if self.writer is not None:
+            if len(self._data) < HEAD_BYTES:
+                self._data += chunk[: HEAD_BYTES - len(self._data)]
+                self._check_clip(done=False)
             await self.writer.write(chunk)
             return
         if self.is_file and self._size > IMAGE_BYTES_MAX:
@@ -144,12 +149,16 @@ class _Part:
         self._data += chunk
 
     async def upload(self) -> Upload:
-        return Upload(
-            size_bytes=self._size,
-            sha256=self._sha256.hexdigest(),
-            data=bytes(self._data),
-            path=str(await self.writer.aside()) if self.writer is not None else None,
-        )
+        sha256 = self._sha256.hexdigest()
+        if self.writer is None:
+            return Upload(size_bytes=self._size, sha256=sha256, data=bytes(self._data))
+        self._check_clip(done=True)
+        return Upload(size_bytes=self._size, sha256=sha256, path=str(await self.writer.aside()))
+
+    def _check_clip(self, *, done: bool) -> None:
+        """By its first bytes, so that nobody sends 200 MB of something else in vain."""
+        if (done or len(self._data) >= HEAD_BYTES) and not begins_like_a_clip(bytes(self._data)):
+            raise BadInput(f"Invalid value: '{self.name}' must be an MP4 file.", param=self.name)
 
     def text(self) -> str:
         try:

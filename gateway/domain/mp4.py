@@ -29,6 +29,11 @@ _FIRST: Final = frozenset({b"ftyp", b"styp", b"moov", b"mdat", b"free", b"skip",
 _UNKNOWN: Final = frozenset({0, 2**32 - 1, 2**64 - 1})  # lengths that say "not known"
 
 
+def begins_like_a_clip(head: bytes) -> bool:
+    """Whether the first eight bytes of a file can be an MP4's: enough to refuse anything else before it is read."""
+    return head[4:8] in _FIRST
+
+
 class Facts(Struct, frozen=True, kw_only=True):
     """What the index of a whole file says. `seconds` is None where it names no length (fragmented files)."""
 
