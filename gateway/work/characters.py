@@ -14,7 +14,7 @@ from gateway.domain.verdicts import TAXONOMY, AtSubmit, NotSent
 from gateway.snapshot import Snapshot
 from gateway.work.caller import Caller
 from gateway.work.create import model_of
-from gateway.work.inputs import storage_needed, store_upload
+from gateway.work.inputs import inspect_upload, storage_needed, store_upload
 from gateway.work.tools import Tools
 from providers.contract import Accepted, Blob, CharacterSpec, Refused
 
@@ -24,6 +24,7 @@ async def create(tools: Tools, caller: Caller, asked: AskedCharacter) -> Charact
     snapshot = tools.snapshot()
     identity = character_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     name = character_name(identity)
+    await inspect_upload(tools, asked.video)
     with storage_needed():
         await store_upload(tools, asked.video, name)
     try:

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
+from gateway.assets.media import Sound
 from gateway.assets.store import AssetMissing, StorageAway
 from gateway.domain.assets import image_name, source_name
 from gateway.domain.errors import BadInput, Unavailable
@@ -70,12 +71,7 @@ class Inputs:
 
     async def measure_upload(self, upload: Upload) -> SourceVideo:
         """An uploaded clip as a source: its own length and size are what the next clip is made with."""
-        if upload.path is None:
-            raise BadInput("Invalid value: 'video' must be an MP4 file.", param="video")
-        with storage_needed():
-            seen = await self._tools.media.inspect(Path(upload.path))
-        if isinstance(seen, WrongFile):
-            raise BadInput(f"Invalid value: the uploaded clip {seen.reason}.", param="video")
+        seen = await inspect_upload(self._tools, upload)
         seconds = round(seen.seconds)
         if not 1 <= seconds <= UPLOAD_SECONDS_MAX:
             raise BadInput(
@@ -122,6 +118,17 @@ class Inputs:
             await self._tools.assets.link_or_copy(source.assets[0].name, name)
         except AssetMissing:
             raise BadInput("The source video's content has expired. Create it again.", param="video") from None
+
+
+async def inspect_upload(tools: Tools, upload: Upload) -> Sound:
+    """An uploaded clip, decoded. BadInput if it is none."""
+    if upload.path is None:
+        raise BadInput("Invalid value: 'video' must be an MP4 file.", param="video")
+    with storage_needed():
+        seen = await tools.media.inspect(Path(upload.path))
+    if isinstance(seen, WrongFile):
+        raise BadInput(f"Invalid value: the uploaded clip {seen.reason}.", param="video")
+    return seen
 
 
 async def store_upload(tools: Tools, upload: Upload, name: str) -> None:

@@ -79,7 +79,7 @@ def edits_an_upload(run: Run) -> None:
         run.record.equal("it ends", run.done(edit()).status, "completed")
     else:
         error = run.record.raises("where no route takes uploads", openai.BadRequestError, edit)
-        run.record.that("the message says what is missing", "upload" in str(error).lower(), str(error))
+        run.record.that("the message says what is missing", "clip" in str(error), str(error))
 
 
 def extends(run: Run) -> None:

@@ -56,7 +56,7 @@ async function editsAnUpload(run) {
     run.record.equal("it ends", (await run.done(await edit())).status, "completed");
   } else {
     const error = await run.record.raises("where no route takes uploads", run.openai.BadRequestError, edit);
-    run.record.that("the message says what is missing", /upload/i.test(`${error?.message}`), error ?? null);
+    run.record.that("the message says what is missing", /clip/.test(`${error?.message}`), error ?? null);
   }
 }
 
