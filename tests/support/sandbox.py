@@ -32,7 +32,7 @@ from providers.mock import Mock, Settings
 
 READY_S_MAX = 20.0
 STOP_S_MAX = 10.0
-END_S_MAX = 30.0
+END_S_MAX = 100.0
 POLL_S = 0.03
 TIMEOUT_S = 5.0
 FILE_BYTES_MAX = 64 * 1024 * 1024
