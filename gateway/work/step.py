@@ -47,7 +47,10 @@ async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, cl
         if turn == 0 and claims > CLAIMS_MAX and job.video.open_attempts:
             action = Decide(Poisoned(job.video.open_attempts[0].ordinal))
         if isinstance(action, Rest):
-            return world.now_ms if action.due_ms is None else action.due_ms
+            if action.due_ms is None:  # nothing is open any more; due again it would only be claimed again
+                await tools.store.rest_one(video.id, job.token, None)
+                return None
+            return action.due_ms
         if isinstance(action, Sweep):
             await sweep(tools, job)
             return None

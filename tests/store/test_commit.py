@@ -226,6 +226,19 @@ async def test_a_mark_left_by_a_dead_holder_is_honoured(books: Store, empty_redi
     assert lease_of(empty_redis, made.id) is None
 
 
+async def test_a_lease_ends_in_the_millisecond_it_names(books: Store, empty_redis: RedisServer, clock: Clock) -> None:
+    """One earlier it is still a wall; from then on it is nobody's, for a commit as for making due."""
+    made = await let_in(books)
+    await claimed(books)
+    clock.now_ms = T0 + 19_999
+    await apply(books, following(made, due_ms=T0))
+    assert due_of(empty_redis, made.id) == T0 + 20_000
+    clock.now_ms = T0 + 20_000
+    await apply(books, following(replace(made, version=2), due_ms=T0))
+    assert due_of(empty_redis, made.id) == T0
+    assert lease_of(empty_redis, made.id) is None
+
+
 async def test_a_lease_is_not_kept_without_a_token(books: Store) -> None:
     """A bug, said as such."""
     made = await let_in(books)

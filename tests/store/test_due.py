@@ -215,6 +215,18 @@ async def test_making_due_never_shortens_a_lease(books: Store, empty_redis: Redi
     assert lease_of(empty_redis, made.id) == (one.token, T0 + 20_000, True)
 
 
+async def test_making_due_finds_a_lapsed_lease_in_nobodys_way(
+    books: Store, empty_redis: RedisServer, clock: Clock
+) -> None:
+    """From the millisecond that it names; the video is due by itself then."""
+    made = await let_in(books)
+    one = await claimed(books)
+    clock.now_ms = T0 + 20_000
+    assert await books.make_due(made.id)
+    assert lease_of(empty_redis, made.id) == (one.token, T0 + 20_000, False)
+    assert due_of(empty_redis, made.id) == T0 + 20_000
+
+
 async def test_making_due_opens_nothing_that_is_closed(books: Store, empty_redis: RedisServer) -> None:
     """A callback for a video with nothing open, or for none of ours."""
     made = await let_in(books)
