@@ -1,0 +1,100 @@
+"""`telecine videos`: what became of one video, as an operator needs to know it. No prompt is shown."""
+
+from __future__ import annotations
+
+import click
+
+from gateway.cli.failure import Failure
+from gateway.cli.options import Place, json_option, place_options
+from gateway.cli.output import print_json, utc
+from gateway.cli.storing import with_store
+from gateway.domain.ids import VIDEO_ID
+from gateway.domain.money import format_dollars
+from gateway.domain.videos import Attempt, Choice, Video, public_status
+from providers.contract import Json
+
+
+@click.group("videos")
+def command() -> None:
+    """Look into a video: its plan, its attempts, what they cost."""
+
+
+@command.command("show")
+@click.argument("video_id", metavar="ID")
+@json_option
+@place_options
+def show(video_id: str, json: bool, place: Place) -> None:
+    """Show how the video ID was planned and made: every route with its price or the reason why not, every attempt.
+
+    \b
+    EXAMPLE
+      telecine videos show video_0123456789abcdef… --json
+    """
+    video = with_store(place, lambda store: store.read(video_id)) if VIDEO_ID.fullmatch(video_id) else None
+    if video is None:
+        raise Failure(f'no video has the id "{video_id}"')
+    if json:
+        print_json(shown(video))
+    else:
+        click.echo("\n".join(told(video)))
+
+
+def shown(video: Video) -> dict[str, Json]:
+    """A video's inside as JSON."""
+    return {
+        "id": video.id,
+        "status": public_status(video),
+        "state": video.state.value,
+        "project": video.project,
+        "model": video.request.model,
+        "seconds": video.request.seconds,
+        "size": str(video.request.size),
+        "created_at": utc(video.created_ms),
+        "completed_at": utc(video.completed_ms) if video.completed_ms else None,
+        "plan": [
+            {"route": one.route, "price_usd": _dollars(one.price_micros), "dropped": one.dropped} for one in video.plan
+        ],
+        "attempts": [
+            {
+                "route": one.route,
+                "state": one.state.value,
+                "price_usd": _dollars(one.price_micros),
+                "why": one.why.value if one.why else None,
+                "message": one.message or None,
+            }
+            for one in video.attempts
+        ],
+    }
+
+
+def told(video: Video) -> list[str]:
+    """The same for people."""
+    request = video.request
+    lines = [
+        f"{video.id}: {public_status(video)} ({video.state.value})",
+        f"  {request.model}, {request.seconds} s, {request.size}, created {utc(video.created_ms)}",
+        "  plan:",
+        *(f"    {_choice(one)}" for one in video.plan),
+        "  attempts:",
+        *(f"    {_attempt(one)}" for one in video.attempts),
+    ]
+    if video.completed_ms:
+        lines.append(
+            f"  completed {utc(video.completed_ms)}, after {(video.completed_ms - video.created_ms) / 1000:.1f} s"
+        )
+    return lines
+
+
+def _choice(choice: Choice) -> str:
+    if choice.price_micros is None:
+        return f"{choice.route}: not asked: it {choice.dropped}"
+    return f"{choice.route}: {format_dollars(choice.price_micros)}"
+
+
+def _attempt(attempt: Attempt) -> str:
+    end = f", {attempt.why.value}: {attempt.message}" if attempt.why else ""
+    return f"{attempt.ordinal}. {attempt.route}: {attempt.state.value}, {format_dollars(attempt.price_micros)}{end}"
+
+
+def _dollars(micros: int | None) -> str | None:
+    return None if micros is None else format_dollars(micros).removeprefix("$")
