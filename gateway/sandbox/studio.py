@@ -108,6 +108,7 @@ async def _process(task: Task) -> str | None:
     """Let one process do the task. What went wrong in a few words, None if nothing did."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
+        "-P",  # never from the directory that it happens to stand in
         "-m",
         "gateway.sandbox.render",
         str(os.getpid()),

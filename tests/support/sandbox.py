@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ FILE_BYTES_MAX = 64 * 1024 * 1024
 
 
 class Sandbox:
-    """Started and stopped by `with`, or by hand as often as a test likes: its data stays until the end of the `with`.
+    """Started and stopped by `with`, or by hand as often as a test likes: its data stays as long as the object.
 
     Short folders: the path of a socket has at most 107 bytes.
     """
@@ -47,6 +48,7 @@ class Sandbox:
     def __init__(self, *options: str) -> None:
         self.options = options
         self.folder = Path(tempfile.mkdtemp(prefix="tc-"))
+        weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
         self.socket = self.folder / "s"
         self.data = self.folder / "data"
         self.process: subprocess.Popen[str] | None = None
@@ -59,7 +61,6 @@ class Sandbox:
     ) -> None:
         if self.process is not None:
             self.stop()
-        shutil.rmtree(self.folder, ignore_errors=True)
 
     def start(self) -> Sandbox:
         """Returns when it listens."""
