@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from gateway.domain.keys import Standing, Status
 from gateway.domain.videos import Video, decode_video
-from gateway.store.loader import FACE
+from gateway.store.loader import FACE, PAGE
 from gateway.store.outcomes import Face, Page
 from gateway.store.projects import KEY_FIELDS, read_key
 from gateway.store.room import Room, Seen
@@ -54,8 +54,8 @@ class Faces(Room):
         else:
             bounds = ("ZRANGEBYLEX", key, f"({after}" if after else "-", "+")
         ids = await self._link.command(*bounds, "LIMIT", 0, limit + 1)
-        shown = [("HGET", self._names.video(one.decode()), "pub") for one in ids[:limit]]
-        faces = await self._link.many("page", shown) if shown else []
+        shown = [self._names.video(one.decode()) for one in ids[:limit]]
+        faces = await self._link.run(PAGE, shown, ()) if shown else []
         return Page([face for face in faces if face is not None], len(ids) > limit)
 
     async def _look(self, key_hash: str, project: str, video_id: str) -> list[Any]:

@@ -22,7 +22,7 @@ from gateway.store.address import Address
 Word: TypeAlias = str | bytes | int
 Command: TypeAlias = Sequence[Word]
 
-IN_AIR_MAX: Final = 10_000
+IN_AIR_MAX: Final = 4_000
 CLOSE_S_MAX: Final = 1.0
 
 
@@ -67,6 +67,8 @@ class _Wire(asyncio.Protocol):
         return self._loop.time() - self._waiting[0][1] if self._waiting else 0.0
 
     def ask(self, command: Command) -> asyncio.Future[Any]:
+        if self._transport is None:
+            raise LaneLost("the connection to the store broke")
         future: asyncio.Future[Any] = self._loop.create_future()
         if not self._leaving:
             self._loop.call_soon(self._flush)
@@ -75,9 +77,14 @@ class _Wire(asyncio.Protocol):
         return future
 
     def _flush(self) -> None:
-        if self._transport is not None:
-            self._transport.write(b"".join(self._leaving))
+        data = b"".join(self._leaving)
         self._leaving.clear()
+        if self._transport is None:
+            return
+        try:
+            self._transport.write(data)
+        except (OSError, RuntimeError) as error:  # it is closing, and nobody has told us yet
+            self.drop(error)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
@@ -182,6 +189,8 @@ class Lane:
 
     async def _connected(self) -> _Wire:
         """The open connection, made once for however many wait for it."""
+        if self._closed:
+            raise LaneLost("the store was closed")
         if self._wire is not None and self._wire.open:
             return self._wire
         if self._connecting is None:

@@ -37,6 +37,7 @@ REST: Final = _join("rest", "common", "rest", flags="allow-oom")
 RENEW: Final = _join("renew", "common", "renew", flags="allow-oom")
 MAKE_DUE: Final = _join("make_due", "common", "make_due", flags="allow-oom")
 FACE: Final = _join("face", "face", flags="no-writes")
+PAGE: Final = _join("page", "page", flags="no-writes")
 CREATE_PROJECT: Final = _join("create_project", "create_project")
 CREATE_KEY: Final = _join("create_key", "create_key")
 SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
@@ -50,6 +51,7 @@ SCRIPTS: Final = (
     REST,
     MAKE_DUE,
     FACE,
+    PAGE,
     CREATE_PROJECT,
     CREATE_KEY,
     SET_STATUS,

@@ -306,6 +306,8 @@ async def test_a_closed_lane_tells_who_waits(empty_redis: RedisServer) -> None:
         await waiting
     await asyncio.wait([early])
     assert early.exception() is None or isinstance(early.exception(), LaneLost)
+    with pytest.raises(LaneLost, match="was closed"):
+        await lane.call("PING")
 
 
 async def test_calls_are_measured_by_name(empty_redis: RedisServer) -> None:

@@ -109,7 +109,7 @@ def test_scripts_name_no_key_themselves() -> None:
         text = path.read_text(encoding="ascii")
         code = "\n".join(line.partition("--")[0] for line in text.splitlines())
         for first in re.findall(r"redis\.call\('\w+',\s*([^,)]+)", code):
-            assert re.fullmatch(r"KEYS\[\d+\]|[A-Z]+|unpack\((entry|postings\.counters_after)", first.strip()), (
+            assert re.fullmatch(r"KEYS\[\d+\]|[A-Z]+|video|unpack\((entry|postings\.counters_after)", first.strip()), (
                 path.name,
                 first,
             )
