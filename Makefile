@@ -5,6 +5,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
+DEMO ?= demo
 
 SDK_PYTHON := 3.52.0 2.54.0
 SDK_NODE := 7.55.0
@@ -30,7 +31,7 @@ help: ## Show this list
 setup: .venv/.ready ## Make the virtual environment with everything that developing needs
 
 demo: .venv/.ready .envs/openai-python-$(firstword $(SDK_PYTHON))/.ready ## Make one video with the OpenAI SDK, end to end, and save it
-	@$(BIN)/python docs/demo/run.py --sdk .envs/openai-python-$(firstword $(SDK_PYTHON))/bin/python
+	@$(BIN)/python docs/demo/run.py --sdk .envs/openai-python-$(firstword $(SDK_PYTHON))/bin/python --folder "$(DEMO)"
 
 test: lint types $(PYTHON_SDKS) $(NODE_SDKS) ## Run everything that has to be green: lint, types, tests with the pinned SDKs
 	@$(BIN)/python -m pytest -n 2 -m "not slow" --cov --cov-report=term:skip-covered
