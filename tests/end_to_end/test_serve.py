@@ -23,6 +23,14 @@ def vendor(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RemoteVendor]:
         yield running
 
 
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory, vendor: RemoteVendor) -> Iterator[Gateway]:
+    """One for all tests that only look. Empty variables stand in its environment."""
+    empty = dict.fromkeys(("TELECINE_HOST", "TELECINE_WORKERS", "TELECINE_CONFIG", "TELECINE_DATA_DIR"), "")
+    with Gateway(tmp_path_factory.mktemp("gateway"), config=through(vendor.base_url), env=empty) as gateway:
+        yield gateway
+
+
 @pytest.fixture
 def gateway(tmp_path: Path, vendor: RemoteVendor) -> Gateway:
     """Not started."""
@@ -70,14 +78,6 @@ def test_what_was_made_is_there_after_a_restart(gateway: Gateway) -> None:
             assert [one["id"] for one in api.get("/videos").json()["data"]] == [begun, done["id"]]
 
 
-def test_a_stop_leaves_nothing_running(gateway: Gateway) -> None:
-    """Exit status 0, no process left; `Gateway.stop` looks for them by a mark that every descendant inherits."""
-    with gateway:
-        assert len(gateway.pids()) >= 3, "a master, a worker and the store at least"
-        assert gateway.stop() == 0
-        assert gateway.pids() == []
-
-
 def test_projects_and_keys_are_made_with_and_without_a_running_gateway(gateway: Gateway) -> None:
     """One JSON object with `id`, and for a key its secret as `key`; a name that exists is an error."""
     before = gateway.telecine("projects", "create", "films")
@@ -93,11 +93,9 @@ def test_projects_and_keys_are_made_with_and_without_a_running_gateway(gateway: 
     assert other["key"] != key["key"]
 
 
-def test_an_empty_variable_counts_as_unset(gateway: Gateway) -> None:
-    """`TELECINE_HOST=` and `TELECINE_WORKERS=` change nothing."""
-    gateway.env = {"TELECINE_HOST": "", "TELECINE_WORKERS": "", "TELECINE_CONFIG": "", "TELECINE_DATA_DIR": ""}
-    with gateway:
-        assert f"{READY}{gateway.url}" in gateway.log()
+def test_an_empty_variable_counts_as_unset(running: Gateway) -> None:
+    """`TELECINE_HOST=` and the like change nothing: the default address is printed."""
+    assert f"{READY}http://127.0.0.1:{running.port}\n" in running.log()
 
 
 def test_several_workers_read_each_others_writes(tmp_path: Path, vendor: RemoteVendor) -> None:
@@ -130,9 +128,9 @@ def test_a_wrong_configuration_is_refused_with_its_line(tmp_path: Path) -> None:
     assert not done.stdout
 
 
-def test_the_head_of_content_says_what_a_get_would(gateway: Gateway) -> None:
+def test_the_head_of_content_says_what_a_get_would(running: Gateway) -> None:
     """HEAD has the same headers and no body, for players that look before they fetch."""
-    with gateway, client(gateway, gateway.create_key()) as api:
+    with client(running, running.create_key("head")) as api:
         ident = ended(api, created(api))["id"]
         head, get = api.head(f"/videos/{ident}/content"), api.get(f"/videos/{ident}/content")
         same = ("content-length", "content-type", "etag", "accept-ranges")
@@ -140,27 +138,29 @@ def test_the_head_of_content_says_what_a_get_would(gateway: Gateway) -> None:
         assert (head.status_code, head.content, len(get.content)) == (200, b"", int(head.headers["content-length"]))
 
 
-def test_health_readiness_and_metrics_answer(gateway: Gateway) -> None:
+def test_health_readiness_and_metrics_answer(running: Gateway) -> None:
     """For load balancers and Prometheus, without a key."""
-    with gateway, client(gateway, gateway.create_key()) as api:
+    with client(running, running.create_key("health")) as api:
         ended(api, created(api))
-        root = httpx.Client(base_url=gateway.url, trust_env=False)
-        with root:
-            assert root.get("/healthz").status_code == 200
-            assert root.get("/readyz").status_code == 200
-            text = root.get("/metrics").text
+    with httpx.Client(base_url=running.url, trust_env=False) as root:
+        assert root.get("/healthz").status_code == 200
+        assert root.get("/readyz").status_code == 200
+        text = root.get("/metrics").text
     for name in ("requests_total", "videos_total", "attempts_total", "poll_lag_seconds_count", "store_seconds_count"):
         assert f"telecine_{name}" in text, name
 
 
-def test_the_log_is_json_lines_and_holds_no_prompt_and_no_secret(gateway: Gateway) -> None:
-    """A canary in the prompt and the key itself are searched in everything that was written."""
+def test_the_log_is_json_lines_and_a_stop_leaves_nothing(gateway: Gateway) -> None:
+    """A canary in the prompt and the keys are searched in everything that was written. After SIGTERM: exit status 0,
+    no process left; `Gateway.stop` looks for them by a mark that every descendant inherits."""
     with gateway:
         key = gateway.create_key()
         with client(gateway, key) as api:
             ended(api, created(api, "canary-prompt-7431"))
             api.get("/videos", headers={"Authorization": "Bearer sk-canary-key-2210"})
-        gateway.stop()
+        assert len(gateway.pids()) >= 3, "a master, a worker and the store at least"
+        assert gateway.stop() == 0
+        assert gateway.pids() == []
         text = gateway.log()
     lines = [line for line in text.splitlines() if not line.startswith(READY)]
     assert lines and all(json.loads(line)["event"] for line in lines)
