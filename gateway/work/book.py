@@ -150,6 +150,8 @@ def _tell(before: Video, after: Video, news: News) -> None:
             metrics.attempt_ended(attempt.provider, LABELS[type(news)])
     if isinstance(news, Took):
         metrics.attempt_accepted(after.attempt(news.attempt).provider)
+    elif isinstance(news, Doubted):
+        metrics.doubted(after.attempt(news.attempt).provider)
     log(
         "moved",
         video=after.id,

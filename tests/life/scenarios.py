@@ -45,12 +45,13 @@ class Scenario(Struct, frozen=True, kw_only=True):
 
 SCENARIOS: dict[str, Scenario] = {
     "straight": Scenario(
-        commits=("admit", "ask", "accepted", "progressed", "rest", "finished", "stored"),
+        commits=("admit", "ask", "accepted", "finished", "stored"),
         sends=("submit", "poll", "download"),
         # With a key a death between ask and accepted is resolved, so this life always completes.
         settings=HONOURS,
-        vendor={"keys": "replay", "render_s": 1.2},
+        vendor={"keys": "replay"},
     ),
+    "slow": Scenario(commits=("progressed", "rest"), settings=HONOURS, vendor={"keys": "replay", "render_s": 4}),
     "deleted": Scenario(commits=("delete", "sweep"), settings=HONOURS, vendor={"keys": "replay"}, deletes=True),
     "refused": Scenario(commits=("refused",), faults=(Fault(on="create", do="refuse", status=400),)),
     "down": Scenario(commits=("not_sent",), a_is_down=True),

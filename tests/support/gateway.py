@@ -103,8 +103,8 @@ class Gateway:
 
     # --- life ----------------------------------------------------------------------------------------------------
 
-    def start(self, *, ready_s_max: float = READY_S_MAX) -> Gateway:
-        """Returns when it listens; AssertionError with its last words if it never does."""
+    def start(self, *, ready_s_max: float = READY_S_MAX, unless: Callable[[], bool] = lambda: False) -> Gateway:
+        """Returns when it listens, or when `unless` says that it will not; AssertionError with its last words else."""
         assert self._process is None
         self._out, self._err = self.folder / "serve.out", self.folder / "serve.err"
         options = ("--config", self.config, "--data-dir", self.data_dir, "--port", self.port, "--workers", self.workers)
@@ -119,8 +119,8 @@ class Gateway:
                 start_new_session=True,
             )
         process = self._process
-        until(lambda: READY in self._out.read_text() or process.poll() is not None, ready_s_max)
-        if READY not in self._out.read_text():
+        until(lambda: READY in self._out.read_text() or process.poll() is not None or unless(), ready_s_max)
+        if READY not in self._out.read_text() and not unless():
             self.kill()
             raise AssertionError(f"telecine serve did not start:\n{self.log()[-4_000:]}")
         return self

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 import msgspec
-import multipart  # type: ignore[import-untyped]
+import multipart
 
 from tests.support.vendor_contract import FilePart, Refusal
 
