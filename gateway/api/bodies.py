@@ -15,7 +15,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from gateway.api.exchange import ClientGone, Exchange
+from gateway.api.exchange import Exchange
 from gateway.api.forms import Form, boundary_of
 from gateway.domain.errors import BadInput, ClientError, TooLarge, Unavailable
 from gateway.domain.fields import unknown
@@ -147,7 +147,7 @@ async def _arriving(exchange: Exchange, bytes_max: int, seconds_max: float) -> A
         except TimeoutError:
             raise _too_slow() from None
         if message["type"] == "http.disconnect":
-            raise ClientGone
+            raise BadInput("The request ended before its body did.", code="body_incomplete")
         more = message.get("more_body", False)
         chunk: bytes = message.get("body", b"")
         total += len(chunk)
@@ -182,27 +182,27 @@ def parse_json(data: bytes) -> dict[str, Json]:
 def parse_large_json(data: bytes, known: Collection[str]) -> dict[str, Json]:
     """The same for a body that an image has made large."""
     pieces = _cut(data, known)
-    image = pieces.pop(IMAGE_FIELD, b"")
+    image = pieces.pop(IMAGE_FIELD, None)
     if sum(map(len, pieces.values())) > SMALL_BYTES_MAX:
         raise _too_large(SMALL_BYTES_MAX)
     fields = {name: _decoded(piece) for name, piece in pieces.items()}
-    if image:
+    if image is not None:
         fields[IMAGE_FIELD] = _large_image(image) if len(image) > SMALL_BYTES_MAX else _decoded(image)
     return fields
 
 
-def _large_image(data: bytes) -> Json:
+def _large_image(data: memoryview) -> Json:
     """An object whose values are texts, for only a text may be this long."""
     values: dict[str, Json] = {}
     for name, piece in _cut(data, IMAGE_KEYS, f"{IMAGE_FIELD}.").items():
         # A character may be written with six.
-        if len(piece) > SMALL_BYTES_MAX and (piece[:1] != b'"' or len(piece) > 6 * IMAGE_URL_CHARS_MAX):
+        if len(piece) > SMALL_BYTES_MAX and (piece[0] != ord('"') or len(piece) > 6 * IMAGE_URL_CHARS_MAX):
             raise _too_large(SMALL_BYTES_MAX)
         values[name] = _decoded(piece)
     return values
 
 
-def _cut(data: bytes, known: Collection[str], place: str = "") -> dict[str, bytes]:
+def _cut(data: bytes | memoryview, known: Collection[str], place: str = "") -> dict[str, memoryview]:
     """The known members of an object as they are written; nothing is built for what is inside them."""
     try:
         cut = msgspec.json.decode(data, type=_shape(tuple(sorted(known))))
@@ -213,8 +213,8 @@ def _cut(data: bytes, known: Collection[str], place: str = "") -> dict[str, byte
         raise BadInput("The body must be a JSON object.", code="invalid_json") from None
     except (msgspec.DecodeError, RecursionError, UnicodeError):
         raise _malformed() from None
-    pieces = {name: bytes(getattr(cut, name)) for name in known}
-    return {name: piece for name, piece in pieces.items() if piece}
+    pieces = {name: memoryview(getattr(cut, name)) for name in known}
+    return {name: piece for name, piece in pieces.items() if len(piece)}
 
 
 @lru_cache(maxsize=16)
@@ -223,7 +223,7 @@ def _shape(names: tuple[str, ...]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Large", members, forbid_unknown_fields=True)
 
 
-def _decoded(data: bytes) -> Json:
+def _decoded(data: bytes | memoryview) -> Json:
     try:
         value: Json = msgspec.json.decode(data)
     except (msgspec.MsgspecError, RecursionError, UnicodeError):

@@ -35,8 +35,9 @@ _SANE_ID: Final = re.compile(rb"[\x21-\x7e]{1,128}")
 _encode = msgspec.json.Encoder().encode
 
 
-class ClientGone(Exception):
-    """The client hung up: nobody is there to answer."""
+class Cut(Exception):
+    """An answer that has begun cannot be finished. The server closes the connection, so that no client takes it for
+    whole."""
 
 
 class Answer(Struct, frozen=True):

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
 from gateway import metrics
-from gateway.api.exchange import Answer, ClientGone, Exchange, of_error
+from gateway.api.exchange import Answer, Cut, Exchange, of_error
 from gateway.assets.store import AssetMissing, StorageAway
 from gateway.domain.errors import ClientError, Unavailable, WrongMethod
 from gateway.domain.ids import request_id as new_request_id
@@ -25,7 +25,6 @@ Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer | None]]
 EXCHANGE: Final = "telecine.exchange"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 ID_BYTES: Final = 16
-GONE: Final = 499  # in the log and the figures only: the client hung up before its answer began
 
 
 class InternalFault(ClientError):
@@ -53,8 +52,6 @@ class Frame:
         except asyncio.CancelledError:
             metrics.requests_cut()
             raise
-        except ClientGone:
-            exchange.status = exchange.status or GONE
         finally:
             _tell(exchange)
             request_id.reset(token)
@@ -76,7 +73,10 @@ class Endpoint:
         if handler is None:
             await exchange.reply(self._wrong_method(exchange.method))
             return
-        answer = await answered(handler, exchange)
+        try:
+            answer = await answered(handler, exchange)
+        except Cut:
+            return
         if answer is not None:
             await exchange.reply(answer)
 
@@ -87,26 +87,23 @@ class Endpoint:
 
 
 async def answered(handler: Handler, exchange: Exchange) -> Answer | None:
-    """The handler's answer, or its error as one. An answer that has begun cannot be mended: its connection is cut."""
+    """The handler's answer, or its error as one. Cut if an answer has begun already."""
     try:
         return await handler(exchange)
     except ClientError as error:
         return of_error(error)
-    except ClientGone:
+    except Cut:
         raise
-    except (StoreAway, StorageAway, AssetMissing) as error:
-        log("store_away", "error", **where(error))
-        trouble: ClientError = Unavailable(
-            "The gateway's storage does not answer. Try again in a moment.", retry_after_s=2
-        )
-        if exchange.status:
-            raise ClientGone from error
-        return of_error(trouble)
     except Exception as error:
-        log("request_failed", "error", **where(error))
+        away = isinstance(error, StoreAway | StorageAway | AssetMissing)
+        log("store_away" if away else "request_failed", "error", **where(error))
         if exchange.status:
-            raise ClientGone from error
-        return of_error(fault())
+            raise Cut from error
+        return of_error(_away() if away else fault())
+
+
+def _away() -> Unavailable:
+    return Unavailable("The gateway's storage does not answer. Try again in a moment.", retry_after_s=2)
 
 
 def fault() -> InternalFault:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway import metrics
-from gateway.api.exchange import ClientGone, Exchange, Header
+from gateway.api.exchange import Cut, Exchange, Header
 from gateway.assets.store import StorageAway
 from gateway.log import log
 
@@ -57,7 +57,7 @@ async def send_file(
             if at >= end:
                 return
             if gone.done():
-                raise ClientGone
+                raise Cut
             piece = await _read(descriptor, at, min(streams.piece_bytes(), end - at))
     finally:
         streams.open -= 1
@@ -74,7 +74,7 @@ async def _write(exchange: Exchange, piece: bytes, *, more: bool) -> None:
             await exchange.write(piece, more=more)
     except TimeoutError:
         log("content_stalled", level="warning", seconds=STALL_S_MAX)
-        raise ClientGone from None
+        raise Cut from None
 
 
 async def _gone(exchange: Exchange) -> None:

@@ -11,6 +11,7 @@ from msgspec import Struct
 from gateway.api.bodies import Bounds, Expected, body_of
 from gateway.api.exchange import Answer, Exchange, of_json
 from gateway.domain.errors import BadInput
+from gateway.domain.ids import VIDEO_ID
 from gateway.domain.keys import Character
 from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Hint, ask, ask_character
 from gateway.work import characters, read
@@ -21,7 +22,6 @@ from providers.contract import Verb
 
 LIMIT: Final = 20
 LIMIT_MAX: Final = 100
-AFTER_CHARS_MAX: Final = 128
 KEY_CHARS_MAX: Final = 255
 EXPECTED: Final = {verb: Expected(FIELDS[verb], FILES[verb]) for verb in Verb}
 CHARACTER: Final = Expected(CHARACTER_FIELDS, CHARACTER_FILES)
@@ -61,7 +61,7 @@ async def list_page(exchange: Exchange) -> Answer:
     query = exchange.query()
     limit = _limit(query.get("limit"))
     after = query.get("after") or None
-    if after is not None and (len(after) > AFTER_CHARS_MAX or not after.isascii() or not after.isprintable()):
+    if after is not None and VIDEO_ID.fullmatch(after) is None:
         raise BadInput("Invalid value: 'after' must be the id of a video.", param="after")
     order = query.get("order", "desc")
     if order not in ("asc", "desc"):
