@@ -78,12 +78,9 @@ class Runner:
     async def _claim_loop(self) -> None:
         while not self._stopping:
             free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
-            claimed = await self._claim(free) if free > 0 and self._may_claim() else 0
+            claimed = await self._claim(free) if free > 0 else 0
             if claimed < free or not free:
                 await self._idle()
-
-    def _may_claim(self) -> bool:
-        return not self._tools.store.rewound
 
     async def _claim(self, limit: int) -> int:
         snapshot = self._tools.snapshot()

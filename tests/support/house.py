@@ -87,6 +87,11 @@ class House:
                 await asyncio.sleep(0.02)
         return video
 
+    async def runner_turn(self) -> None:
+        """A moment in which the runner may do something."""
+        self.tools.due.set()
+        await asyncio.sleep(0.05)
+
     async def money(self, video_id: str) -> list[tuple[str, str, int]]:
         """The video's ledger: (kind, attempt's ordinal, amount), a presumed settle named so."""
         entries, _ = await self.tools.store.ledger_entries()

@@ -1,0 +1,149 @@
+"""What a client can have made of a clip, what it gets for asking twice, and what deleting leaves behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.domain.errors import Absent, BadInput, KeyReused
+from gateway.domain.references import Upload
+from gateway.domain.requests import Hint, ask_character
+from gateway.work import characters, read
+from gateway.work.delete import delete_video
+from providers.contract import AssetKind, Verb
+from tests.support.clips import make_clip
+from tests.support.house import House, house, new_caller
+from tests.support.redis import RedisServer
+
+CONFIG = """
+gateway: {lease_s: 20}
+providers:
+  a: {adapter: openai, base_url: "{a}", api_key: "{key}", poll_min_s: 0.05, poll_max_s: 0.1,
+      settings: {uploads_sources: true}}
+models:
+  sora-2: {routes: [a/sora-2], aliases: [sora-2-2025-12-08]}
+"""
+
+
+@pytest.fixture
+async def here(empty_redis: RedisServer, tmp_path: Path) -> AsyncIterator[House]:
+    options: dict[str, Any] = {"render_s": 0.1, "uploads": True}
+    async with house(empty_redis.url, tmp_path, CONFIG, vendors={"a": options}) as one:
+        yield one
+        assert await one.tools.store.verify() == []
+
+
+async def done(here: House, **fields: Any) -> str:
+    video = await here.create(**fields)
+    assert (await here.until(video))["status"] == "completed"
+    return video
+
+
+async def test_an_edit_and_an_extension_start_from_a_finished_clip(here: House) -> None:
+    """The extension's seconds are the stitched total; both keep the source's size and the name of its model."""
+    source = await done(here, model="sora-2-2025-12-08", size="1280x720")
+    edit = await here.make(Verb.EDIT, {"prompt": "at night", "video": {"id": source}})
+    assert (await here.until(edit))["status"] == "completed"
+    longer = await here.make(Verb.EXTEND, {"prompt": "sails on", "seconds": "4", "video": {"id": source}})
+    face = await here.until(longer)
+    assert (face["status"], face["seconds"], face["size"], face["model"]) == (
+        "completed", "8", "1280x720", "sora-2-2025-12-08",
+    )  # fmt: skip
+
+
+async def test_an_unfinished_source_is_refused_and_leaves_nothing(here: House) -> None:
+    source = await here.create()
+    with pytest.raises(BadInput, match="completed"):
+        await here.make(Verb.EDIT, {"prompt": "at night", "video": {"id": source}})
+    await here.until(source)
+    assert len(list(here.tools.assets.path("x").parent.parent.rglob("*source*"))) == 0
+
+
+async def test_another_projects_video_does_not_exist(here: House) -> None:
+    source = await done(here)
+    stranger = await new_caller(here.tools, "strangers")
+    for attempt in (
+        read.video_face(here.tools, stranger.key_hash, source),
+        read.asset(here.tools, stranger, source, AssetKind.VIDEO),
+        delete_video(here.tools, stranger, source),
+    ):
+        with pytest.raises(Absent):
+            await attempt
+    here.caller = stranger
+    with pytest.raises(Absent):
+        await here.make(Verb.EDIT, {"prompt": "at night", "video": {"id": source}})
+
+
+async def test_a_resend_gets_the_first_video_and_a_deliberate_copy_its_own(here: House) -> None:
+    first = await here.create("a boat")
+    assert await here.create("a boat", hint=Hint(resend=True)) == first
+    assert await here.create("another boat", hint=Hint(resend=True)) != first
+    second = await here.create("a boat")
+    assert second != first
+    await here.until(first)
+    await here.until(second)
+    assert here.vendors["a"].counts["renders"] <= 3
+
+
+async def test_an_original_that_comes_after_its_resend_gets_the_resends_video(here: House) -> None:
+    resend = await here.create("a boat", hint=Hint(resend=True))
+    assert await here.create("a boat") == resend
+    assert await here.create("a boat") != resend
+
+
+async def test_an_idempotency_key_answers_with_the_first_video_also_when_it_was_deleted(here: House) -> None:
+    hint = Hint(idempotency_key="order 7")
+    first = await here.create("a boat", hint=hint)
+    assert await here.create("a boat", hint=hint) == first
+    with pytest.raises(KeyReused):
+        await here.create("a ship", hint=hint)
+    await here.until(first)
+    await delete_video(here.tools, here.caller, first)
+    assert await here.create("a boat", hint=hint) == first
+    with pytest.raises(Absent):
+        await here.face(first)
+
+
+async def test_deleting_takes_the_files_and_leaves_the_books(here: House) -> None:
+    video = await done(here)
+    asset = (await here.record(video)).assets[0]
+    await delete_video(here.tools, here.caller, video)
+    page = await read.page(here.tools, here.caller, after=None, limit=10, descending=True)
+    assert page.faces == []
+    for _ in range(100):
+        if await here.tools.assets.size(asset.name) is None:
+            break
+        await here.runner_turn()
+    assert await here.tools.assets.size(asset.name) is None
+    assert [kind for kind, _, _ in await here.money(video)] == ["hold", "settle"]
+
+
+async def test_a_running_video_cannot_be_deleted(here: House) -> None:
+    video = await here.create()
+    with pytest.raises(BadInput, match="still being made"):
+        await delete_video(here.tools, here.caller, video)
+
+
+async def test_a_character_belongs_to_its_project_and_can_be_used(here: House, tmp_path: Path) -> None:
+    clip = make_clip(tmp_path / "biscuit.mp4", 720, 1280, 2)
+    data = clip.read_bytes()
+    upload = Upload(size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), path=str(clip))
+    made = await characters.create(here.tools, here.caller, ask_character({"name": "Biscuit"}, {"video": upload}))
+    assert (await characters.get(here.tools, here.caller, made.id)).name == "Biscuit"
+    stranger = await new_caller(here.tools, "strangers")
+    with pytest.raises(Absent):
+        await characters.get(here.tools, stranger, made.id)
+    video = await here.create("Biscuit sleeps", characters=[{"id": made.id}])
+    assert (await here.until(video))["status"] == "completed"
+
+
+async def test_pages_follow_time_and_survive_a_deleted_cursor(here: House) -> None:
+    made = [await done(here) for _ in range(3)]
+    await delete_video(here.tools, here.caller, made[1])
+    page = await read.page(here.tools, here.caller, after=made[1], limit=10, descending=False)
+    assert [json.loads(face)["id"] for face in page.faces] == made[2:]
