@@ -41,7 +41,14 @@ streams = Streams()
 
 
 async def send_file(
-    exchange: Exchange, path: Path, start: int, end: int, *, status: int, headers: tuple[Header, ...]
+    exchange: Exchange,
+    path: Path,
+    start: int,
+    end: int,
+    *,
+    status: int,
+    headers: tuple[Header, ...],
+    stall_s: float = STALL_S_MAX,
 ) -> None:
     """Answer with the bytes from `start` up to, not including, `end`. StorageAway before the answer has begun."""
     descriptor = await asyncio.to_thread(_open, path)
@@ -53,7 +60,7 @@ async def send_file(
         await exchange.begin(status, headers)
         while True:
             at += len(piece)
-            await _write(exchange, piece, more=at < end)
+            await _write(exchange, piece, stall_s, more=at < end)
             if at >= end:
                 return
             if gone.done():
@@ -68,12 +75,12 @@ async def send_file(
         metrics.content_sent(at - start)
 
 
-async def _write(exchange: Exchange, piece: bytes, *, more: bool) -> None:
+async def _write(exchange: Exchange, piece: bytes, stall_s: float, *, more: bool) -> None:
     try:
-        async with asyncio.timeout(STALL_S_MAX):
+        async with asyncio.timeout(stall_s):
             await exchange.write(piece, more=more)
     except TimeoutError:
-        log("content_stalled", level="warning", seconds=STALL_S_MAX)
+        log("content_stalled", level="warning", seconds=stall_s)
         raise Cut from None
 
 
