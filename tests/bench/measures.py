@@ -11,7 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from tests.bench import load, stage
+from tests.bench import beside, load, stage
 from tests.bench.rows import (
     PEER_CREATES_PER_S,
     PEER_RETRIEVES_PER_S,
@@ -43,7 +43,7 @@ class Pace(Struct, frozen=True, kw_only=True):
 
 
 FULL: Final = Pace(rounds=5, seconds=3, warm_s=0.7, fetches=40, slow_s=8, in_flight=10_000, watch_s=20)
-QUICK: Final = Pace(rounds=1, seconds=1, warm_s=0.3, fetches=8, slow_s=2, in_flight=1_000, watch_s=6)
+QUICK: Final = Pace(rounds=1, seconds=1, warm_s=0.3, fetches=5, slow_s=2, in_flight=500, watch_s=3)
 
 
 def tell(what: str) -> None:
@@ -68,7 +68,7 @@ def creates(folder: Path, pace: Pace) -> list[Row]:
     tell("creates")
     folder.mkdir(parents=True)
     seen = Figures()
-    with stage.fast_vendor(folder) as vendor, stage.bare_route(folder) as (port, floor):
+    with beside.fast_vendor(folder) as vendor, beside.bare_route(folder) as (port, floor):
         for number in range(pace.rounds):
             for connections in CONNECTIONS:
                 with stage.product(folder / f"{number}-{connections}", vendor) as (gateway, key):
@@ -97,10 +97,10 @@ def _accepted(exposition: str) -> float:
 def reads(folder: Path, pace: Pace) -> list[Row]:
     tell("retrieves and lists")
     folder.mkdir(parents=True)
-    retrieves, lists = Figures(), Figures()
+    retrieves, lists, alike = Figures(), Figures(), Figures()
     with (
-        stage.fast_vendor(folder) as vendor,
-        stage.bare_route(folder) as (port, floor),
+        beside.fast_vendor(folder) as vendor,
+        beside.bare_route(folder) as (port, floor),
         stage.product(folder / "product", vendor) as (gateway, key),
     ):
         made = [stage.call(f"{gateway.base_url}/videos", key, stage.create(key))["id"] for _ in range(LISTED)]
@@ -111,6 +111,8 @@ def reads(folder: Path, pace: Pace) -> list[Row]:
                 retrieves.add("product", connections, _load(folder, gateway.port, ones, connections, pace))
                 bare = _load(folder, port, stage.get("/floor/video"), connections, pace)
                 retrieves.add("floor", connections, bare)
+                alike.add("product", connections, retrieves.seen["product", connections][-1])
+                alike.add("floor", connections, _load(folder, port, stage.get("/alike/video"), connections, pace))
                 page = stage.get("/v1/videos?limit=20", key)
                 lists.add("product", connections, _load(folder, gateway.port, page, connections, pace))
                 lists.add("floor", connections, bare)
@@ -186,8 +188,8 @@ def content(folder: Path, pace: Pace) -> list[Row]:
     folder.mkdir(parents=True)
     clip = large_clip(folder / "clips" / "720x1280_4.mp4")
     with (
-        stage.rendering_vendor(folder, clip.parent) as vendor,
-        stage.nginx(folder, clip.parent) as floor,
+        beside.rendering_vendor(folder, clip.parent) as vendor,
+        beside.nginx(folder, clip.parent) as floor,
         stage.product(folder / "product", vendor, poll_min_s=0.5, poll_max_s=0.5) as (gateway, key),
     ):
         time.sleep(1.0)
@@ -199,7 +201,7 @@ def content(folder: Path, pace: Pace) -> list[Row]:
             ours.append(_fetch(folder, gateway.port, stage.get(path, key), pace))
             if floor is not None:
                 floors.append(_fetch(folder, floor, stage.get(f"/{clip.name}"), pace))
-        why = "no nginx on PATH" if floor is None else "-"
+        why = "no nginx to be had" if floor is None else "-"
         before = memory(gateway)
         with streaming(folder, gateway.port, stage.get(path, key), pace):
             during = memory(gateway)
@@ -314,7 +316,7 @@ def poll_lag(folder: Path, pace: Pace) -> list[Row]:
     tell(f"poll lag with {pace.in_flight:,} videos in flight")
     folder.mkdir(parents=True)
     with (
-        stage.fast_vendor(folder) as vendor,
+        beside.fast_vendor(folder) as vendor,
         stage.product(folder / "product", vendor) as (gateway, key),
     ):
         began = time.monotonic()

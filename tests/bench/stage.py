@@ -1,4 +1,4 @@
-"""What is measured, and what it is measured beside: the gateway as installed, its vendor, the floors, the load.
+"""What is measured: the gateway as installed, the requests an SDK would send, the load that sends them.
 
 Everything that serves runs on one core, everything that asks on another, so product and floor have the same machine.
 """
@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -20,8 +20,7 @@ import msgspec
 from ruamel.yaml import YAML
 
 from tests.bench import load
-from tests.support.gateway import ROOT, SHIPPED, Gateway, command_line, free_port, until
-from tests.support.vendor_beside import vendor_beside
+from tests.support.gateway import ROOT, SHIPPED, Gateway, command_line
 
 Said = TypeVar("Said", bound=msgspec.Struct)
 
@@ -151,88 +150,6 @@ def product(folder: Path, base_url: str, **provider: Any) -> Iterator[tuple[Gate
     gateway = Gateway(folder, config=text, command=INSTALLED, pinned=SERVES)
     with gateway:
         yield gateway, gateway.create_key("bench")
-
-
-@contextmanager
-def fast_vendor(folder: Path) -> Iterator[str]:
-    """The base URL of a vendor that accepts every job and never finishes one, on the core of those who ask."""
-    port = free_port()
-    command = [sys.executable, "-m", "tests.bench.vendor", str(port)]
-    with process_on(port, [*ASKS, *command], folder, "vendor"):
-        yield f"http://127.0.0.1:{port}/v1"
-
-
-@contextmanager
-def rendering_vendor(folder: Path, clips: Path) -> Iterator[str]:
-    """The base URL of one that finishes at once; the clips are made before anything is measured."""
-    with vendor_beside(folder, pinned=ASKS, fast=True, clips=str(clips), queue_s=0, render_s=0) as vendor:
-        yield vendor.base_url
-
-
-# --- the floors --------------------------------------------------------------------------------------------------
-
-
-@contextmanager
-def process_on(port: int, command: Sequence[str], folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Something that serves on a port, until the block ends."""
-    with (folder / f"{name}.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-    try:
-        listening = until(lambda: _answers(port) or process.poll() is not None, 20)
-        assert listening and process.poll() is None, (folder / f"{name}.log").read_text()[-2_000:]
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(20)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _answers(port: int) -> bool:
-    import socket
-
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-@contextmanager
-def bare_route(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A bare Litestar route with one Redis read, under the same server with the same settings."""
-    port = free_port()
-    command = [*SERVES, sys.executable, "-m", "tests.bench.floor", str(port), str(folder / "floor")]
-    with process_on(port, command, folder, "floor") as process:
-        yield port, process
-
-
-@contextmanager
-def nginx(folder: Path, root: Path) -> Iterator[int | None]:
-    """Serving the files under `root`; None where there is no nginx."""
-    program = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        yield None
-        return
-    port, own = free_port(), folder / "nginx"
-    own.mkdir(parents=True, exist_ok=True)
-    temporary = "".join(f"{kind}_temp_path {own}/{kind};\n" for kind in NGINX_TEMPORARY)
-    (own / "nginx.conf").write_text(NGINX.format(own=own, port=port, root=root, temporary=temporary))
-    command = [*SERVES, program, "-p", str(own), "-c", str(own / "nginx.conf"), "-e", str(own / "error.log")]
-    with process_on(port, command, folder, "nginx"):
-        yield port
-
-
-NGINX_TEMPORARY: Final = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
-NGINX: Final = """\
-daemon off; worker_processes 1; pid {own}/pid; error_log {own}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-  access_log {own}/access.log; sendfile on; tcp_nopush on;
-  {temporary}
-  types {{ video/mp4 mp4; }}
-  server {{ listen 127.0.0.1:{port}; root {root}; }}
-}}
-"""
 
 
 # --- processes ---------------------------------------------------------------------------------------------------
