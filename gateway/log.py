@@ -2,7 +2,8 @@
 
 Never a prompt, a key, a vendor's URL or a traceback: values are short and flat, and names that could only carry such
 are refused. Lines are gathered for a moment and written together, at most one pipe's atomic write at a time, so that
-several workers may share one stderr; a warning or an error leaves at once, with everything before it.
+several workers may share one stderr; a warning or an error leaves at once, with everything before it. Where an event
+loop runs, a thread does the writing: a full pipe or a busy disk must not hold up requests.
 """
 
 from __future__ import annotations
@@ -12,8 +13,9 @@ import atexit
 import logging
 import os
 import time
+from collections import deque
 from contextvars import ContextVar
-from threading import Lock
+from threading import Lock, Semaphore, Thread
 from typing import Final, TypeAlias
 
 import msgspec
@@ -23,6 +25,7 @@ Value: TypeAlias = "str | int | float | bool | None"
 STDERR: Final = 2
 GATHER_S: Final = 0.1
 WRITE_BYTES_MAX: Final = 4_096  # a pipe keeps a write of this length in one piece
+BATCHES_MAX: Final = 256  # a megabyte; then stderr is stuck, and lines are counted instead
 VALUE_CHARS_MAX: Final = 300
 FIELDS_MAX: Final = 24
 INT_MAX: Final = 2**63 - 1
@@ -35,16 +38,20 @@ request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 class Journal:
     """Gathers lines and writes them to a file descriptor. Logging never fails and never raises: what cannot be written
-    is dropped and counted, and the next line that can says how many are missing."""
+    is dropped and counted, and the next write that succeeds says how many lines are missing."""
 
     def __init__(self, descriptor: int, *, threshold: str = "info") -> None:
         self.dropped = 0
         self._descriptor = descriptor
         self._threshold = LEVELS[threshold]
-        self._lock = Lock()
+        self._lock = Lock()  # of what is gathered
         self._lines: list[bytes] = []
         self._size = 0
         self._timer_of: asyncio.AbstractEventLoop | None = None
+        self._writing = Lock()  # of the descriptor: batches leave in their order
+        self._batches: deque[tuple[bytes, int]] = deque()
+        self._waiting = Semaphore(0)
+        self._writer_of: int | None = None  # the process whose thread writes; a fork has none
         self._second = -1
         self._second_text = ""
 
@@ -65,45 +72,68 @@ class Journal:
         self._add(_line(record), at_once=rank > LEVELS["info"])
 
     def flush(self) -> None:
-        with self._lock:
-            self._write()
+        """Returns when everything is written, or cannot be."""
+        self._batch()
+        while self._write_one():
+            pass
 
     def _add(self, line: bytes, *, at_once: bool) -> None:
+        loop = _running_loop()
         with self._lock:
-            if self._size + len(line) > WRITE_BYTES_MAX:
-                self._write()
+            full = self._size + len(line) > WRITE_BYTES_MAX
+        if full:
+            self._leave(loop)
+        with self._lock:
             self._lines.append(line)
             self._size += len(line)
-            if at_once or not self._flush_later():
-                self._write()
+            if loop is not None and not at_once:
+                if self._timer_of is not loop:
+                    loop.call_later(GATHER_S, self._leave, loop)
+                    self._timer_of = loop
+                return
+        self._leave(loop)
 
-    def _flush_later(self) -> bool:
-        """False where no loop runs that could flush."""
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            return False
-        if self._timer_of is not loop:
-            loop.call_later(GATHER_S, self.flush)
-            self._timer_of = loop
-        return True
+    def _leave(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """What is gathered goes to the thread, or out at once where no loop would have to wait for it."""
+        if loop is None:
+            self.flush()
+        elif self._batch():
+            if self._writer_of != os.getpid():
+                self._writer_of = os.getpid()
+                Thread(target=self._write_always, name="log", daemon=True).start()
+            self._waiting.release()
 
-    def _write(self) -> None:
-        self._timer_of = None
-        if not self._lines:
-            return
-        data, count = b"".join(self._lines), len(self._lines)
-        self._lines, self._size = [], 0
-        if self.dropped:
-            missing: dict[str, Value] = {"event": "log_dropped", "lines": self.dropped}
-            data = _line({"time": self._now(), "level": "warning", **missing}) + data
-        try:
-            while data:
-                data = data[os.write(self._descriptor, data) :]
-        except OSError:
-            self.dropped += count
-        else:
-            self.dropped = 0
+    def _batch(self) -> bool:
+        with self._lock:
+            self._timer_of = None
+            lines, self._lines, self._size = self._lines, [], 0
+            if lines and len(self._batches) < BATCHES_MAX:
+                self._batches.append((b"".join(lines), len(lines)))
+            else:
+                self.dropped += len(lines)
+        return bool(lines)
+
+    def _write_always(self) -> None:
+        while True:
+            self._waiting.acquire()
+            self._write_one()
+
+    def _write_one(self) -> bool:
+        with self._writing:
+            if not self._batches:
+                return False
+            data, count = self._batches.popleft()
+            if self.dropped:
+                missing: dict[str, Value] = {"event": "log_dropped", "lines": self.dropped}
+                data = _line({"time": self._now(), "level": "warning", **missing}) + data
+            try:
+                while data:
+                    data = data[os.write(self._descriptor, data) :]
+            except OSError:
+                self.dropped += count
+            else:
+                self.dropped = 0
+            return True
 
     def _now(self) -> str:
         second, millis = divmod(time.time_ns() // 1_000_000, 1_000)
@@ -145,6 +175,13 @@ def _formatted(record: logging.LogRecord) -> str:
         return record.getMessage()
     except (TypeError, ValueError, KeyError):
         return str(record.msg)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _flat(value: object) -> Value:

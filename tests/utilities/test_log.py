@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,8 +16,8 @@ from gateway.log import WRITE_BYTES_MAX, Bridge, Journal, request_id, where
 
 
 class Pipe:
-    def __init__(self) -> None:
-        self.reads, self.writes = os.pipe()
+    def __init__(self, flags: int = 0) -> None:
+        self.reads, self.writes = os.pipe2(flags)
         os.set_blocking(self.reads, False)
 
     def text(self) -> str:
@@ -81,18 +82,41 @@ async def test_lines_are_gathered_and_an_error_takes_them_along(pipe: Pipe) -> N
     journal.log("one")
     assert pipe.text() == ""
     journal.log("two", level="error")
+    await asyncio.sleep(0.05)
     assert [line["event"] for line in pipe.lines()] == ["one", "two"]
     journal.log("three")
     await asyncio.sleep(0.3)
     assert [line["event"] for line in pipe.lines()] == ["three"]
 
 
-async def test_a_write_is_no_longer_than_a_pipe_keeps_whole(pipe: Pipe) -> None:
+async def test_a_write_is_no_longer_than_a_pipe_keeps_whole() -> None:
     """So that lines of several workers never mix."""
+    pipe = Pipe(os.O_DIRECT)  # a read takes what one write gave
     journal = Journal(pipe.writes)
     for number in range(100):
         journal.log("event", number=number, text="x" * 100)
-        assert len(pipe.text()) <= WRITE_BYTES_MAX
+    journal.flush()
+    pieces = []
+    while piece := pipe.text():
+        pieces.append(piece)
+    assert max(map(len, pieces)) <= WRITE_BYTES_MAX and all(piece.endswith("\n") for piece in pieces)
+    assert [json.loads(line)["number"] for line in "".join(pieces).splitlines()] == list(range(100))
+
+
+async def test_a_stuck_stderr_holds_up_nobody() -> None:
+    """The pipe is full and nobody reads: lines are dropped and counted, the loop goes on."""
+    stuck = Pipe()
+    journal = Journal(stuck.writes)
+    began = time.monotonic()
+    for _ in range(20_000):
+        journal.log("event", text="x" * 250)
+    assert time.monotonic() - began < 5
+    assert journal.dropped > 10_000
+    # The thread may hang in its write for as long as the pipe is open; so let it go on and end.
+    drained = 0
+    while not drained or stuck.text():
+        drained += 1
+        await asyncio.sleep(0.05)
 
 
 async def test_every_line_of_a_request_has_its_id(pipe: Pipe) -> None:
