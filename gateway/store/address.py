@@ -1,73 +1,70 @@
-"""Where the store is: `redis://`, `rediss://` and `unix://` URLs, read once."""
+"""Where the store is: `redis://`, `rediss://` and `unix://` URLs, read once, by the client library."""
 
 from __future__ import annotations
 
-import ssl
-from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
 
 from msgspec import Struct
+from redis.asyncio.connection import AbstractConnection, Connection, parse_url
+from redis.exceptions import RedisError
 
 from gateway.store.errors import StoreRefused
 
-PORT = 6379
+PORT: Final = 6379
+# The library takes every parameter of its own as an option; the others would change what a lane promises.
+OPTIONS: Final = frozenset({"db", "ssl_ca_certs", "ssl_cert_reqs"})
 
 
-class Address(Struct, frozen=True, kw_only=True):
-    host: str = ""
-    port: int = PORT
-    path: str = ""  # of a Unix socket; then there is no host
-    database: int = 0
-    username: str = ""
-    password: str = ""
-    tls: bool = False
-    ca_file: str = ""  # whose certificates are trusted; empty: the system's
-    unverified: bool = False
+class Address(Struct, frozen=True):
+    place: str
+    settings: dict[str, Any]  # as the library's connections take them
 
     def __str__(self) -> str:
         """Fit for a log: no credentials."""
-        return self.path or f"{self.host}:{self.port}"
+        return self.place
 
-    def context(self) -> ssl.SSLContext | None:
-        if not self.tls:
-            return None
-        context = ssl.create_default_context(cafile=self.ca_file or None)
-        if self.unverified:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        return context
+    __repr__ = __str__
+
+    def connection(self, timeout_s: float) -> AbstractConnection:
+        """One that is not made yet. It does not introduce itself, ask for the server's health or repeat anything;
+        `timeout_s` bounds reaching the server. Whoever waits for an answer bounds that."""
+        settings = dict(self.settings)
+        kind = settings.pop("connection_class", Connection)
+        made: AbstractConnection = kind(
+            **settings, protocol=2, driver_info=None, socket_timeout=None, socket_connect_timeout=timeout_s
+        )
+        return made
 
 
 def parse(url: str) -> Address:
-    """The address in a URL. StoreRefused, which never repeats the URL: it may hold a password."""
+    """The address in a URL. StoreRefused, which never repeats any of the URL: it may hold a password."""
     try:
-        return _read(urlsplit(url))
-    except ValueError as error:
-        raise StoreRefused(f"the store's URL cannot be used: {error}") from None
-
-
-def _read(url: SplitResult) -> Address:
-    if url.scheme not in ("redis", "rediss", "unix"):
-        raise ValueError("it begins with redis://, rediss:// or unix://")
-    options = dict(parse_qsl(url.query, strict_parsing=True)) if url.query else {}
-    over_socket = url.scheme == "unix"
-    database = options.pop("db", "") or ("" if over_socket else url.path.strip("/")) or "0"
-    if not (database.isascii() and database.isdigit()):
-        raise ValueError("the database is a number")
-    if url.scheme != "unix" and not url.hostname:
-        raise ValueError("it names no host")
-    if over_socket and not url.path:
-        raise ValueError("it names no socket")
-    address = Address(
-        host="" if over_socket else url.hostname or "",
-        port=url.port or PORT,
-        path=unquote(url.path) if over_socket else "",
-        database=int(database),
-        username=unquote(url.username or ""),
-        password=unquote(url.password or ""),
-        tls=url.scheme == "rediss",
-        ca_file=options.pop("ssl_ca_certs", ""),
-        unverified=options.pop("ssl_cert_reqs", "required") == "none",
-    )
-    if options:
-        raise ValueError(f"{min(options)} is not an option of it; db, ssl_ca_certs and ssl_cert_reqs are")
+        settings: dict[str, Any] = dict(parse_url(url))
+        query, path = urlsplit(url).query, urlsplit(url).path
+        options = dict(parse_qsl(query, strict_parsing=True)) if query else {}
+        wrong = _overlooked(settings, options, path)
+        address = Address(_place(settings), settings)
+        if not wrong:
+            address.connection(1.0)  # says whether it can be made of that
+    except (ValueError, RedisError):  # the library's words for it quote the URL
+        wrong = "it is no redis://, rediss:// or unix:// URL"
+    if wrong:
+        raise StoreRefused(f"the store's URL cannot be used: {wrong}")
     return address
+
+
+def _overlooked(settings: dict[str, Any], options: dict[str, str], path: str) -> str:
+    """What the library would not mind."""
+    database = "" if "path" in settings else path.strip("/")
+    if not options.keys() <= OPTIONS:
+        return f"its options are {', '.join(sorted(OPTIONS))}"
+    if not (settings.get("host") or settings.get("path")):
+        return "it names no host or socket"
+    if settings.get("db", 0) < 0 or (database and not (database.isascii() and database.isdigit())):
+        return "the database is a number"
+    return ""
+
+
+def _place(settings: dict[str, Any]) -> str:
+    return settings.get("path") or f"{settings.get('host')}:{settings.get('port', PORT)}"

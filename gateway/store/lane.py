@@ -1,10 +1,10 @@
-"""A lane to Redis: one connection that carries many commands at once, answered in the order in which they were sent.
+"""A lane to Redis: one connection of the client library that carries what many tasks ask for at the same time.
 
-Everything that the tasks of one turn of the event loop ask for leaves in one write. That, and no pool to queue for, is
-why it exists: a call costs a tenth of what the client library's does, and reading a video is little else.
+What is asked for while a batch is on its way leaves together as the next one. A call then costs a fraction of what
+taking a connection from a pool for each would, and there is no pool to queue for (`docs/decisions/0006`).
 
-What it does not do: repeat anything. A lane that breaks fails whatever was in the air with `LaneLost`, which says
-nothing about what the server did.
+What it does not do: repeat anything. A lane that breaks fails whoever waits with `LaneLost`, which says nothing about
+what the server did.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import asyncio
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias
 
-import hiredis
+from redis.exceptions import RedisError, ResponseError
 
 from gateway.store.address import Address
 
@@ -24,6 +24,9 @@ Command: TypeAlias = Sequence[Word]
 
 IN_AIR_MAX: Final = 4_000
 CLOSE_S_MAX: Final = 1.0
+
+# uvloop says RuntimeError when a connection has closed and nobody was told yet.
+_TROUBLE: Final = (RedisError, OSError, RuntimeError)
 
 
 class LaneLost(Exception):
@@ -42,195 +45,140 @@ class ErrorReply(Exception):
         return str(self).partition(" ")[0]
 
 
-class _Wire(asyncio.Protocol):
-    """One connection. Futures wait in the order of their commands."""
-
-    def __init__(self) -> None:
-        self._loop = asyncio.get_running_loop()
-        self._reader = hiredis.Reader()
-        self._waiting: deque[tuple[asyncio.Future[Any], float]] = deque()
-        self._leaving: list[bytes] = []
-        self._transport: asyncio.Transport | None = None
-        self.gone = asyncio.Event()
-
-    @property
-    def in_air(self) -> int:
-        return len(self._waiting)
-
-    @property
-    def open(self) -> bool:
-        return self._transport is not None
-
-    @property
-    def oldest_s(self) -> float:
-        """How long the first in the queue has waited."""
-        return self._loop.time() - self._waiting[0][1] if self._waiting else 0.0
-
-    def ask(self, command: Command) -> asyncio.Future[Any]:
-        if self._transport is None:
-            raise LaneLost("the connection to the store broke")
-        future: asyncio.Future[Any] = self._loop.create_future()
-        if not self._leaving:
-            self._loop.call_soon(self._flush)
-        self._leaving.append(hiredis.pack_command(tuple(command)))  # type: ignore[arg-type] # its stub means any length
-        self._waiting.append((future, self._loop.time()))
-        return future
-
-    def _flush(self) -> None:
-        data = b"".join(self._leaving)
-        self._leaving.clear()
-        if self._transport is None:
-            return
-        try:
-            self._transport.write(data)
-        except (OSError, RuntimeError) as error:  # it is closing, and nobody has told us yet
-            self.drop(error)
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one without saying so
-
-    def data_received(self, data: bytes) -> None:
-        try:
-            self._reader.feed(data)
-            while (reply := self._reader.gets()) is not False:
-                if not self._waiting:
-                    raise hiredis.ProtocolError(f"an answer to nothing: {reply!r}")
-                future, _ = self._waiting.popleft()
-                if future.done():  # its caller was cancelled
-                    continue
-                if isinstance(reply, hiredis.ReplyError):
-                    future.set_exception(ErrorReply(str(reply)))
-                else:
-                    future.set_result(reply)
-        except hiredis.ProtocolError as error:
-            self.drop(error)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self.drop(exc)
-        self.gone.set()
-
-    def drop(self, cause: BaseException | None = None) -> None:
-        """Close, and tell everybody who waits."""
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
-        lost = list(self._waiting)
-        self._waiting.clear()
-        for future, _ in lost:
-            if not future.done():
-                error = LaneLost("the connection to the store broke")
-                error.__cause__ = cause
-                future.set_exception(error)
-
-
 class Lane:
-    """Connects when first used, and again after a loss. `timeout_s` bounds connecting and every answer."""
+    """Connects when first used, and again after a loss. `timeout_s` bounds connecting, and every batch once it left."""
 
     def __init__(self, address: Address, *, timeout_s: float = 5.0, in_air_max: int = IN_AIR_MAX) -> None:
-        self._address = address
+        self._place = str(address)
+        self._connection = address.connection(timeout_s)
+        self._leave = False
         self._timeout_s = timeout_s
         self._in_air_max = in_air_max
-        self._wire: _Wire | None = None
-        self._connecting: asyncio.Task[_Wire] | None = None
-        self._watch: asyncio.TimerHandle | None = None
+        self._waiting: deque[tuple[list[bytes], asyncio.Future[Any]]] = deque()
+        self._in_air: deque[asyncio.Future[Any]] = deque()
+        self._carrier: asyncio.Task[None] | None = None
         self._closed = False
 
     async def call(self, *command: Word) -> Any:
         """The reply to one command. LaneLost, LaneFull, ErrorReply."""
-        wire = self._wire
-        if wire is None or not wire.open:
-            wire = await self._connected()
-        return await self._ask(wire, command)
+        self._make_room(1)
+        return await self._ask(command)
 
     async def many(self, commands: Sequence[Command]) -> list[Any]:
         """The replies to some commands that leave together, nobody else's between them. The first error is raised."""
-        wire = await self._connected()
-        if wire.in_air + len(commands) > self._in_air_max:
-            raise LaneFull(f"{wire.in_air} commands wait for the store")
-        futures = [self._ask(wire, command) for command in commands]
-        return await asyncio.gather(*futures)
+        self._make_room(len(commands))
+        return await asyncio.gather(*[self._ask(command) for command in commands])
 
     def drop(self) -> None:
-        """Break the connection; the next call makes a new one."""
-        if self._wire is not None:
-            self._wire.drop()
+        """Whatever is asked from now on goes over a new connection."""
+        self._leave = True
 
     async def close(self) -> None:
         """For good. Whoever waits for an answer is told that none will come."""
         self._closed = True
-        if self._watch is not None:
-            self._watch.cancel()
-        self.drop()
-        with suppress(TimeoutError):
+        if self._carrier is not None:
+            self._carrier.cancel()
+            await asyncio.wait([self._carrier])
+        self._tell(LaneLost("the store was closed"), None)  # a carrier that had not begun told nobody
+        with suppress(TimeoutError, RedisError):
             async with asyncio.timeout(CLOSE_S_MAX):
-                if self._connecting is not None:
-                    await asyncio.wait([self._connecting])
-                if self._wire is not None:
-                    await self._wire.gone.wait()
+                await self._connection.disconnect()
 
-    def _ask(self, wire: _Wire, command: Command) -> asyncio.Future[Any]:
-        if wire.in_air >= self._in_air_max:
-            raise LaneFull(f"{wire.in_air} commands wait for the store")
-        future = wire.ask(command)
-        if self._watch is None:
-            self._watch = asyncio.get_running_loop().call_later(self._timeout_s, self._look)
-        return future
-
-    def _look(self) -> None:
-        """One timer for all that waits: the oldest decides."""
-        self._watch = None
-        wire = self._wire
-        if wire is None or not wire.in_air:
-            return
-        if wire.oldest_s >= self._timeout_s:
-            wire.drop(TimeoutError(f"no answer within {self._timeout_s:g} s"))
-            return
-        self._watch = asyncio.get_running_loop().call_later(self._timeout_s - wire.oldest_s, self._look)
-
-    async def _connected(self) -> _Wire:
-        """The open connection, made once for however many wait for it."""
+    def _make_room(self, count: int) -> None:
         if self._closed:
             raise LaneLost("the store was closed")
-        if self._wire is not None and self._wire.open:
-            return self._wire
-        if self._connecting is None:
-            self._connecting = asyncio.create_task(self._connect())
-            self._connecting.add_done_callback(self._arrived)
+        asked = len(self._waiting) + len(self._in_air)
+        if asked + count > self._in_air_max:
+            raise LaneFull(f"{asked} commands wait for the store")
+
+    def _ask(self, command: Command) -> asyncio.Future[Any]:
+        packed = self._connection.pack_command(*command)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((packed, future))
+        if self._carrier is None:
+            self._carrier = asyncio.create_task(self._carry())
+        return future
+
+    async def _carry(self) -> None:
+        """Batch after batch, until nobody waits. Its own task: a caller who is cancelled takes nobody along."""
         try:
-            return await asyncio.shield(self._connecting)
-        except (OSError, TimeoutError, LaneLost) as error:
-            raise LaneLost(f"the store at {self._address} cannot be reached") from error
+            while self._waiting:
+                try:
+                    await self._connect()
+                    async with asyncio.timeout(self._timeout_s):
+                        await self._exchange()
+                except (LaneLost, ErrorReply) as error:
+                    await self._break(error, error.__cause__)
+                except TimeoutError as error:
+                    await self._break(LaneLost(f"the store did not answer within {self._timeout_s:g} s"), error)
+                except _TROUBLE as error:
+                    await self._break(LaneLost("the connection to the store broke"), error)
+        finally:
+            self._carrier = None
+            self._tell(LaneLost("no answer of the store was waited for"), None)
 
-    def _arrived(self, task: asyncio.Task[_Wire]) -> None:
-        self._connecting = None
-        if not task.cancelled() and task.exception() is None:
-            self._wire = task.result()
-            if self._closed:
-                self._wire.drop()
+    async def _connect(self) -> None:
+        connection = self._connection
+        if self._leave or (connection.is_connected and await connection.can_read()):
+            # The other end left, or said something that nobody asked for.
+            await connection.disconnect(nowait=True)
+            self._leave = False
+        if connection.is_connected:
+            return
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                await connection.connect()  # type: ignore[no-untyped-call] # it is not annotated
+        except _TROUBLE as error:
+            raise _refusal(error) or LaneLost(f"the store at {self._place} cannot be reached") from error
 
-    async def _connect(self) -> _Wire:
-        address = self._address
-        loop = asyncio.get_running_loop()
-        async with asyncio.timeout(self._timeout_s):
-            wire: _Wire
-            if address.path:
-                _, wire = await loop.create_unix_connection(_Wire, address.path)
+    async def _exchange(self) -> None:
+        """Everything that waits leaves in one write, and is answered in that order."""
+        pieces: list[bytes] = []
+        while self._waiting:
+            packed, future = self._waiting.popleft()
+            if not future.done():  # else its caller was cancelled
+                pieces += packed
+                self._in_air.append(future)
+        await self._connection.send_packed_command(pieces, check_health=False)
+        while self._in_air:
+            reply = await self._reply()
+            future = self._in_air.popleft()
+            if future.done():
+                continue
+            if isinstance(reply, ErrorReply):
+                future.set_exception(reply)
             else:
-                _, wire = await loop.create_connection(_Wire, address.host, address.port, ssl=address.context())
-            try:
-                await self._greet(wire)
-            except BaseException:
-                wire.drop()
-                raise
-        return wire
+                future.set_result(reply)
 
-    async def _greet(self, wire: _Wire) -> None:
-        address = self._address
-        replies = []
-        if address.password:
-            names = (address.username, address.password) if address.username else (address.password,)
-            replies.append(wire.ask(("AUTH", *names)))
-        if address.database:
-            replies.append(wire.ask(("SELECT", address.database)))
-        for reply in replies:
-            await reply
+    async def _reply(self) -> Any:
+        try:
+            return await self._connection.read_response(disconnect_on_error=False)
+        except RedisError as error:
+            if refusal := _refusal(error):
+                return refusal
+            raise
+
+    async def _break(self, trouble: LaneLost | ErrorReply, cause: BaseException | None) -> None:
+        self._tell(trouble, cause)
+        await self._connection.disconnect(nowait=True)
+
+    def _tell(self, trouble: LaneLost | ErrorReply, cause: BaseException | None) -> None:
+        """Everybody who waits, an exception each."""
+        for future in (*self._in_air, *(future for _, future in self._waiting)):
+            if not future.done():
+                error = type(trouble)(*trouble.args)
+                error.__cause__ = cause
+                future.set_exception(error)
+        self._in_air.clear()
+        self._waiting.clear()
+
+
+def _refusal(error: BaseException) -> ErrorReply | None:
+    """What the server said, if it did, with the first word, which the library cuts off where it knows it. Its classes
+    do not tell: some words (LOADING, NOAUTH) are broken connections to it, and over a Unix socket it wraps them."""
+    for said in (error, error.__cause__):
+        if isinstance(said, RedisError) and said.status_code:
+            return ErrorReply(f"{said.status_code} {said}")
+        if isinstance(said, ResponseError):
+            return ErrorReply(str(said))
+    return None

@@ -91,7 +91,7 @@ async def test_one_commit_may_end_a_hold_and_make_the_next(books: Store, empty_r
 # --- lists and faces ---------------------------------------------------------------------------------------------
 
 
-async def test_a_deleted_video_has_no_face_and_stands_in_no_list(books: Store) -> None:
+async def test_a_deleted_video_has_no_face_and_stands_in_no_list(books: Store, empty_redis: RedisServer) -> None:
     """Its record stays for the books, and no later commit brings its face back."""
     made = await let_in(books)
     gone = replace(made, deleted=True)
@@ -100,6 +100,7 @@ async def test_a_deleted_video_has_no_face_and_stands_in_no_list(books: Store) -
         _, face = await books.face(HASH, made.id)
         assert face is None
         assert (await books.page("proj_1", after=None, limit=10, descending=True)).faces == []
+        assert empty_redis.client.zcard("{telecine}:list:proj_1") == 0
         await apply(books, following(replace(gone, version=version)))
     assert (await books.read(made.id)) is not None
 

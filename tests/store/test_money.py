@@ -92,6 +92,14 @@ async def test_sums_are_exact_up_to_the_limit(books: Store, empty_redis: RedisSe
     await books.admit(admission(made))
     await books.admit(admission(video(2, attempts=(attempt(price=1),))))
     assert counter(empty_redis, "gateway/total") == (AMOUNT_MICROS_MAX, 0)
+    for number in (2, 1):
+        made = video(number, attempts=(attempt(price=(AMOUNT_MICROS_MAX - 1, 1)[number - 1]),))
+        await apply(books, following(closed(made), voided(made)))
+    for version, amount in ((3, -AMOUNT_MICROS_MAX), (4, AMOUNT_MICROS_MAX), (5, AMOUNT_MICROS_MAX)):
+        adjust = _adjust(made, amount, version)
+        await apply(books, following(replace(closed(made), version=version - 1), adjust))
+        _, total = counter(empty_redis, "gateway/total")
+        assert total == AMOUNT_MICROS_MAX * (version - 4)
 
 
 # --- what cannot be ----------------------------------------------------------------------------------------------

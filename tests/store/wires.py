@@ -52,9 +52,13 @@ class Proxy:
                 if not self.hang:
                     writer.write(data)
 
-    async def close(self) -> None:
+    def hang_up(self) -> None:
+        """On everybody who is connected."""
         for writer in self._writers:
             writer.transport.abort()
+
+    async def close(self) -> None:
+        self.hang_up()
         await asyncio.gather(*self._tasks)
         await asyncio.sleep(0)
 
