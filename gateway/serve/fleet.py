@@ -54,7 +54,7 @@ class Fleet(MPServer):
             port=port,
             interface=Interfaces.ASGI,
             workers=workers,
-            runtime_mode=RuntimeModes.mt,
+            runtime_mode=RuntimeModes.st,  # docs/decisions/0001
             loop=Loops.uvloop,
             http=HTTPModes.http1,
             websockets=False,
