@@ -131,6 +131,39 @@ def test_a_configured_store_that_is_away_ends_the_start(tmp_path: Path) -> None:
     assert "telecine: " in done.err
 
 
+def test_half_a_head_is_not_waited_for(tmp_path: Path) -> None:
+    """A client that begins a request and says no more loses its connection after `header_timeout_s`."""
+    config = SHIPPED.read_text().replace("header_timeout_s: 10", "header_timeout_s: 1")
+    with Gateway(tmp_path, config=config) as gateway:
+        with socket.create_connection(("127.0.0.1", gateway.port), timeout=10) as wire:
+            wire.sendall(b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+            assert b"200" not in wire.recv(1_024)
+        assert answers(gateway)
+
+
+def test_workers_add_up_their_figures(tmp_path: Path) -> None:
+    """`/metrics` is the whole gateway's whichever worker answers, and a new life begins from nothing."""
+    with Gateway(tmp_path, workers=2) as gateway:
+        for _ in range(2):
+            for _ in range(20):
+                assert answers(gateway, "/healthz")
+            assert requests_counted(gateway) == 20
+            assert gateway.stop() == 0
+            gateway.start()
+            assert requests_counted(gateway) == 0
+        assert gateway.stop() == 0
+
+
+def requests_counted(gateway: Gateway) -> int:
+    """Requests to `/healthz` that `/metrics` knows of."""
+    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
+    connection.request("GET", "/metrics")
+    text = connection.getresponse().read().decode()
+    connection.close()
+    found = re.findall(r'^telecine_requests_total\{[^}]*endpoint="healthz"[^}]*\} (\S+)$', text, re.MULTILINE)
+    return round(sum(map(float, found)))
+
+
 # --- deaths ------------------------------------------------------------------------------------------------------
 
 
