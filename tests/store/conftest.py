@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +14,14 @@ from tests.store.samples import Clock, simulated
 from tests.support.redis import RedisServer, empty_redis, redis_server, store
 
 __all__ = ["empty_redis", "redis_server", "store"]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """With a path that is short enough for a socket."""
+    path = Path(tempfile.mkdtemp(prefix="tc"))
+    yield path
+    shutil.rmtree(path)
 
 
 @pytest.fixture
