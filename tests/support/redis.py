@@ -5,10 +5,14 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import time
+import weakref
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +46,10 @@ class RedisServer:
         }  # fmt: skip
         words = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
         with (self.folder / "log").open("ab") as output:
-            self._process = subprocess.Popen([binary.find(), *words], stdout=output, stderr=output)
+            self._process = subprocess.Popen(
+                [binary.find(), *words], stdout=output, stderr=output, preexec_fn=_tie_to_parent
+            )
+        weakref.finalize(self, _end, self._process)  # a test that fails before it stops its server leaves none behind
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
             for _ in range(500):
                 try:
@@ -63,6 +70,18 @@ class RedisServer:
         self.client.close()
         self._process.terminate()
         self._process.wait(10)
+
+
+def _tie_to_parent() -> None:
+    """A test run that is killed leaves none behind either; elsewhere than on Linux it may."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(1, signal.SIGKILL, 0, 0, 0)  # PR_SET_PDEATHSIG
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture(scope="session")
