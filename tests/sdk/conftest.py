@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.clips import make_clip
 from tests.support.gateway import Gateway, through
 from tests.support.vendor_beside import vendor_beside
 from tests.support.vendor_control import RemoteVendor
@@ -18,7 +19,7 @@ from tests.support.vendor_faults import Fault
 
 FAILS, RUNS = "[fails]", "[runs]"
 FATES = (
-    Fault(on="create", do="fail", prompt=FAILS, times=None, code="moderation_blocked"),
+    Fault(on="submit", do="fail", prompt=FAILS, times=None, code="moderation_blocked"),
     Fault(on="create", do="never", prompt=RUNS, times=None),
 )
 
@@ -42,10 +43,16 @@ class Stage:
         }
 
 
+CLIPS = [(720, 1280, 4), (720, 1280, 8), (1280, 720, 4)]
+CLIP_FPS = 4  # every clip is decoded when it is collected; there are dozens
+
+
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("sdk")
-    with vendor_beside(folder) as vendor:
+    for width, height, seconds in CLIPS:
+        make_clip(folder / f"{width}x{height}_{seconds}.mp4", width, height, seconds, CLIP_FPS)
+    with vendor_beside(folder, clips=str(folder)) as vendor:
         asyncio.run(vendor.program(*FATES))
         with Gateway(folder, config=through(vendor.base_url, vendor.api_key)) as gateway:
             yield Stage(gateway, vendor)

@@ -12,7 +12,7 @@ from msgspec import Struct
 from tests.sdk.matrix import ROOT, Sdk
 
 PROPERTY = "sdk checks"
-RUN_S_MAX = 100.0
+RUN_S_MAX = 200.0
 
 
 class Outcome(Struct, kw_only=True):

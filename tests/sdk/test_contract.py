@@ -13,6 +13,7 @@ PAGES = (403, 409, 422, 429, 500, 502, 503)
 CHECKS_MIN = 280  # so that a scenario which quietly checks nothing is noticed
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("sdk", chosen(), ids=lambda sdk: sdk.name)
 async def test_the_sdk_cannot_tell_the_difference(sdk: Sdk, stage: Stage, request: pytest.FixtureRequest) -> None:
     """Every call, every form of every call, every error class: as this version of the SDK makes and reads them."""

@@ -28,6 +28,7 @@ FAULTS: dict[str, tuple[Fault, ...]] = {
 HOPELESS = [name for name, faults in FAULTS.items() if len(faults) == SENDS_MAX]
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("sdk", chosen(), ids=lambda sdk: sdk.name)
 async def test_three_sends_are_one_video(sdk: Sdk, stage: Stage, request: pytest.FixtureRequest) -> None:
     """A reset, a 502 or a timeout makes the SDK send a create three times; one video, one submission."""

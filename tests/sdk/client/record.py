@@ -65,6 +65,10 @@ class Run:
         """`kind`: plain, fails, runs (for ever). The provider is told so inside the prompt."""
         return f"{self.order['prompts'][kind]} {words} {self.order['tag']}".strip()
 
+    def glance(self, words: str) -> str:
+        """The prompt of a video whose end nobody waits for: it fails, so that nothing is rendered for nobody."""
+        return self.prompt(words, kind="fails")
+
     def version(self) -> tuple[int, ...]:
         return tuple(int(part) for part in openai.__version__.split(".")[:3])
 

@@ -9,7 +9,7 @@ from typing import Any
 from tests.sdk.client.record import Run, openai
 from tests.sdk.client.things import png
 
-TIMEOUT_S = 2.0
+TIMEOUT_S = 3.0
 
 
 def one_create_is_one_video(run: Run) -> None:
@@ -40,14 +40,14 @@ def _through(run: Run, fault: str, base_url: str) -> None:
 
 def deliberate_creates_stay_two(run: Run) -> None:
     create: Callable[..., Any] = run.client().videos.create
-    prompt = run.prompt("twice on purpose")
+    prompt = run.glance("twice on purpose")
     run.record.that("two calls are two videos", create(prompt=prompt).id != create(prompt=prompt).id)
 
 
 def an_idempotency_key_is_honoured(run: Run) -> None:
     check, create = run.record, run.client().videos.create
     headers = {"Idempotency-Key": f"key {run.order['tag']}"}
-    prompt = run.prompt("with a key")
+    prompt = run.glance("with a key")
     first = create(prompt=prompt, extra_headers=headers)
     check.equal("the same key and request", create(prompt=prompt, extra_headers=headers).id, first.id)
     counting = openai.OpenAI(base_url=run.order["base_url"], api_key=run.order["key"])

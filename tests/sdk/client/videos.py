@@ -41,14 +41,14 @@ def check_video(run: Run, video: Any) -> None:
 
 def creates_with_the_defaults(run: Run) -> None:
     check, client = run.record, run.client()
-    video = client.videos.create(prompt=run.prompt("a paper boat"))
+    video = client.videos.create(prompt=run.glance("a paper boat"))
     check_video(run, video)
     check.equal("object", video.object, "video")
     check.that("the id says what it is", video.id.startswith("video_"), video.id)
     check.equal("default model", video.model, "sora-2")
     check.equal("default seconds", video.seconds, "4")
     check.equal("default size", video.size, SMALL)
-    check.equal("prompt", video.prompt, run.prompt("a paper boat"))
+    check.equal("prompt", video.prompt, run.glance("a paper boat"))
     check.that("it is not ended yet", video.status in ("queued", "in_progress"), video.status)
     check.equal("no error", video.error, None)
     check.that("the answer carries a request id", str(video._request_id).startswith("req_"), video._request_id)
@@ -59,13 +59,13 @@ def creates_with_the_defaults(run: Run) -> None:
 
 def creates_with_every_field(run: Run) -> None:
     check, client = run.record, run.client()
-    video = client.videos.create(prompt=run.prompt("a kite"), model="sora-2-pro", seconds="8", size="1280x720")
+    video = client.videos.create(prompt=run.glance("a kite"), model="sora-2-pro", seconds="8", size="1280x720")
     check.equal("model", video.model, "sora-2-pro")
     check.equal("seconds", video.seconds, "8")
     check.equal("size", video.size, "1280x720")
-    number = client.videos.create(prompt=run.prompt("a number"), seconds=8)
+    number = client.videos.create(prompt=run.glance("a number"), seconds=8)
     check.equal("seconds as a number", number.seconds, "8")
-    alias = client.videos.create(prompt=run.prompt("an alias"), model="sora-2-2025-12-08")
+    alias = client.videos.create(prompt=run.glance("an alias"), model="sora-2-2025-12-08")
     check.equal("an alias is shown as it was asked for", alias.model, "sora-2-2025-12-08")
 
 
@@ -73,7 +73,7 @@ def creates_from_json(run: Run) -> None:
     """What old SDKs send by themselves, and new ones when told to."""
     headers = {"Content-Type": "application/json"}
     video = run.client().videos.create(
-        prompt=run.prompt("as JSON"), seconds="4", size="1280x720", extra_headers=headers
+        prompt=run.glance("as JSON"), seconds="4", size="1280x720", extra_headers=headers
     )
     check_video(run, video)
     run.record.equal("size", video.size, "1280x720")
@@ -87,7 +87,7 @@ def creates_with_an_image_file(run: Run) -> None:
         "a name, bytes and a type": ("frame.png", image, "image/png"),
     }
     for form, reference in forms.items():
-        prompt = run.prompt(f"a frame as {form}")
+        prompt = run.glance(f"a frame as {form}")
         video = client.videos.create(prompt=prompt, input_reference=reference, size=SMALL)
         check.equal(f"a frame as {form}", (video.size, video.prompt), (SMALL, prompt))
     error = check.raises(
@@ -111,7 +111,7 @@ def creates_with_a_reference_object(run: Run) -> None:
     check, client = run.record, run.client()
     data_url = "data:image/png;base64," + base64.b64encode(png(720, 1280)).decode()
     body = {"input_reference": {"image_url": data_url}}
-    video = client.videos.create(prompt=run.prompt("a data URL"), size=SMALL, extra_body=body)
+    video = client.videos.create(prompt=run.glance("a data URL"), size=SMALL, extra_body=body)
     check.equal("a data URL", video.size, SMALL)
     refused = {
         "a private address": {"image_url": "https://127.0.0.1/frame.png"},
@@ -139,7 +139,7 @@ def takes_extras_and_synonyms(run: Run) -> None:
         ({"aspect_ratio": "16:9", "resolution": "720p"}, ("4", "1280x720")),
         ({"metadata": {"shelf": "7"}}, ("4", SMALL)),
     ):
-        video = client.videos.create(prompt=run.prompt(f"extra {sorted(extra)}"), extra_body=extra)
+        video = client.videos.create(prompt=run.glance(f"extra {sorted(extra)}"), extra_body=extra)
         check.equal(f"extra {extra}", (video.seconds, video.size), expected)
 
 
@@ -186,7 +186,7 @@ def lists_page_by_page(run: Run) -> None:
     """In a project of its own, so that nothing else is listed."""
     check, client = run.record, run.client(api_key=run.order["list_key"])
     check.equal("an empty list", list(client.videos.list()), [])
-    made = [client.videos.create(prompt=run.prompt(f"number {n}")).id for n in range(5)]
+    made = [client.videos.create(prompt=run.glance(f"number {n}")).id for n in range(5)]
     check.equal("oldest first", [one.id for one in client.videos.list(limit=2, order="asc")], made)
     check.equal("newest first", [one.id for one in client.videos.list(limit=2, order="desc")], made[::-1])
     check.equal("newest first by default", [one.id for one in client.videos.list()], made[::-1])

@@ -16,6 +16,9 @@ const SINCE = {
 
 const has = (run, method) => SINCE[method] !== "never" && run.since(...SINCE[method]);
 
+/** The prompt of a call by hand, which is waited for only where it is the only one. */
+const byHand = (run, method) => (has(run, method) ? run.glance("by hand") : run.prompt("by hand"));
+
 /** So that no check is left out because of a name that changed. */
 async function hasTheMethodsThatWeThink(run) {
   const { videos } = run.client();
@@ -39,7 +42,7 @@ async function remixes(run) {
 async function edits(run) {
   const source = await run.completed("bridge");
   const body = { prompt: run.prompt("at night"), video: { id: source.id } };
-  const made = [await run.client().post("/videos/edits", { body })];
+  const made = [await run.client().post("/videos/edits", { body: { ...body, prompt: byHand(run, "edit") } })];
   if (has(run, "edit")) made.push(await run.client().videos.edit(body));
   for (const video of made) {
     checkVideo(run, video);
@@ -64,7 +67,7 @@ async function extends_(run) {
   const { record: check } = run;
   const source = await run.completed("bridge");
   const body = { prompt: run.prompt("go on"), seconds: "4", video: { id: source.id } };
-  const made = [await run.client().post("/videos/extensions", { body })];
+  const made = [await run.client().post("/videos/extensions", { body: { ...body, prompt: byHand(run, "extend") } })];
   if (has(run, "extend")) made.push(await run.client().videos.extend(body));
   for (const video of made) {
     checkVideo(run, video);

@@ -67,6 +67,11 @@ export class Run {
     return `${this.order.prompts[kind]} ${words} ${this.order.tag}`.trim();
   }
 
+  /** The prompt of a video whose end nobody waits for: it fails, so that nothing is rendered for nobody. */
+  glance(words) {
+    return this.prompt(words, "fails");
+  }
+
   file(bytes, name, type) {
     return this.openai.toFile(bytes, name, { type });
   }

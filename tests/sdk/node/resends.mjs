@@ -3,7 +3,7 @@
 import { all } from "./record.mjs";
 import { png } from "./things.mjs";
 
-const TIMEOUT_MS = 2_000;
+const TIMEOUT_MS = 3_000;
 
 /** `order.faulty` names a proxy for every fault; what each counted is for the proxies' owner to see. */
 async function oneCreateIsOneVideo(run) {
@@ -33,14 +33,14 @@ async function through(run, fault, baseURL) {
 }
 
 async function deliberateCreatesStayTwo(run) {
-  const create = () => run.client().videos.create({ prompt: run.prompt("twice on purpose") });
+  const create = () => run.client().videos.create({ prompt: run.glance("twice on purpose") });
   run.record.that("two calls are two videos", (await create()).id !== (await create()).id);
 }
 
 async function anIdempotencyKeyIsHonoured(run) {
   const { record: check, OpenAI } = run;
   const options = { headers: { "Idempotency-Key": `key ${run.order.tag}` } };
-  const prompt = run.prompt("with a key");
+  const prompt = run.glance("with a key");
   const { videos } = run.client();
   const first = await videos.create({ prompt }, options);
   check.equal("the same key and request", (await videos.create({ prompt }, options)).id, first.id);

@@ -32,7 +32,7 @@ export function checkVideo(run, video) {
 async function createsWithTheDefaults(run) {
   const { record: check } = run;
   const client = run.client();
-  const prompt = run.prompt("a paper boat");
+  const prompt = run.glance("a paper boat");
   const { data: video, response } = await client.videos.create({ prompt }).withResponse();
   checkVideo(run, video);
   check.equal("status 200", response.status, 200);
@@ -54,17 +54,17 @@ async function createsWithTheDefaults(run) {
 
 async function createsWithEveryField(run) {
   const client = run.client();
-  const wanted = { prompt: run.prompt("a kite"), model: "sora-2-pro", seconds: "8", size: "1280x720" };
+  const wanted = { prompt: run.glance("a kite"), model: "sora-2-pro", seconds: "8", size: "1280x720" };
   const video = await client.videos.create(wanted);
   run.record.equal("what was asked for", [video.model, video.seconds, video.size], ["sora-2-pro", "8", "1280x720"]);
-  const number = await client.videos.create({ prompt: run.prompt("a number"), seconds: 8 });
+  const number = await client.videos.create({ prompt: run.glance("a number"), seconds: 8 });
   run.record.equal("seconds as a number", number.seconds, "8");
-  const alias = await client.videos.create({ prompt: run.prompt("an alias"), model: "sora-2-2025-12-08" });
+  const alias = await client.videos.create({ prompt: run.glance("an alias"), model: "sora-2-2025-12-08" });
   run.record.equal("an alias is shown as it was asked for", alias.model, "sora-2-2025-12-08");
 }
 
 async function createsFromJson(run) {
-  const body = { prompt: run.prompt("as JSON"), seconds: "4", size: "1280x720", input_reference: null };
+  const body = { prompt: run.glance("as JSON"), seconds: "4", size: "1280x720", input_reference: null };
   const video = await run.client().post("/videos", { body });
   checkVideo(run, video);
   run.record.equal("size", video.size, "1280x720");
@@ -80,7 +80,7 @@ async function createsWithAnImageFile(run) {
     "a response": new Response(image, { headers: { "content-type": "image/png" } }),
   };
   for (const [form, input_reference] of Object.entries(forms)) {
-    const prompt = run.prompt(`a frame as ${form}`);
+    const prompt = run.glance(`a frame as ${form}`);
     const video = await client.videos.create({ prompt, input_reference, size: SMALL });
     check.equal(`a frame as ${form}`, [video.size, video.prompt], [SMALL, prompt]);
   }
@@ -97,7 +97,7 @@ async function createsWithAReferenceObject(run) {
   const { record: check } = run;
   const client = run.client();
   const image_url = `data:image/png;base64,${png(720, 1280).toString("base64")}`;
-  const made = await client.videos.create({ prompt: run.prompt("a data URL"), size: SMALL, input_reference: { image_url } });
+  const made = await client.videos.create({ prompt: run.glance("a data URL"), size: SMALL, input_reference: { image_url } });
   check.equal("a data URL", made.size, SMALL);
   const refused = {
     "a private address": { image_url: "https://127.0.0.1/frame.png" },
@@ -120,7 +120,7 @@ async function takesExtrasAndSynonyms(run) {
     [{ metadata: { shelf: "7" } }, ["4", SMALL]],
   ];
   for (const [extra, expected] of extras) {
-    const video = await run.client().videos.create({ prompt: run.prompt("extra"), ...extra });
+    const video = await run.client().videos.create({ prompt: run.glance("extra"), ...extra });
     run.record.equal(`extra ${JSON.stringify(extra)}`, [video.seconds, video.size], expected);
   }
 }
@@ -150,7 +150,7 @@ async function listsPageByPage(run) {
   check.equal("an empty list", await ids({}), []);
   const made = [];
   for (let number = 0; number < 5; number += 1) {
-    made.push((await client.videos.create({ prompt: run.prompt(`number ${number}`) })).id);
+    made.push((await client.videos.create({ prompt: run.glance(`number ${number}`) })).id);
   }
   check.equal("oldest first", await ids({ limit: 2, order: "asc" }), made);
   check.equal("newest first", await ids({ limit: 2, order: "desc" }), made.toReversed());
