@@ -47,7 +47,10 @@ class RedisServer:
         words = [word for name, value in settings.items() for word in (f"--{name.replace('_', '-')}", value)]
         with (self.folder / "log").open("ab") as output:
             self._process = subprocess.Popen(
-                [binary.find(), *words], stdout=output, stderr=output, preexec_fn=_tie_to_parent
+                [binary.find(), *words],
+                stdout=output,
+                stderr=output,
+                preexec_fn=_tie_to_parent,  # noqa: PLW1509 - one system call
             )
         weakref.finalize(self, _end, self._process)  # a test that fails before it stops its server leaves none behind
         with redis.Redis(unix_socket_path=str(self.socket)) as client:
