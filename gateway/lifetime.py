@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 
+STDERR = 2
 _PR_SET_PDEATHSIG = 1
 
 
@@ -26,4 +27,5 @@ def end_with_parent(parent: int, by: signal.Signals) -> None:
 def leave_if_orphaned(parent: int) -> None:
     """The parent may have ended before anybody asked for a signal."""
     if os.getppid() != parent:
+        os.write(STDERR, b"the parent has ended\n")
         os._exit(1)

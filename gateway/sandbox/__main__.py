@@ -19,9 +19,9 @@ from pathlib import Path
 
 from aiohttp import web
 
+from gateway.lifetime import end_with_parent
 from gateway.sandbox.counter import Counter, Defaults
 from gateway.sandbox.fates import WrongDirective, by_default, manual
-from gateway.sandbox.lifetime import end_with_parent
 from gateway.sandbox.memory import Memory
 from gateway.sandbox.server import Server
 from gateway.sandbox.shelf import Shelf
@@ -36,7 +36,7 @@ STOP_S_MAX = 1.0
 
 def main() -> None:
     options = _options()
-    end_with_parent(options.parent)
+    end_with_parent(os.getppid() if options.parent is None else options.parent, signal.SIGTERM)
     data: Path = options.data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(data / "lock"):

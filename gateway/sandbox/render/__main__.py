@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
 import msgspec
 
-from gateway.sandbox.lifetime import end_with_parent
+from gateway.lifetime import end_with_parent
 from gateway.sandbox.orders import Done, Task
 
 MEMORY_BYTES_MAX = 3 * 1024**3  # of address space; what is resident stays far below
@@ -22,7 +23,7 @@ TASK_BYTES_MAX = 256 * 1024
 
 
 def main() -> None:
-    end_with_parent(int(sys.argv[1]))
+    end_with_parent(int(sys.argv[1]), signal.SIGTERM)
     for kind, limit in (
         (resource.RLIMIT_AS, MEMORY_BYTES_MAX),
         (resource.RLIMIT_CPU, CPU_S_MAX),
