@@ -24,6 +24,7 @@ import av
 ROOT = Path(__file__).resolve().parents[2]
 READY = "Telecine listens on "
 STOP_S_MAX = 60
+DATA = "demo-data"  # a name that nobody's real data have: it is removed first
 TELECINE = (sys.executable, "-m", "gateway")
 
 
@@ -31,7 +32,7 @@ def main() -> None:
     options = _options()
     folder: Path = options.folder
     clip = folder / "paper-boat.mp4"
-    shutil.rmtree(folder / "data", ignore_errors=True)  # of an earlier demo
+    shutil.rmtree(folder / DATA, ignore_errors=True)  # of an earlier demo
     clip.unlink(missing_ok=True)
     folder.mkdir(parents=True, exist_ok=True)
     environ = _environment(folder)
@@ -54,7 +55,7 @@ def _options() -> argparse.Namespace:
 def _environment(folder: Path) -> dict[str, str]:
     """Nothing of this shell's own gateway; the shipped configuration, and data of the demo's own."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("TELECINE_", "OPENAI_"))}
-    return {**ours, "TELECINE_CONFIG": str(ROOT / "config.yaml"), "TELECINE_DATA_DIR": str(folder / "data")}
+    return {**ours, "TELECINE_CONFIG": str(ROOT / "config.yaml"), "TELECINE_DATA_DIR": str(folder / DATA)}
 
 
 @contextmanager
@@ -114,6 +115,7 @@ what happened
   log    {log}
 
 how to go on
+  . .venv/bin/activate                             brings telecine to this shell
   telecine serve                                   the same gateway on port 8080, with data in ./data
   export OPENAI_BASE_URL=http://127.0.0.1:8080/v1  and any program written for OpenAI's Videos API runs
   config.yaml                                      a real vendor takes over when its block loses its #
