@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from gateway.config.load import parse_config
+from gateway.config.reference import SECTIONS
 from gateway.snapshot import Snapshot, build_snapshot
 from providers.contract import Size, Verb
 
@@ -52,3 +53,15 @@ def test_it_says_the_defaults_that_the_code_has() -> None:
     full = build(SHIPPED.read_text(encoding="utf-8")).settings
     bare = re.sub(r"(?ms)^(gateway|store|server):.*?(?=^# ---)", "", SHIPPED.read_text(encoding="utf-8"))
     assert build(bare).settings == full
+
+
+def test_it_shows_every_key() -> None:
+    """Whoever reads the file has seen everything that can be said, in use or waiting behind a `#`."""
+    text = SHIPPED.read_text(encoding="utf-8")
+    missing = [
+        f"{section}.{key}"
+        for section, model in SECTIONS
+        for key in model.model_fields
+        if not re.search(rf"\b{key}:", text)
+    ]
+    assert missing == []
