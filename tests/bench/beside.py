@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from tests.bench.stage import ASKS, SERVES
-from tests.support.gateway import ROOT, free_port, until
+from tests.bench.stage import ASKS, SERVES, descendants
+from tests.support.gateway import ROOT, command_line, free_port, until
 from tests.support.vendor_beside import vendor_beside
 
 START_S_MAX: Final = 30.0
@@ -41,6 +41,8 @@ def process_on(port: int, command: Sequence[str], folder: Path, name: str) -> It
     try:
         listening = until(lambda: _answers(port) or process.poll() is not None, START_S_MAX)
         assert listening and process.poll() is None, (folder / f"{name}.log").read_text()[-2_000:]
+        for line in descendants(process):
+            print(f"  {name:<12} {line}", flush=True)
         yield process
     finally:
         process.terminate()
@@ -72,6 +74,7 @@ def fast_vendor(folder: Path) -> Iterator[str]:
 def rendering_vendor(folder: Path, clips: Path) -> Iterator[str]:
     """The base URL of one that finishes at once; the clips are made before anything is measured."""
     with vendor_beside(folder, pinned=ASKS, fast=True, clips=str(clips), queue_s=0, render_s=0) as vendor:
+        print(f"  {'vendor':<12} {command_line(vendor.pid)}", flush=True)
         yield vendor.base_url
 
 
@@ -79,12 +82,12 @@ def rendering_vendor(folder: Path, clips: Path) -> Iterator[str]:
 
 
 @contextmanager
-def bare_route(folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A bare Litestar route with one Redis read, under the same server with the same settings."""
+def bare_route(folder: Path) -> Iterator[int]:
+    """The port of a bare Litestar route with one Redis read, under the same server with the same settings."""
     port = free_port()
     command = [*SERVES, sys.executable, "-m", "tests.bench.floor", str(port), str(folder / "floor")]
-    with process_on(port, command, folder, "floor") as process:
-        yield port, process
+    with process_on(port, command, folder, "floor"):
+        yield port
 
 
 @contextmanager

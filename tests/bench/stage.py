@@ -99,6 +99,15 @@ def scrape(gateway: Gateway) -> str:
     return text
 
 
+def accepted(gateway: Gateway) -> float:
+    """How many submissions were accepted so far."""
+    return sum(
+        float(line.rpartition(" ")[2])
+        for line in scrape(gateway).splitlines()
+        if line.startswith("telecine_attempts_accepted_total{")
+    )
+
+
 # --- the load ----------------------------------------------------------------------------------------------------
 
 

@@ -1,0 +1,124 @@
+"""Creates, retrieves and lists: product and floor in turn, at a few and at many connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from tests.bench import beside, load, stage
+from tests.bench.pace import Pace, tell, tell_processes
+from tests.bench.rows import PEER_CREATES_PER_S, PEER_RETRIEVES_PER_S, Row, Target
+
+CONNECTIONS: Final = (16, 64)
+LISTED: Final = 50
+RETRIEVES: Final = {16: Target(least=20 * PEER_RETRIEVES_PER_S, ratio_least=0.75), 64: Target(ratio_least=0.75)}
+CREATES: Final = {16: Target(least=10 * PEER_CREATES_PER_S), 64: Target()}
+
+
+def creates(folder: Path, pace: Pace) -> list[Row]:
+    """Each round with a gateway of its own: what was created stays in flight, and shall not weigh on the next round.
+    Submissions go on meanwhile, as they would."""
+    tell("creates")
+    folder.mkdir(parents=True)
+    seen = Figures()
+    with beside.fast_vendor(folder) as vendor, beside.bare_route(folder) as port:
+        for number in range(pace.rounds):
+            for connections in CONNECTIONS:
+                with stage.product(folder / f"{number}-{connections}", vendor) as (gateway, key):
+                    if not seen.seen:
+                        tell_processes(gateway)
+                    seen.add("product", connections, _load(folder, gateway.port, stage.create(key), connections, pace))
+                    submitted = stage.accepted(gateway)
+                seen.add("floor", connections, _load(folder, port, stage.create(path="/floor"), connections, pace))
+                tell(
+                    f"  round {number + 1}, {connections} connections: {seen.last()}, {submitted:.0f} submitted by then"
+                )
+    return seen.rows("creates", CREATES, {})
+
+
+def reads(folder: Path, pace: Pace) -> list[Row]:
+    tell("retrieves and lists")
+    folder.mkdir(parents=True)
+    retrieves, lists, alike = Figures(), Figures(), Figures()
+    with (
+        beside.fast_vendor(folder) as vendor,
+        beside.bare_route(folder) as port,
+        stage.product(folder / "product", vendor) as (gateway, key),
+    ):
+        made = [stage.call(f"{gateway.base_url}/videos", key, stage.create(key))["id"] for _ in range(LISTED)]
+        tell_processes(gateway)
+        ones = [stage.get(f"/v1/videos/{ident}", key) for ident in made]
+        for number in range(pace.rounds):
+            for connections in CONNECTIONS:
+                retrieves.add("product", connections, _load(folder, gateway.port, ones, connections, pace))
+                bare = _load(folder, port, stage.get("/floor/video"), connections, pace)
+                retrieves.add("floor", connections, bare)
+                alike.add("product", connections, retrieves.seen["product", connections][-1])
+                alike.add("floor", connections, _load(folder, port, stage.get("/alike/video"), connections, pace))
+                page = stage.get("/v1/videos?limit=20", key)
+                lists.add("product", connections, _load(folder, gateway.port, page, connections, pace))
+                lists.add("floor", connections, bare)
+                tell(f"  round {number + 1}, {connections} connections: {retrieves.last()}; lists: {lists.last()}")
+    return [
+        *retrieves.rows("retrieves", RETRIEVES, dict.fromkeys(CONNECTIONS, Target(ratio_most=1.5))),
+        *alike.rows("retrieves beside a floor with our Redis client", {}, {}),
+        *lists.rows("lists of 20", {}, {}),
+    ]
+
+
+def _load(folder: Path, port: int, requests: str | list[str], connections: int, pace: Pace) -> load.Answered:
+    plan = load.Requests(
+        port=port,
+        connections=connections,
+        seconds=pace.seconds,
+        warm_s=pace.warm_s,
+        requests=[requests] if isinstance(requests, str) else requests,
+    )
+    answered = stage.ask(folder, plan, load.Answered)
+    assert answered.wrong == 0, f"{answered.wrong} wrong answers: {answered.first_wrong}"
+    return answered
+
+
+class Figures:
+    """What the rounds of a measurement saw, by connections."""
+
+    def __init__(self) -> None:
+        self.seen: dict[tuple[str, int], list[load.Answered]] = {}
+
+    def add(self, whose: str, connections: int, answered: load.Answered) -> None:
+        self.seen.setdefault((whose, connections), []).append(answered)
+        self._connections = connections
+
+    def last(self) -> str:
+        product, floor = (self.seen[whose, self._connections][-1] for whose in ("product", "floor"))
+        return f"{product.per_s:,.0f}/s (floor {floor.per_s:,.0f}/s), p99 {product.p99_ms} ms ({floor.p99_ms} ms)"
+
+    def rows(self, name: str, rates: Mapping[int, Target], tails: Mapping[int, Target]) -> list[Row]:
+        rows = []
+        for connections in CONNECTIONS:
+            product, floor = self.seen["product", connections], self.seen["floor", connections]
+            at = f"{name}, {connections} connections"
+            rows += [
+                Row(
+                    name=at,
+                    unit="/s",
+                    products=[one.per_s for one in product],
+                    floors=[one.per_s for one in floor],
+                    target=rates.get(connections, Target()),
+                ),
+                Row(
+                    name=f"{at}, p50",
+                    unit="ms",
+                    products=[one.p50_ms for one in product],
+                    floors=[one.p50_ms for one in floor],
+                ),
+                Row(
+                    name=f"{at}, p99",
+                    unit="ms",
+                    products=[one.p99_ms for one in product],
+                    floors=[one.p99_ms for one in floor],
+                    target=tails.get(connections, Target()),
+                ),
+            ]
+        return rows
