@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain import agenda as todo
 from gateway.domain import moves
-from gateway.domain.change import Kind
+from gateway.domain.change import Kind, Posting
 from gateway.domain.news import (
     Ask,
     AskAgain,
@@ -114,15 +115,15 @@ def test_promises_hold_under_any_news(routes: list[dict[str, object]], news: lis
     _assert_something_is_due(video, config, now_ms)
 
 
-def _assert_books_balance(video: Video, postings: list[object]) -> None:
-    holds = {one.id: one for one in postings if one.kind is Kind.HOLD}  # type: ignore[attr-defined]
-    ends = Counter(one.answers for one in postings if one.kind in (Kind.SETTLE, Kind.VOID))  # type: ignore[attr-defined]
+def _assert_books_balance(video: Video, postings: Sequence[Posting]) -> None:
+    holds = {one.id: one for one in postings if one.kind is Kind.HOLD}
+    ends = Counter(one.answers or "" for one in postings if one.kind in (Kind.SETTLE, Kind.VOID))
     assert set(ends) <= set(holds)
     assert all(count == 1 for count in ends.values())
     for one in postings:
-        if one.kind in (Kind.SETTLE, Kind.VOID):  # type: ignore[attr-defined]
-            hold = holds[one.answers]  # type: ignore[attr-defined]
-            assert (one.released_micros, one.counters) == (hold.amount_micros, hold.counters)  # type: ignore[attr-defined]
+        if one.kind in (Kind.SETTLE, Kind.VOID):
+            hold = holds[one.answers or ""]
+            assert (one.released_micros, one.counters) == (hold.amount_micros, hold.counters)
     for attempt in video.attempts:
         ended = any(answer.startswith(f"{video.id}.{attempt.ordinal}:") for answer in ends)
         assert ended == (attempt.state is AttemptState.CLOSED)

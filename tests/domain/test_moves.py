@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from gateway.domain import moves
+from gateway.domain import moves, orphans
 from gateway.domain.change import Kind
 from gateway.domain.news import (
     LABELS,
@@ -77,11 +79,11 @@ HOLD_1 = (Kind.HOLD, "1", False)
 HOLD_2 = (Kind.HOLD, "2", False)
 
 
-def one_route(**abilities: object) -> Model:
+def one_route(**abilities: Any) -> Model:
     return model(route("a", **abilities))
 
 
-def two_routes(doubt: Doubt = Doubt.HOLD, **abilities: object) -> Model:
+def two_routes(doubt: Doubt = Doubt.HOLD, **abilities: Any) -> Model:
     return model(route("a", doubt=doubt, **abilities), route("b"))
 
 
@@ -90,10 +92,10 @@ def test_the_straight_way_ends_completed_and_settles_the_price() -> None:
     life = Life(one_route()).asked()
     assert life.state is State.SUBMITTING
     assert public_video(life.video)["status"] == "queued"
-    life.hears(Took(1, {"id": "x"}), Progressed(1, 40), Made(attempt=1, assets=CLIP))
-    assert life.state is State.COLLECTING
-    life.hears(Stored(1, ()))
-    assert life.state is State.COMPLETED
+    made = life.hears(Took(1, {"id": "x"}), Progressed(1, 40), Made(attempt=1, assets=CLIP)).video
+    assert made.state is State.COLLECTING
+    stored = life.hears(Stored(1, ())).video
+    assert stored.state is State.COMPLETED
     assert life.kinds == [HOLD_1, (Kind.SETTLE, "1", False)]
     assert life.postings[-1].amount_micros == 400_000
     face = public_video(life.video)
@@ -334,4 +336,4 @@ def test_attempts_end_with_the_budget() -> None:
 def test_every_piece_of_news_has_a_name_and_every_row_a_known_kind() -> None:
     assert len(set(LABELS.values())) == len(LABELS)
     assert {kind for _, kind in moves.TABLE} <= set(LABELS)
-    assert {AttemptState.CLOSED, AttemptState.PLANNED}.isdisjoint({state for state, _ in moves.orphans.TABLE})
+    assert {AttemptState.CLOSED, AttemptState.PLANNED}.isdisjoint({state for state, _ in orphans.TABLE})
