@@ -11,6 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import metrics
 
+ROOT = Path(__file__).resolve().parents[2]
+
 FEED = """
 from gateway import metrics
 metrics.request_ended("video", "GET", "200", 0.01)
@@ -30,9 +32,16 @@ def samples(text: str) -> dict[str, float]:
     return {f"{one.name}{sorted(one.labels.items())}": one.value for one in found}
 
 
-def run(code: str, env: dict[str, str]) -> str:
+def run(code: str, env: dict[str, str], folder: Path) -> str:
+    inherited = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"}
+    path = {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **env}, capture_output=True, timeout=30, check=True
+        [sys.executable, "-c", code],
+        env={**inherited, **path, **env},
+        cwd=folder,
+        capture_output=True,
+        timeout=30,
+        check=True,
     )
     return done.stdout.decode()
 
@@ -41,8 +50,8 @@ def test_workers_are_added_up(tmp_path: Path) -> None:
     """A scrape that one worker answers tells of all of them."""
     env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
     for _ in range(3):
-        run(FEED, env)
-    found = samples(run("from gateway import metrics; print(metrics.exposition().decode())", env))
+        run(FEED, env, tmp_path)
+    found = samples(run("from gateway import metrics; print(metrics.exposition().decode())", env, tmp_path))
     assert found["telecine_requests_total[('endpoint', 'video'), ('method', 'GET'), ('status', '200')]"] == 3
     assert found["telecine_videos_total[('model', 'sora-2'), ('state', 'queued')]"] == 3
     assert found["telecine_poll_lag_seconds_count[]"] == 3
@@ -53,10 +62,11 @@ def test_workers_are_added_up(tmp_path: Path) -> None:
 def test_one_process_tells_the_same(tmp_path: Path) -> None:
     """Without a folder for several workers nothing is written anywhere."""
     code = FEED + "print(metrics.exposition().decode())"
-    found = samples(run(code, {"PROMETHEUS_MULTIPROC_DIR": ""}))
+    found = samples(run(code, {}, tmp_path))
     assert found["telecine_request_seconds_count[('endpoint', 'video')]"] == 1
     assert found["telecine_upstream_seconds_count[('outcome', 'running'), ('provider', 'mock'), ('verb', 'poll')]"] == 1
     assert not any(name.endswith("_created[]") for name in found)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_every_metric_is_named_and_explained() -> None:
