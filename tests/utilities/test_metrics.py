@@ -78,7 +78,7 @@ def test_every_metric_is_named_and_explained() -> None:
         assert family.documentation.endswith(".") and family.documentation[0].isupper()
 
 
-def test_labels_cannot_grow_without_bound() -> None:
+def test_labels_cannot_grow_without_bound(tmp_path: Path) -> None:
     """Should a caller ever pass what a client wrote, the rest is counted under one name."""
     code = f"""
 from gateway import metrics
@@ -86,6 +86,6 @@ for number in range({metrics.CHILDREN_MAX} + 500):
     metrics.doubted(f"provider-{{number}}")
 print(metrics.exposition().decode())
 """
-    found = {name: value for name, value in samples(run(code, {})).items() if name.startswith("telecine_doubts")}
+    found = {name: value for name, value in samples(run(code, {}, tmp_path)).items() if name.startswith("telecine_doubts")}
     assert len(found) == metrics.CHILDREN_MAX + 1
     assert found["telecine_doubts_total[('provider', 'other')]"] == 500
