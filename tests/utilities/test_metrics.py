@@ -86,6 +86,7 @@ for number in range({metrics.CHILDREN_MAX} + 500):
     metrics.doubted(f"provider-{{number}}")
 print(metrics.exposition().decode())
 """
-    found = {name: value for name, value in samples(run(code, {}, tmp_path)).items() if name.startswith("telecine_doubts")}
+    everything = samples(run(code, {}, tmp_path))
+    found = {name: value for name, value in everything.items() if name.startswith("telecine_doubts")}
     assert len(found) == metrics.CHILDREN_MAX + 1
     assert found["telecine_doubts_total[('provider', 'other')]"] == 500
