@@ -1,7 +1,7 @@
 # One image for everything: `telecine serve` by default, any other command by naming it.
 #
 #   docker build -t telecine .
-#   docker run --rm -p 8080:8080 -v telecine-data:/data telecine
+#   docker run --init --rm -p 8080:8080 -v telecine-data:/data telecine
 #   docker exec CONTAINER telecine projects create demo
 #
 # The configuration is /etc/telecine/config.yaml (mount your own over it), the data are in /data. Give it at least as
