@@ -14,7 +14,6 @@ from typing import Final, Generic, TypeVar
 from prometheus_client import (
     CollectorRegistry,
     Counter,
-    Gauge,
     Histogram,
     disable_created_metrics,
     generate_latest,
@@ -22,7 +21,7 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-M = TypeVar("M", Counter, Histogram, Gauge)
+M = TypeVar("M", Counter, Histogram)
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
 CHILDREN_MAX: Final = 5_000
@@ -83,12 +82,6 @@ _attempts = _counter(
     "verdict",
 )
 _doubts = _counter("telecine_doubts_total", "Submissions of which nobody could tell whether they arrived.", "provider")
-_in_doubt: Gauge = Gauge(
-    "telecine_videos_in_doubt",
-    "Videos in doubt when last counted.",
-    registry=REGISTRY,
-    multiprocess_mode="mostrecent",
-)
 _poll_lag = _seconds("telecine_poll_lag_seconds", "How late a due video was claimed.", LAG_S)
 _store_seconds = _seconds("telecine_store_seconds", "Time of one operation of the store.", QUICK_S, "operation")
 _upstream_seconds = _seconds(
@@ -127,10 +120,6 @@ def attempt_ended(provider: str, verdict: str) -> None:
 
 def doubted(provider: str) -> None:
     _doubts.of(provider).inc()
-
-
-def in_doubt(count: int) -> None:
-    _in_doubt.set(count)
 
 
 def poll_lag(seconds: float) -> None:

@@ -21,7 +21,6 @@ metrics.attempt_ended("mock", "stored")
 metrics.poll_lag(0.2)
 metrics.store_time("face", 0.001)
 metrics.upstream("mock", "poll", "running", 0.1)
-metrics.in_doubt(3)
 metrics.requests_cut(2)
 metrics.loop_lag(0.001)
 """
@@ -56,7 +55,6 @@ def test_workers_are_added_up(tmp_path: Path) -> None:
     assert found["telecine_videos_total[('model', 'sora-2'), ('state', 'queued')]"] == 3
     assert found["telecine_poll_lag_seconds_count[]"] == 3
     assert found["telecine_requests_cut_total[]"] == 6
-    assert found["telecine_videos_in_doubt[]"] == 3
 
 
 def test_one_process_tells_the_same(tmp_path: Path) -> None:
