@@ -53,8 +53,9 @@ SCENARIOS: dict[str, Scenario] = {
     ),
     "slow": Scenario(commits=("progressed", "rest"), settings=HONOURS, vendor={"keys": "replay", "render_s": 4}),
     "deleted": Scenario(commits=("delete", "sweep"), settings=HONOURS, vendor={"keys": "replay"}, deletes=True),
-    "refused": Scenario(commits=("refused",), faults=(Fault(on="create", do="refuse", status=400),)),
-    "down": Scenario(commits=("not_sent",), a_is_down=True),
+    # A death over these leaves a doubt that nobody can resolve: it ends at the deadline.
+    "refused": Scenario(commits=("refused",), faults=(Fault(on="create", do="refuse", status=400),), deadline=10),
+    "down": Scenario(commits=("not_sent",), a_is_down=True, deadline=10),
     "reply lost": Scenario(
         commits=("doubted", "give_up"), faults=(Fault(on="create", do="close", at=Point.AFTER_MAKING),), deadline=4
     ),
