@@ -21,7 +21,7 @@ from collections.abc import Generator, Mapping
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeAlias, TypeVar
 
-from msgspec import Struct
+from msgspec import Struct, structs
 from pydantic import BaseModel, ConfigDict
 
 if TYPE_CHECKING:
@@ -452,5 +452,4 @@ def _answer(verdict: V) -> Flow[V]:
 
 def replace(call: Call, **changes: object) -> Call:
     """A copy of a call with some fields changed."""
-    fields = {name: getattr(call, name) for name in call.__struct_fields__}
-    return Call(**{**fields, **changes})
+    return structs.replace(call, **changes)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from hashlib import sha256
 from urllib.parse import quote, urlencode
 
@@ -23,14 +24,20 @@ HEADERS = {"accept": "application/json", "accept-encoding": "gzip, deflate", "us
 # Some relays refuse a download that says more than it must; the rest is the adapter's to add.
 FILE_HEADERS = {"user-agent": HEADERS["user-agent"]}
 
+# A path that httpx would leave as it is: nothing to escape, no dot segment to resolve.
+_PLAIN_PATH = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~!$&'()*+,;=:@-]*)+")
+_BASES_MAX = 256
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # The transport's own business; an adapter that sets one would lie about the body or hold bytes back.
 _HOP_HEADERS = frozenset({"connection", "content-length", "expect", "host", "transfer-encoding", "upgrade"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})  # their absence of a body is told by its length
 _ESCAPES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # as browsers do (HTML, multipart/form-data)
 
 
 def address(call: Call, base_url: str) -> httpx.URL:
     """Where a call goes. ValueError (httpx.InvalidURL) for what is no address of the web."""
+    if not call.query and _PLAIN_PATH.fullmatch(call.path):
+        return _below(base_url, call.path)
     text = base_url.rstrip("/") + call.path if call.path.startswith("/") else call.path
     if call.query:
         text += ("&" if "?" in text else "?") + urlencode(call.query, quote_via=quote)
@@ -41,6 +48,20 @@ def address(call: Call, base_url: str) -> httpx.URL:
     if not is_of_the_web(url):
         raise ValueError("the address of a call is not one of the web")
     return url
+
+
+def _below(base_url: str, path: str) -> httpx.URL:
+    """What httpx makes of both together. It reads a URL in five steps of regular expressions, a tenth of a poll's time,
+    and there is no public way to change only the path."""
+    base = _base(base_url)._uri_reference
+    url = httpx.URL.__new__(httpx.URL)
+    url._uri_reference = base._replace(path=base.path.rstrip("/") + path)
+    return url
+
+
+@lru_cache(_BASES_MAX)
+def _base(base_url: str) -> httpx.URL:
+    return address(Call(method="GET", path=base_url.rstrip("/") + "/"), "")
 
 
 def is_of_the_web(url: httpx.URL) -> bool:
@@ -66,11 +87,15 @@ def request(call: Call, url: httpx.URL, blobs: Blobs, defaults: dict[str, str] =
             raise ValueError(f"the header {name!r} cannot be sent")
         headers[low] = value
     if isinstance(call.body, Form):
-        stream = FormStream(call.body, blobs)
-        headers["content-length"] = str(stream.size_bytes)
-        return httpx.Request(call.method, url, headers=_raw(headers), stream=stream)
+        form = FormStream(call.body, blobs)
+        headers["content-length"] = str(form.size_bytes)
+        return httpx.Request(call.method, url, headers=_raw(headers), stream=form)
     assert not isinstance(call.body, JsonBody), "a call is frozen before it is signed and sent"
-    return httpx.Request(call.method, url, headers=_raw(headers), content=call.body)
+    body = call.body or b""
+    if body or call.method.upper() in _WITH_BODY:
+        headers["content-length"] = str(len(body))
+    # With a stream httpx adds no header by itself; `Host` is the transport's.
+    return httpx.Request(call.method, url, headers=_raw(headers), stream=httpx.ByteStream(body))
 
 
 def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -106,6 +106,7 @@ class Clients:
                 resolver=self._resolver,
                 allows=self.allows if kind == "public" else None,
                 tls=self._tls,
+                watched=kind == "starting",
             )
         return pool
 

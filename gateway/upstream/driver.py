@@ -207,7 +207,7 @@ class Driver:
         finally:
             self._leave(trip)
         facts = trip.facts
-        return judge.redacted(believe(verdict, facts, trip.endpoint.adapter.nothing_made), facts.secrets)
+        return judge.redacted(believe(verdict, facts, trip.endpoint.adapter.nothing_made), facts.signings)
 
     def _nothing(self, trip: _Trip, error: NoVerdict) -> NotSent | InDoubt | NoAnswer:
         """The outcome of a flow that brought no verdict."""
@@ -218,7 +218,7 @@ class Driver:
             outcome = judge.without_verdict(trip.facts, str(error))
         else:
             outcome = NoAnswer(str(error), error.why)
-        return cast(NotSent | InDoubt | NoAnswer, judge.redacted(outcome, trip.facts.secrets))
+        return cast(NotSent | InDoubt | NoAnswer, judge.redacted(outcome, trip.facts.signings))
 
     async def _follow(self, trip: _Trip) -> Verdict:
         reply: Reply | None = None
@@ -252,8 +252,7 @@ class Driver:
         url = bodies.address(plain, endpoint.base_url)
         if call.signed and origin_of(url) in endpoint.own_origins:
             signed = endpoint.adapter.sign(plain)
-            facts.secrets |= judge.secrets_of(plain.headers, signed.headers)
-            facts.secrets |= judge.secrets_of(dict(plain.query), dict(signed.query))
+            facts.signings.append((plain, signed))
             if (signed.path, signed.query) != (plain.path, plain.query):
                 url = bodies.address(signed, endpoint.base_url)
                 assert origin_of(url) in endpoint.own_origins, "signing changed the host"

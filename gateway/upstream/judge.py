@@ -6,7 +6,7 @@ Pure. An adapter reads replies; how far its reading is trusted is decided here, 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast, get_args
 
@@ -16,6 +16,7 @@ from gateway.domain.verdicts import TAXONOMY, AtPoll, InDoubt, NoAnswer, NotSent
 from gateway.upstream.replies import readable
 from providers.contract import (
     AccountVerdict,
+    Call,
     CancelVerdict,
     CharacterVerdict,
     FindVerdict,
@@ -60,7 +61,7 @@ class Facts:
     status: int | None = None  # how it was answered
     starter: Reply | None = None  # its reply, read to the end
     last: Reply | None = None  # the latest reply of all
-    secrets: set[str] = field(default_factory=set)
+    signings: list[tuple[Call, Call]] = field(default_factory=list)  # each call before and after it was signed
 
 
 class NoVerdict(Exception):
@@ -128,20 +129,24 @@ def without_verdict(facts: Facts, message: str) -> NotSent | InDoubt:
     return InDoubt(message, facts.status)
 
 
-def redacted(verdict: Any, secrets: set[str]) -> Any:
+def redacted(verdict: Any, signings: Sequence[tuple[Call, Call]]) -> Any:
     """The verdict with the vendor's sentence fit to be kept: no credential that it echoes, no link, bounded."""
     message = getattr(verdict, "message", "")
     if not message:
         return verdict
-    for secret in sorted(secrets, key=len, reverse=True):
+    for secret in sorted(secrets_of(signings), key=len, reverse=True):
         message = message.replace(secret, "[secret]")
     return msgspec.structs.replace(verdict, message=clean(_LINK.sub("[link]", message)))
 
 
-def secrets_of(plain: Mapping[str, str], signed: Mapping[str, str]) -> set[str]:
+def secrets_of(signings: Iterable[tuple[Call, Call]]) -> set[str]:
     """The values that signing added, and the words in them: `Bearer abc` hides `abc`."""
-    added = [value for name, value in signed.items() if plain.get(name) != value]
-    return {word for value in added for word in (value, *value.split()) if len(word) >= SECRET_CHARS_MIN}
+    found: set[str] = set()
+    for plain, signed in signings:
+        for before, after in ((plain.headers, signed.headers), (dict(plain.query), dict(signed.query))):
+            added = [value for name, value in after.items() if before.get(name) != value]
+            found.update(word for value in added for word in (value, *value.split()) if len(word) >= SECRET_CHARS_MIN)
+    return found
 
 
 def _plain_refusal(verdict: Refused, reply: Reply) -> bool:

@@ -10,6 +10,7 @@ import socket
 import ssl
 from asyncio import WriteTransport
 from collections.abc import AsyncIterator, Callable
+from functools import lru_cache
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -60,7 +61,7 @@ class _ReplyStream(httpx.AsyncByteStream):
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
-            async for chunk in self._reply.content.iter_any():
+            while chunk := await self._reply.content.readany():
                 yield chunk
         except Exception as error:
             raise translated(error, self._request) from error
@@ -77,7 +78,9 @@ class _ReplyStream(httpx.AsyncByteStream):
 class Transport(httpx.AsyncBaseTransport):
     """A pool of connections: to one Unix socket, or to any host, with a limit for each.
 
-    `allows` is asked with the very address a connection goes to, whatever name or spelling led there.
+    `allows` is asked with the very address a connection goes to, whatever name or spelling led there. `watched`: it is
+    known to the byte when a request without a body leaves; else such a request counts as sent from the beginning, and
+    each costs a seventh less.
     """
 
     def __init__(
@@ -90,7 +93,9 @@ class Transport(httpx.AsyncBaseTransport):
         resolver: AbstractResolver | None = None,
         allows: Callable[[str], bool] | None = None,
         tls: ssl.SSLContext | None = None,
+        watched: bool = True,
     ) -> None:
+        self._watched = watched
         self._unix_socket = unix_socket
         self._connections_per_host = connections_per_host
         self._keepalive_s = keepalive_s
@@ -102,8 +107,11 @@ class Transport(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         wire = request.extensions.setdefault("wire", Wire())
-        headers = request.headers.multi_items()
-        wire.has_body = any(name in _BODY_HEADERS and value != "0" for name, value in headers)
+        # Not `items()`: for each header it would guess how all of them are encoded.
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in request.headers.raw]
+        wire.has_body = any(name.lower() in _BODY_HEADERS and value != "0" for name, value in headers)
+        if not self._watched and not wire.has_body:
+            wire.leave()
         try:
             reply = await self._ready().request(
                 request.method,
@@ -111,7 +119,7 @@ class Transport(httpx.AsyncBaseTransport):
                 headers=headers,
                 data=_Body(cast(httpx.AsyncByteStream, request.stream), wire) if wire.has_body else None,
                 allow_redirects=False,
-                timeout=_timeout(request.extensions.get("timeout", {})),
+                timeout=_timeout(*map(request.extensions.get("timeout", {}).get, ("pool", "connect", "read"))),
                 trace_request_ctx=wire,
             )
         except Exception as error:
@@ -140,7 +148,7 @@ class Transport(httpx.AsyncBaseTransport):
                 skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
                 auto_decompress=False,
                 trust_env=False,
-                trace_configs=[_watch()],
+                trace_configs=[_watch()] if self._watched else [],
                 max_line_size=HEADER_BYTES_MAX,
                 max_field_size=HEADER_BYTES_MAX,
             )
@@ -173,11 +181,11 @@ class Transport(httpx.AsyncBaseTransport):
         return sock
 
 
-def _timeout(limits: dict[str, float | None]) -> aiohttp.ClientTimeout:
+@lru_cache(256)
+def _timeout(pool_s: float | None, connect_s: float | None, read_s: float | None) -> aiohttp.ClientTimeout:
     """httpx's limits in aiohttp's words. Its `connect` is waiting for a connection and making one, together."""
-    pool_s, connect_s = limits.get("pool"), limits.get("connect")
     both_s = None if pool_s is None or connect_s is None else pool_s + connect_s
-    return aiohttp.ClientTimeout(connect=both_s, sock_connect=connect_s, sock_read=limits.get("read"))
+    return aiohttp.ClientTimeout(connect=both_s, sock_connect=connect_s, sock_read=read_s)
 
 
 def _watch() -> aiohttp.TraceConfig:

@@ -139,6 +139,20 @@ def test_an_address_is_the_base_and_the_path(path: str, query: tuple[tuple[str, 
     assert str(bodies.address(Call(method="GET", path=path, query=query), "http://vendor.test/base/")) == url
 
 
+@given(
+    st.sampled_from(
+        ["http://vendor.test", "https://u.test:8443/v1/", "http://127.0.0.1:80/a%20b/", "http://[::1]:9/x/"]
+    ),
+    st.lists(st.one_of(st.sampled_from(["..", ".", "", "..."]), st.text("aZ09._~!$&'()*+,;=:@-%?# \"<ü", max_size=6))),
+)
+def test_a_path_below_the_base_is_read_as_httpx_reads_it(base_url: str, steps: list[str]) -> None:
+    """The short cut for plain paths makes the same address, part by part, and leaves all others to httpx."""
+    path = "/" + "/".join(steps)
+    ours = bodies.address(Call(method="GET", path=path), base_url)
+    theirs = httpx.URL(base_url.rstrip("/") + path)
+    assert (ours, str(ours), ours.raw_path, ours.netloc) == (theirs, str(theirs), theirs.raw_path, theirs.netloc)
+
+
 @pytest.mark.parametrize(
     "path",
     [

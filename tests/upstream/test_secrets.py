@@ -124,4 +124,5 @@ async def _ignore(chunk: bytes) -> None:
 def test_short_values_are_no_secrets() -> None:
     """Signing also adds a scheme, a version, a date; blotting those out would spoil every message."""
     signed = {"a": "1", "v": "2", "authorization": "Bearer sk-123456"}
-    assert judge.secrets_of({"a": "1"}, signed) == {"Bearer sk-123456", "sk-123456"}
+    before, after = (Call(method="GET", path="/", headers=headers) for headers in ({"a": "1"}, signed))
+    assert judge.secrets_of([(before, after)]) == {"Bearer sk-123456", "sk-123456"}
