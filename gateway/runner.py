@@ -1,16 +1,19 @@
 """The runner: one background loop in every worker that claims due videos and steps each of them.
 
 Claims come in batches and push the due time forward by the lease; steps run side by side up to a bound; videos that may
-rest are written back in batches. If this process dies, its videos simply become due again.
+rest are written back in batches. While requests keep the loop busy, claims are few (`courtesy`). If this process dies,
+its videos simply become due again.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway import metrics
+from gateway.courtesy import TICK_S, Courtesy
 from gateway.log import log
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
@@ -34,11 +37,12 @@ class Cut:
 
 
 class Runner:
-    """`start`, then `stop`. It looks at once when `tools.due` is set."""
+    """`start`, then `stop`. It looks at once when `tools.due` is set. `arrived` counts the requests of this process."""
 
-    def __init__(self, tools: Tools, *, name: str) -> None:
+    def __init__(self, tools: Tools, *, name: str, arrived: Callable[[], int] = lambda: 0) -> None:
         self._tools = tools
         self._name = name
+        self._courtesy = Courtesy(arrived)
         self._steps: dict[asyncio.Task[None], Claimed] = {}
         self._rests: list[Rest] = []
         self._awake = tools.due
@@ -78,9 +82,13 @@ class Runner:
     async def _claim_loop(self) -> None:
         while not self._stopping:
             free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
-            claimed = await self._claim(free) if free > 0 else 0
-            if claimed < free or not free:
+            quota = self._courtesy.quota(free)
+            claimed = await self._claim(quota) if quota > 0 else 0
+            if quota < free:
+                await asyncio.sleep(TICK_S)
+            elif claimed < free or not free:
                 await self._idle()
+            await self._turn()
 
     async def _claim(self, limit: int) -> int:
         snapshot = self._tools.snapshot()
@@ -93,12 +101,20 @@ class Runner:
         self._tools.clock.correct(claims.now_ms)
         for video_id in claims.unreadable:
             log("record_unreadable", level="error", video=video_id)
+        self._courtesy.late(max((claims.now_ms - one.due_ms for one in claims.videos), default=0) / 1_000)
         for one in claims.videos:
             metrics.poll_lag(max(0, claims.now_ms - one.due_ms) / 1_000)
             task = asyncio.create_task(self._step(one), name=f"step {one.video.id}")
             self._steps[task] = one
             task.add_done_callback(self._forget)
         return len(claims.videos)
+
+    async def _turn(self) -> None:
+        """One turn of the event loop, and how long it took."""
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        await asyncio.sleep(0)
+        self._courtesy.turned(clock() - began)
 
     async def _idle(self) -> None:
         with suppress(TimeoutError):

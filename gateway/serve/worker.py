@@ -36,7 +36,8 @@ class Worker:
     def __init__(self, task: Task) -> None:
         self._task = task
         self._stack = AsyncExitStack()
-        self._requests = 0
+        self._requests = 0  # on their way
+        self._arrived = 0
         self._app: Application | None = None
         self._runner: Runner | None = None
         self._leaving: asyncio.Task[None] | None = None
@@ -47,6 +48,7 @@ class Worker:
             return
         assert self._app is not None
         self._requests += 1
+        self._arrived += 1
         try:
             await self._app(scope, receive, send)
         finally:
@@ -72,7 +74,7 @@ class Worker:
     async def _open(self) -> None:
         parts = await self._stack.enter_async_context(opened(Site(**self._task.site)))
         self._app = create_app(parts.tools, ready=self.ready)
-        self._runner = Runner(parts.tools, name=secrets.token_hex(6))
+        self._runner = Runner(parts.tools, name=secrets.token_hex(6), arrived=lambda: self._arrived)
         self._runner.start()
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(LEAVE, self._leave)

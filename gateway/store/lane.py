@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 
+from hiredis import pack_command
 from redis.exceptions import RedisError, ResponseError
 
 from gateway.store.address import Address
@@ -54,7 +55,7 @@ class Lane:
         self._leave = False
         self._timeout_s = timeout_s
         self._in_air_max = in_air_max
-        self._waiting: deque[tuple[list[bytes], asyncio.Future[Any]]] = deque()
+        self._waiting: deque[tuple[bytes, asyncio.Future[Any]]] = deque()
         self._in_air: deque[asyncio.Future[Any]] = deque()
         self._carrier: asyncio.Task[None] | None = None
         self._closed = False
@@ -92,7 +93,7 @@ class Lane:
             raise LaneFull(f"{asked} commands wait for the store")
 
     def _ask(self, command: Command) -> asyncio.Future[Any]:
-        packed = self._connection.pack_command(*command)
+        packed = pack_command(tuple(command))  # type: ignore[arg-type] # its stub means a tuple of one
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((packed, future))
         if self._carrier is None:
@@ -137,7 +138,7 @@ class Lane:
         while self._waiting:
             packed, future = self._waiting.popleft()
             if not future.done():  # else its caller was cancelled
-                pieces += packed
+                pieces.append(packed)
                 self._in_air.append(future)
         await self._connection.send_packed_command(pieces, check_health=False)
         while self._in_air:

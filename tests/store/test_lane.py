@@ -119,7 +119,7 @@ async def test_a_command_that_cannot_be_written_is_its_callers_mistake(empty_red
     lane = Lane(parse(empty_redis.url))
     calls = (lane.call("ECHO", "a"), lane.call("ECHO", None), lane.call("ECHO", "b"))  # type: ignore[arg-type] # a mistake
     seen = await asyncio.gather(*calls, return_exceptions=True)
-    assert (seen[0], type(seen[1]).__name__, seen[2]) == (b"a", "DataError", b"b")
+    assert (seen[0], type(seen[1]).__name__, seen[2]) == (b"a", "TypeError", b"b")
     await lane.close()
 
 
