@@ -1,13 +1,14 @@
 """The runner: one background loop in every worker that claims due videos and steps each of them.
 
 Claims come in batches and push the due time forward by the lease; steps run side by side up to a bound; videos that may
-rest are written back in batches. While requests keep the loop busy, claims are few (`courtesy`). If this process dies,
+rest are written back in batches. In a crowd of requests claims are few (`courtesy`). If this process dies,
 its videos simply become due again.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -82,13 +83,12 @@ class Runner:
     async def _claim_loop(self) -> None:
         while not self._stopping:
             free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
-            quota = self._courtesy.quota(free)
+            quota = self._courtesy.quota(free, now_s=time.monotonic(), cpu_s=time.process_time())
             claimed = await self._claim(quota) if quota > 0 else 0
             if quota < free:
                 await asyncio.sleep(TICK_S)
             elif claimed < free or not free:
                 await self._idle()
-            await self._turn()
 
     async def _claim(self, limit: int) -> int:
         snapshot = self._tools.snapshot()
@@ -108,13 +108,6 @@ class Runner:
             self._steps[task] = one
             task.add_done_callback(self._forget)
         return len(claims.videos)
-
-    async def _turn(self) -> None:
-        """One turn of the event loop, and how long it took."""
-        clock = asyncio.get_running_loop().time
-        began = clock()
-        await asyncio.sleep(0)
-        self._courtesy.turned(clock() - began)
 
     async def _idle(self) -> None:
         with suppress(TimeoutError):
