@@ -1,7 +1,8 @@
 """A file on its way to a client: piece by piece, never faster than it is taken, and cut when nobody takes it.
 
 The HTTP server queues some ten pieces for each connection whatever their length, so the length is what keeps memory
-flat: all streams together share a fixed number of bytes. What the kernel has in memory is read at once; what it would
+flat: pieces are short until a client was seen to take more than such a queue quickly, and all streams together share a
+fixed number of bytes. What the kernel has in memory is read at once; what it would
 have to fetch from the disk is read in a thread, for a disk may take its time and the event loop may not.
 """
 
@@ -19,9 +20,11 @@ from gateway.assets.store import StorageAway
 from gateway.log import log
 
 PIECE_BYTES_MAX: Final = 256 * 1024
-PIECE_BYTES_MIN: Final = 8 * 1024
-FIRST_BYTES: Final = 64 * 1024
-SHARED_BYTES: Final = 1024 * 1024
+PIECE_BYTES_MIN: Final = 4 * 1024
+START_BYTES: Final = 8 * 1024
+LOOK_EVERY: Final = 12  # pieces: more than are queued
+FAST_BYTES_PER_S: Final = 8 * 1024 * 1024
+SHARED_BYTES: Final = 512 * 1024
 STALL_S_MAX: Final = 60.0
 
 _NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
@@ -40,6 +43,28 @@ class Streams:
 streams = Streams()
 
 
+class _Length:
+    """How long the next piece of one stream is."""
+
+    def __init__(self, now_s: float) -> None:
+        self._bytes = START_BYTES
+        self._taken = self._count = 0
+        self._since_s = now_s
+
+    def next(self, left: int) -> int:
+        return min(self._bytes, streams.piece_bytes(), left)
+
+    def took(self, size: int, now_s: float) -> None:
+        """Twice as long after a number of pieces that a client took fast, short again after one that it did not."""
+        self._taken += size
+        self._count += 1
+        if self._count == LOOK_EVERY:
+            fast = self._taken >= FAST_BYTES_PER_S * (now_s - self._since_s)
+            self._bytes = min(2 * self._bytes, PIECE_BYTES_MAX) if fast else START_BYTES
+            self._taken = self._count = 0
+            self._since_s = now_s
+
+
 async def send_file(
     exchange: Exchange,
     path: Path,
@@ -55,8 +80,10 @@ async def send_file(
     gone = asyncio.create_task(_gone(exchange))
     streams.open += 1
     at = start
+    clock = asyncio.get_running_loop().time
+    length = _Length(clock())
     try:
-        piece = await _read(descriptor, at, min(FIRST_BYTES, streams.piece_bytes(), end - at))
+        piece = await _read(descriptor, at, length.next(end - at))
         await exchange.begin(status, headers)
         while True:
             at += len(piece)
@@ -65,7 +92,8 @@ async def send_file(
                 return
             if gone.done():
                 raise Cut
-            piece = await _read(descriptor, at, min(streams.piece_bytes(), end - at))
+            length.took(len(piece), clock())
+            piece = await _read(descriptor, at, length.next(end - at))
     finally:
         streams.open -= 1
         os.close(descriptor)
