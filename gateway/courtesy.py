@@ -1,8 +1,8 @@
 """Courtesy: in a crowd of requests the videos' steps wait for a moment.
 
 Both share one core. A client waits for its answer in milliseconds, a clip takes minutes; so a burst of requests is let
-through and what it created is worked off behind it. The later the work gets, the less it gives way: every two seconds
-double what it may take, so a load that lasts is shared after a few seconds.
+through and what it created is worked off behind it. The later the work gets, the less it gives way: every second and a
+half double what it may take, so a load that lasts is shared after a few seconds.
 """
 
 from __future__ import annotations
@@ -12,17 +12,21 @@ from typing import Final
 
 TICK_S: Final = 0.02
 WINDOW_S: Final = 0.1
-BUSY: Final = 0.6
-"""Of a core; what a private store and the kernel take of it is not this process's."""
 CROWD_PER_S: Final = 200
-LEAST_PER_TICK: Final = 2
-DOUBLES_S: Final = 2.0
+LAG_S: Final = 0.0015
+"""The event loop has no time to spare when its timers ring as late as this."""
+CALM: Final = 0.25
+"""It has again below such a part of either bound: giving way itself brings them down."""
+SMOOTHING: Final = 0.1
+LEAST_PER_TICK: Final = 1
+DOUBLES_S: Final = 1.5
 LATE_S_MAX: Final = 20.0
 
 
-def gives_way(busy: float, arrived_per_s: float) -> bool:
-    """Whether requests would have to wait for steps: many come, and the core has little time to spare."""
-    return busy >= BUSY and arrived_per_s >= CROWD_PER_S
+def gives_way(already: bool, lag_s: float, arrived_per_s: float) -> bool:
+    """Whether requests would have to wait for steps: many come, and the loop has no time to spare."""
+    part = CALM if already else 1.0
+    return lag_s >= part * LAG_S and arrived_per_s >= part * CROWD_PER_S
 
 
 def claims_per_tick(late_s: float) -> int:
@@ -35,20 +39,24 @@ class Courtesy:
 
     def __init__(self, arrived: Callable[[], int]) -> None:
         self._arrived = arrived
-        self._before = (float("-inf"), 0.0, 0)
+        self._before = (float("-inf"), arrived())
         self._gives_way = False
+        self._lag_s = 0.0
         self._late_s = 0.0
+
+    def lagged(self, seconds: float) -> None:
+        """So late a timer rang."""
+        self._lag_s += SMOOTHING * (seconds - self._lag_s)
 
     def late(self, seconds: float) -> None:
         """So late the video was that waited longest."""
         self._late_s = seconds
 
-    def quota(self, most: int, *, now_s: float, cpu_s: float) -> int:
-        """How many videos may be claimed in this tick. `cpu_s`: what this process has used of a core until now."""
-        before_s, before_cpu_s, before = self._before
-        window_s = now_s - before_s
-        if window_s >= WINDOW_S:
+    def quota(self, most: int, now_s: float) -> int:
+        """How many videos may be claimed in this tick; `most` where nobody needs to give way."""
+        before_s, before = self._before
+        if now_s - before_s >= WINDOW_S:
             arrived = self._arrived()
-            self._gives_way = gives_way((cpu_s - before_cpu_s) / window_s, (arrived - before) / window_s)
-            self._before = (now_s, cpu_s, arrived)
+            self._gives_way = gives_way(self._gives_way, self._lag_s, (arrived - before) / (now_s - before_s))
+            self._before = (now_s, arrived)
         return min(most, claims_per_tick(self._late_s)) if self._gives_way else most

@@ -8,7 +8,6 @@ its videos simply become due again.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ IDLE_S = 0.1
 REST_EVERY_S = 0.02
 REST_MAX = 256
 STORE_AWAY_S = 0.5
-LOOP_LAG_EVERY_S = 0.5
+LOOP_LAG_EVERY_S = 0.05
 
 
 @dataclass(slots=True)
@@ -83,7 +82,7 @@ class Runner:
     async def _claim_loop(self) -> None:
         while not self._stopping:
             free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
-            quota = self._courtesy.quota(free, now_s=time.monotonic(), cpu_s=time.process_time())
+            quota = self._courtesy.quota(free, asyncio.get_running_loop().time())
             claimed = await self._claim(quota) if quota > 0 else 0
             if quota < free:
                 await asyncio.sleep(TICK_S)
@@ -161,7 +160,9 @@ class Runner:
         while True:
             before = loop.time()
             await asyncio.sleep(LOOP_LAG_EVERY_S)
-            metrics.loop_lag(max(0.0, loop.time() - before - LOOP_LAG_EVERY_S))
+            lag_s = max(0.0, loop.time() - before - LOOP_LAG_EVERY_S)
+            metrics.loop_lag(lag_s)
+            self._courtesy.lagged(lag_s)
 
 
 def _where(error: BaseException) -> str:

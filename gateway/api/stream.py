@@ -43,7 +43,7 @@ class Streams:
 streams = Streams()
 
 
-class _Length:
+class Length:
     """How long the next piece of one stream is."""
 
     def __init__(self, now_s: float) -> None:
@@ -81,7 +81,7 @@ async def send_file(
     streams.open += 1
     at = start
     clock = asyncio.get_running_loop().time
-    length = _Length(clock())
+    length = Length(clock())
     try:
         piece = await _read(descriptor, at, length.next(end - at))
         await exchange.begin(status, headers)
