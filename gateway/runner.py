@@ -13,10 +13,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway import metrics
-from gateway.courtesy import TICK_S, Courtesy
 from gateway.log import log
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
+from gateway.work.courtesy import TICK_S, Courtesy
 from gateway.work.step import step
 from gateway.work.tools import Tools
 

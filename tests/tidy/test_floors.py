@@ -39,6 +39,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "httpx": ("gateway.upstream",),
     "aiohttp": ("gateway.upstream", "gateway.sandbox"),
     "redis": ("gateway.store",),
+    "hiredis": ("gateway.store",),
     "litestar": ("gateway.api", "gateway.admin", "gateway.runner", "gateway.sandbox"),
     "granian": ("gateway.serve",),
     "click": ("gateway.cli",),

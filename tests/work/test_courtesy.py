@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.courtesy import CALM, CROWD_PER_S, LAG_S, WINDOW_S, Courtesy, claims_per_tick, gives_way
+from gateway.work.courtesy import CALM, CROWD_PER_S, LAG_S, WINDOW_S, Courtesy, claims_per_tick, gives_way
 
 MOST = 128
 SECONDS = st.floats(0, 1e6)
@@ -18,6 +18,7 @@ class Day:
         self.arrived = 0
         self.now_s = 0.0
         self.courtesy = Courtesy(lambda: self.arrived)
+        self.courtesy.quota(MOST, self.now_s)
 
     def window(self, *, requests: int, lag_s: float, late_s: float = 0.0) -> int:
         for _ in range(40):
