@@ -51,6 +51,7 @@ COMMANDS = {
     "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
     "keys": ("gateway.cli.keys", "Create, list and revoke keys: who asks."),
     "ledger": ("gateway.cli.ledger", "Check the books."),
+    "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),
     "config": ("gateway.cli.config", "Check a configuration file."),
 }

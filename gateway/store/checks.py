@@ -19,6 +19,8 @@ class Fitness(Struct, frozen=True):
     server: str  # "Valkey 9.1.2"
     refusals: tuple[str, ...]
     warnings: tuple[str, ...]
+    replid: str = ""  # the name of its history
+    replid2: str = ""  # the name of the history that it left when it was promoted
 
 
 async def inspect(link: Link) -> Fitness:
@@ -48,7 +50,13 @@ def judge(info: Mapping[str, str], appendfsync: str | None) -> Fitness:
         refusals.append("the server is part of a Cluster, which this version cannot use; take a stand-alone server")
     if info.get("role", "master") not in ("master", "primary"):
         refusals.append("the server is a replica; connect to its primary")
-    return Fitness(f"{product} {version}", tuple(refusals), _persistence(info, appendfsync))
+    return Fitness(
+        f"{product} {version}",
+        tuple(refusals),
+        _persistence(info, appendfsync),
+        info.get("master_replid", ""),
+        info.get("master_replid2", ""),
+    )
 
 
 def _persistence(info: Mapping[str, str], appendfsync: str | None) -> tuple[str, ...]:

@@ -42,6 +42,8 @@ CREATE_PROJECT: Final = _join("create_project", "create_project")
 CREATE_KEY: Final = _join("create_key", "create_key")
 SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
 SAVE_CHARACTER: Final = _join("save_character", "save_character")
+NOTE_REWIND: Final = _join("note_rewind", "common", "note_rewind", flags="allow-oom")
+ACCEPT_REWIND: Final = _join("accept_rewind", "common", "accept_rewind", flags="allow-oom")
 
 SCRIPTS: Final = (
     ADMIT,
@@ -56,4 +58,6 @@ SCRIPTS: Final = (
     CREATE_KEY,
     SET_STATUS,
     SAVE_CHARACTER,
+    NOTE_REWIND,
+    ACCEPT_REWIND,
 )

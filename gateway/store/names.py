@@ -24,6 +24,7 @@ class Names:
         self.refs: Final = tag + "refs"  # hash "<account>|<digest of the ref>" -> attempt
         self.seq: Final = tag + "seq"  # raised by every commit
         self.time: Final = tag + "time"  # the last time that the ledger used, ms
+        self.rewound: Final = tag + "rewound"  # hash about commits that were forgotten: see rewinds.FIELDS
         self.keys: Final = tag + "keys"  # hash key id -> digest of the secret
         self.projects: Final = tag + "projects"  # hash name -> project id
         self._video: Final = tag + "video:"

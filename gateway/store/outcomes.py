@@ -118,3 +118,4 @@ class Rewound(Struct, frozen=True):
 
     remembered: int
     met: int
+    promoted: bool = False  # known by the server's history, not by the sequence: a replica took over

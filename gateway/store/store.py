@@ -10,23 +10,26 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
 from gateway.store.characters import Characters
 from gateway.store.checks import Fitness, inspect
 from gateway.store.due import Due
-from gateway.store.errors import StoreRefused
+from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.faces import Faces
 from gateway.store.ledger import Ledger
 from gateway.store.link import Link, Observe, unobserved
 from gateway.store.names import Names
-from gateway.store.outcomes import Rewound
 from gateway.store.projects import Projects
+from gateway.store.rewinds import Rewinds
 from gateway.store.room import servers_own_time
 from gateway.store.sequence import WRITE_EVERY_S, Remembered
 from gateway.store.videos import Videos
 
+CHECK_EVERY_S: Final = 5.0
 
-class Store(Videos, Faces, Due, Projects, Characters, Ledger):
+
+class Store(Videos, Faces, Due, Projects, Characters, Ledger, Rewinds):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""
 
@@ -54,6 +57,7 @@ class Store(Videos, Faces, Due, Projects, Characters, Ledger):
             raise StoreRefused("; ".join(fitness.refusals))
         floor = self._sequence.seen
         self._sequence.meet(int(await self._link.command("GET", self._names.seq) or 0), floor)
+        await self.watch()
         if self._keeper is None:
             self._keeper = asyncio.create_task(self._keep(), name="remember the sequence")
         return fitness
@@ -62,15 +66,9 @@ class Store(Videos, Faces, Due, Projects, Characters, Ledger):
         """Look at the server again. While it is unfit, nothing is admitted."""
         fitness = await inspect(self._link)
         self.unfit = fitness.refusals
+        if fitness.replid:
+            self._sequence.meet_server(fitness.replid, fitness.replid2)
         return fitness
-
-    @property
-    def rewound(self) -> Rewound | None:
-        """Set once the store was found to have forgotten commits, until `acknowledge_rewound`."""
-        return self._sequence.rewound
-
-    def acknowledge_rewound(self) -> None:
-        self._sequence.rewound = None
 
     async def close(self) -> None:
         if self._keeper is not None:
@@ -82,10 +80,17 @@ class Store(Videos, Faces, Due, Projects, Characters, Ledger):
         await self._link.close()
 
     async def _keep(self) -> None:
+        """Look again at what may change while we run, and write down what must outlive us."""
+        turns = 0
         while True:
             await asyncio.sleep(WRITE_EVERY_S)
+            turns += 1
             if self._sequence.dirty:
                 await asyncio.to_thread(self._write_down)
+            with suppress(StoreAway):  # whoever needs the store will say so
+                await self.watch()
+                if turns % round(CHECK_EVERY_S / WRITE_EVERY_S) == 0:
+                    await self.check()
 
     def _write_down(self) -> None:
         # A disk that refuses is its owner's trouble elsewhere; here it only makes the memory older.

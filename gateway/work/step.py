@@ -105,6 +105,8 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     if not await book(tools, job, intention):
         # Somebody else moved the video meanwhile, and may be sending: nothing is known, and nothing was sent by us.
         return Wait()
+    if not resend and attempt.planned_ms <= tools.store.doubts_until_ms:
+        return Doubted(ordinal, "it may have been sent in the time that the store forgot")
     outcome = await tools.driver.submit(
         endpoint,
         endpoint.adapter.submit(spec, attempt.key),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,7 @@ from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.outcomes import Rewound
 from gateway.store.sequence import Remembered
 from gateway.store.store import Store
-from tests.store.samples import apply, following, let_in, seed, video
+from tests.store.samples import let_in, seed
 from tests.support.redis import RedisServer
 
 GOOD = {
@@ -146,48 +144,6 @@ def test_an_unreadable_file_remembers_nothing(tmp_path: Path, content: bytes) ->
     """Nobody is accused on the word of a broken file."""
     (tmp_path / "sequence").write_bytes(content)
     assert Remembered(tmp_path / "sequence").seen == 0
-
-
-@pytest.mark.parametrize("meet", ["commit", "admit", "claim"])
-async def test_a_gateway_notices_that_its_store_went_back(store: Store, empty_redis: RedisServer, meet: str) -> None:
-    """Whatever it does next. It is told once."""
-    await seed(store)
-    for number in range(1, 4):
-        await let_in(store, number, attempts=())
-    empty_redis.client.set("{telecine}:seq", 1)
-    acts: dict[str, Callable[[], Awaitable[object]]] = {
-        "commit": lambda: apply(store, following(video(1, attempts=()))),
-        "admit": lambda: let_in(store, 9, attempts=()),
-        "claim": lambda: store.claim(1, lease_ms=1_000, token_prefix="runner"),
-    }
-    await acts[meet]()
-    assert store.rewound == Rewound(remembered=3, met=1 if meet == "claim" else 2)
-    store.acknowledge_rewound()
-    await let_in(store, 10, attempts=())
-    assert not store.rewound
-
-
-async def test_a_restarted_gateway_notices_as_well(empty_redis: RedisServer, tmp_path: Path) -> None:
-    """The data directory knows what the last process had seen, at most a second late."""
-    path = tmp_path / "sequence"
-    store = Store(empty_redis.url, remember=path)
-    await store.open()
-    await seed(store)
-    await let_in(store, 1, attempts=())
-    async with asyncio.timeout(5):
-        while not path.exists() or int(path.read_bytes()) != 1:
-            await asyncio.sleep(0.02)
-    await let_in(store, 2, attempts=())
-    await store.close()
-    empty_redis.client.flushall()
-    again = Store(empty_redis.url, remember=path)
-    await again.open()
-    assert again.rewound == Rewound(remembered=2, met=0)
-    await again.close()
-    last = Store(empty_redis.url, remember=path)
-    await last.open()
-    assert last.rewound is None
-    await last.close()
 
 
 async def test_a_data_directory_that_cannot_be_written_stops_nothing(empty_redis: RedisServer, tmp_path: Path) -> None:

@@ -98,6 +98,10 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     await store.create_key(Key(id="key_2", project="proj_1", created_ms=T0), "2" * 64)
     assert await store.revoke_key("key_2")
     assert await store.verify() == []
+    cluster.client.set("{telecine}:seq", 0)
+    await store.claim(1, lease_ms=1_000, token_prefix="r")
+    await store.watch()
+    assert await store.accept_rewind()
     known = cluster.client.script_exists(*(script.sha for script in SCRIPTS))
     assert known == [True] * len(SCRIPTS)
     await store.close()
