@@ -43,5 +43,5 @@ async def _store_troubles(exchange: Exchange) -> list[str]:
         return ["the store does not answer"]
     troubles = list(fitness.refusals)
     if store.rewound is not None:
-        troubles.append("the store has forgotten commits; nothing is submitted until an operator has looked")
+        troubles.append("the store has forgotten commits; nothing is submitted until: telecine store accept")
     return troubles

@@ -48,8 +48,9 @@ def show(json: bool, place: Place) -> None:
 
 
 @command.command("accept")
+@json_option
 @place_options
-def accept(place: Place) -> None:
+def accept(json: bool, place: Place) -> None:
     """Accept a store that forgot commits: submissions go on.
 
     Videos that were waiting to be sent when it was noticed count as in doubt: their providers are asked first where
@@ -58,7 +59,10 @@ def accept(place: Place) -> None:
     """
     if not with_store(place, Store.accept_rewind):
         raise Failure("there is nothing to accept: the store forgot no commits, or it was accepted before")
-    click.echo("accepted; the gateway submits again within a second")
+    if json:
+        print_json({"accepted": True})
+    else:
+        click.echo("accepted; the gateway submits again within a second")
 
 
 async def _look(store: Store) -> tuple[Fitness, Rewound | None]:

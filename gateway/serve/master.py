@@ -137,7 +137,8 @@ def _metrics_folder(data_dir: Path, stack: ExitStack) -> None:
 
 
 def _announce(fleet: Fleet, address: str, port: int, shown: str) -> None:
-    """Say where the gateway listens once it has really answered."""
+    """Say where the gateway listens once it has really answered. Whether it is fit for work is another question, which
+    the operator must be able to ask."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - read, not bound
     while not fleet.interrupt_signal:
         if _answers(reached, port):
@@ -150,7 +151,7 @@ def _announce(fleet: Fleet, address: str, port: int, shown: str) -> None:
 def _answers(address: str, port: int) -> bool:
     connection = http.client.HTTPConnection(address, port, timeout=ANSWER_S_MAX)
     with suppress(OSError, http.client.HTTPException):
-        connection.request("GET", "/readyz")
+        connection.request("GET", "/healthz")
         return connection.getresponse().status == http.client.OK
     return False
 

@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from gateway.log import log
 from gateway.store.characters import Characters
 from gateway.store.checks import Fitness, inspect
 from gateway.store.due import Due
@@ -27,6 +28,7 @@ from gateway.store.sequence import WRITE_EVERY_S, Remembered
 from gateway.store.videos import Videos
 
 CHECK_EVERY_S: Final = 5.0
+REMIND_EVERY_S: Final = 30.0
 
 
 class Store(Videos, Faces, Due, Projects, Characters, Ledger, Rewinds):
@@ -89,8 +91,22 @@ class Store(Videos, Faces, Due, Projects, Characters, Ledger, Rewinds):
                 await asyncio.to_thread(self._write_down)
             with suppress(StoreAway):  # whoever needs the store will say so
                 await self.watch()
+                if turns % round(REMIND_EVERY_S / WRITE_EVERY_S) == 1:
+                    self._remind()
                 if turns % round(CHECK_EVERY_S / WRITE_EVERY_S) == 0:
                     await self.check()
+
+    def _remind(self) -> None:
+        rewound = self.rewound
+        if rewound is not None:
+            log(
+                "store_forgot_commits",
+                level="error",
+                remembered=rewound.remembered,
+                met=rewound.met,
+                promoted=rewound.promoted,
+                todo="nothing is submitted until: telecine store accept",
+            )
 
     def _write_down(self) -> None:
         # A disk that refuses is its owner's trouble elsewhere; here it only makes the memory older.

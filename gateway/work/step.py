@@ -25,7 +25,6 @@ from gateway.domain.agenda import (
 from gateway.domain.news import Ask, AskAgain, Doubted, Poisoned, Unsent
 from gateway.domain.videos import Video
 from gateway.domain.world import World
-from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.work import act
 from gateway.work.act import Result, Wait
@@ -89,7 +88,6 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     """Commit the intention, then send. What the driver says after that is news, whatever it is."""
     if tools.store.rewound is not None:
         # The store forgot commits: what reads as never sent may have been. Nothing leaves until an operator has looked.
-        log("store_rewound", level="error", video=job.video.id, met=tools.store.rewound.met)
         return Wait()
     snapshot = job.snapshot
     attempt = job.video.attempt(ordinal)
