@@ -56,12 +56,6 @@ def wrong_type(param: str, expected: str, value: object) -> BadInput:
     )
 
 
-def not_allowed(param: str, value: object, allowed: Iterable[object], circumstances: str = "") -> BadInput:
-    return BadInput(
-        f"Invalid value: '{shown(str(value))}'. Supported values{circumstances} are: {listed(allowed)}.", param=param
-    )
-
-
 def shown(text: str) -> str:
     """A client's own words as they may stand in a message: short, and nothing that a terminal would obey."""
     short = text if len(text) <= SHOWN_CHARS_MAX else text[:SHOWN_CHARS_MAX] + "…"
@@ -83,34 +77,43 @@ def listed(values: Iterable[object]) -> str:
 # --- values ------------------------------------------------------------------------------------------------------
 
 
-def text(param: str, value: Json, *, chars_max: int, chars_min: int = 1) -> str:
+def text(param: str, value: Json, *, chars_max: int, chars_min: int = 1, called: str = "") -> str:
+    """`called`: how messages name it, if not by its field."""
+    called = called or f"'{param}'"
     if not isinstance(value, str):
         raise wrong_type(param, "a string", value)
     if not chars_min <= len(value) <= chars_max:
         raise BadInput(
-            f"Invalid length: '{param}' must have {chars_min} to {chars_max} characters; it has {len(value)}.",
+            f"Invalid length: {called} must have {chars_min} to {chars_max} characters; it has {len(value)}.",
             param=param,
         )
     if (unfit := _UNFIT.search(value)) is not None:
         raise BadInput(
-            f"Invalid character: '{param}' contains U+{ord(unfit.group()):04X} at position {unfit.start()}. "
+            f"Invalid character: {called} contains U+{ord(unfit.group()):04X} at position {unfit.start()}. "
             "Control characters other than tab and line ends, and unpaired surrogates, are not allowed.",
             param=param,
         )
     return value
 
 
-def whole(param: str, value: Json) -> int:
-    """An integer, also as text and as 4.0. How large it may be is for others to say; its length is bounded here."""
+def count(param: str, value: Json) -> int | None:
+    """An integer, also as text and as 4.0; None for another text or number. How large it may be is for others to say;
+    its length is bounded here."""
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, str) and len(value) <= DIGITS_MAX and _WHOLE.fullmatch(value):
-        return int(value.partition(".")[0])
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
     if isinstance(value, str):
-        raise BadInput(f"Invalid value: '{shown(value)}'. '{param}' must be a whole number.", param=param)
+        fits = len(value) <= DIGITS_MAX and _WHOLE.fullmatch(value)
+        return int(value.partition(".")[0]) if fits else None
     raise wrong_type(param, "an integer", value)
+
+
+def whole(param: str, value: Json) -> int:
+    number = count(param, value)
+    if number is None:
+        raise BadInput(f"Invalid value: '{shown(str(value))}'. '{param}' must be a whole number.", param=param)
+    return number
 
 
 def within(param: str, value: int, least: int, most: int) -> int:
@@ -121,53 +124,31 @@ def within(param: str, value: int, least: int, most: int) -> int:
     return value
 
 
-def size(param: str, value: Json) -> Size:
+def size(param: str, value: Json) -> Size | None:
+    """None for a text that is no size."""
     if not isinstance(value, str):
         raise wrong_type(param, "a string such as '1280x720'", value)
     try:
         return Size.parse(value)
     except ValueError:
-        raise BadInput(
-            f"Invalid value: '{shown(value)}'. '{param}' is a width and a height such as '1280x720'.", param=param
-        ) from None
+        return None
 
 
-def size_of_ratio(ratio: Json, resolution: Json) -> Size:
-    """`16:9` with `720p` -> 1280x720: the resolution is the shorter side; the longer one is made even."""
-    across, down = _ratio(ratio)
-    lines = _lines(resolution)
-    if across >= down:
-        return Size(_even(lines * across / down), lines)
-    return Size(lines, _even(lines * down / across))
-
-
-def _ratio(value: Json) -> tuple[int, int]:
+def ratio(param: str, value: Json) -> tuple[int, int] | None:
+    """`16:9`; None for a text that is no ratio."""
     if not isinstance(value, str):
-        raise wrong_type("aspect_ratio", "a string such as '16:9'", value)
+        raise wrong_type(param, "a string such as '16:9'", value)
     match = _RATIO.fullmatch(value)
-    if match is None or not int(match[1]) or not int(match[2]):
-        raise BadInput(
-            f"Invalid value: '{shown(value)}'. 'aspect_ratio' is a ratio such as '16:9'.", param="aspect_ratio"
-        )
-    return int(match[1]), int(match[2])
+    return (int(match[1]), int(match[2])) if match and int(match[1]) and int(match[2]) else None
 
 
-def _lines(value: Json) -> int:
+def lines(param: str, value: Json) -> int | None:
+    """`720p`, `4k` or 720; None for what is no resolution."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise wrong_type("resolution", "a string such as '720p'", value)
+        raise wrong_type(param, "a string such as '720p'", value)
     written = str(value) if isinstance(value, str) or 0 <= value < 10_000 else ""
     match = _LINES.fullmatch(written)
-    lines = _LINES_OF.get(written.lower(), int(match[1]) if match else 0)
-    if not lines:
-        raise BadInput(
-            f"Invalid value: '{shown(str(value))}'. 'resolution' is the shorter side such as '720p'.",
-            param="resolution",
-        )
-    return lines
-
-
-def _even(pixels: float) -> int:
-    return 2 * round(pixels / 2)
+    return _LINES_OF.get(written.lower(), int(match[1]) if match else 0) or None
 
 
 def object_of(param: str, value: Json, allowed: Collection[str]) -> dict[str, Json]:
@@ -189,7 +170,7 @@ def metadata(param: str, value: Json) -> dict[str, str]:
         raise BadInput(f"Invalid value: '{param}' has {len(present)} pairs; at most {METADATA_PAIRS_MAX}.", param=param)
     pairs = {}
     for name, inner in present.items():
-        key = text(f"{param} key", name, chars_max=METADATA_KEY_CHARS_MAX)
-        place = f"{param}.{shown(key)}"
+        key = text(param, name, chars_max=METADATA_KEY_CHARS_MAX, called=f"a key of '{param}'")
+        place = f"{param}.{key}" if key.isprintable() else param
         pairs[key] = text(place, inner, chars_min=0, chars_max=METADATA_VALUE_CHARS_MAX)
     return pairs

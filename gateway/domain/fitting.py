@@ -10,14 +10,15 @@ client left open come last: OpenAI's defaults where a remaining route has them, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec import Struct
 
 from gateway.domain.errors import BadInput
-from gateway.domain.fields import listed, missing, not_allowed
+from gateway.domain.fields import listed, missing
 from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, Route
+from gateway.domain.synonyms import SECONDS, Said
 from gateway.domain.videos import CharacterUse, Choice, Request, SourceVideo, StoredImage
 from providers.contract import Size, Verb
 
@@ -32,6 +33,8 @@ _DOING: Final = {
     Verb.EDIT: "edit videos",
     Verb.EXTEND: "extend videos",
 }
+_ELSEWHERE: Final = "goes on from a clip only on the account that rendered it, and this clip is from elsewhere"
+_NO_UPLOADS: Final = "takes no uploaded clip, only one that was made here: name it by its id, as 'video.id'"
 
 
 class _Wish(Struct, frozen=True):
@@ -87,17 +90,18 @@ def _those(routes: Sequence[Route], *wishes: _Wish) -> Sequence[Route]:
 
 def _extent(asked: Asked, model: Model, source: SourceVideo | None, routes: Sequence[Route]) -> tuple[Size, int]:
     """Size and length: as the client or the source says, else as one of the routes offers."""
-    size = source.size if source is not None else asked.size
-    if size is not None:
-        routes = _those(routes, _size_wish(size, source))
-    seconds = _said_seconds(asked, source)
-    if seconds is not None:
-        routes = _those(routes, _length_wish(asked.verb, seconds, source, model))
-    if asked.verb is Verb.EXTEND and source is not None and seconds is not None:
-        routes = _those(routes, _total_wish(source.seconds, seconds))
+    said_size, said_seconds = _size_of(asked, source), _seconds_of(asked, source)
+    if said_size is not None:
+        routes = _those(routes, _size_wish(said_size))
+    if said_seconds is not None:
+        routes = _those(routes, _length_wish(said_seconds, model))
+        if asked.verb is Verb.EXTEND and source is not None:
+            routes = _those(routes, _total_wish(source.seconds, said_seconds))
+    size = said_size.value if said_size is not None else None
     if size is None:
         size = _choice(DEFAULT_SIZE, _sizes(routes))
-        routes = _those(routes, _size_wish(size, None))
+        routes = [route for route in routes if size in route.abilities.sizes]
+    seconds = said_seconds.value if said_seconds is not None else None
     return size, seconds if seconds is not None else _choice(DEFAULT_SECONDS, _lengths(routes))
 
 
@@ -121,9 +125,9 @@ def _abilities(
     doing = f"cannot {_DOING[asked.verb]}: no provider behind it can"
     yield need(lambda route: asked.verb in route.abilities.verbs, doing, "model")
     if source is not None:
-        elsewhere = "goes on from a clip only on the account that rendered it, and this clip is from elsewhere"
-        param = None if asked.verb is Verb.REMIX else "video"
-        yield need(lambda route: not route.abilities.needs_source_ref or _rendered(route, source), elsewhere, param)
+        lack = _ELSEWHERE if source.video is not None else _NO_UPLOADS
+        param = _source_param(asked.verb)
+        yield need(lambda route: not route.abilities.needs_source_ref or _rendered(route, source), lack, param)
     if characters or asked.characters:
         foreign = "cannot use this character: it was made on another provider's account"
         yield need(lambda route: route.abilities.characters, "has no characters", "characters")
@@ -140,45 +144,58 @@ def _rendered(route: Route, source: SourceVideo) -> bool:
     return source.ref is not None and source.account == route.account
 
 
-def _size_wish(size: Size, source: SourceVideo | None) -> _Wish:
-    def refusal(routes: Sequence[Route]) -> BadInput:
-        if source is None:
-            return not_allowed("size", size, _sizes(routes))
-        return BadInput(
-            f"Invalid value: the source video is {size}. Supported sizes are: {listed(_sizes(routes))}.", param="video"
-        )
-
-    return _Wish(lambda route: size in route.abilities.sizes, refusal)
+def _size_of(asked: Asked, source: SourceVideo | None) -> Said[Size] | None:
+    """A clip made from another is as large."""
+    if source is None:
+        return asked.size
+    return Said(source.size, _source_param(asked.verb), f"Invalid value: the source video is {source.size}.")
 
 
-def _said_seconds(asked: Asked, source: SourceVideo | None) -> int | None:
+def _seconds_of(asked: Asked, source: SourceVideo | None) -> Said[int] | None:
     """An extension says how much it adds; a remix or an edit lasts as long as its source."""
     if asked.verb is Verb.EXTEND and asked.seconds is None:
         raise missing("seconds")
-    return source.seconds if source is not None and asked.verb is not Verb.EXTEND else asked.seconds
+    if source is None or asked.verb is Verb.EXTEND:
+        return asked.seconds
+    problem = f"Invalid value: the source video lasts {source.seconds} seconds."
+    return Said(source.seconds, _source_param(asked.verb), problem)
 
 
-def _length_wish(verb: Verb, seconds: int, source: SourceVideo | None, model: Model) -> _Wish:
-    def refusal(routes: Sequence[Route]) -> BadInput:
-        if source is None or verb is Verb.EXTEND:
-            with_size = " with this size" if seconds in _lengths(model.routes) else ""
-            return not_allowed("seconds", seconds, _lengths(routes), with_size)
-        return BadInput(
-            f"Invalid value: the source video lasts {seconds} seconds. Supported are: {listed(_lengths(routes))}.",
-            param="video",
-        )
-
-    return _Wish(lambda route: seconds in route.abilities.seconds, refusal)
+def _source_param(verb: Verb) -> str:
+    return "video_id" if verb is Verb.REMIX else "video"
 
 
-def _total_wish(before: int, added: int) -> _Wish:
-    """What an extended video may grow to."""
+def _size_wish(said: Said[Size]) -> _Wish:
+    what = "values" if said.param == "size" else "sizes"
     return _Wish(
-        lambda route: before + added <= route.abilities.extend_total_seconds_max,
+        lambda route: said.value in route.abilities.sizes,
+        lambda routes: _unsupported(said, what, _sizes(routes)),
+    )
+
+
+def _length_wish(said: Said[int], model: Model) -> _Wish:
+    what = "values" if said.param in SECONDS else "lengths"
+    if what == "values" and said.value in _lengths(model.routes):
+        what = "values with this size"
+    return _Wish(
+        lambda route: said.value in route.abilities.seconds,
+        lambda routes: _unsupported(said, what, _lengths(routes)),
+    )
+
+
+def _unsupported(said: Said[Any], what: str, allowed: Sequence[object]) -> BadInput:
+    return BadInput(f"{said.problem} Supported {what} are: {listed(allowed)}.", param=said.param)
+
+
+def _total_wish(before: int, added: Said[int]) -> _Wish:
+    """What an extended video may grow to."""
+    total = before + (added.value or 0)
+    return _Wish(
+        lambda route: total <= route.abilities.extend_total_seconds_max,
         lambda routes: BadInput(
-            f"Invalid value: {before} seconds and {added} more make {before + added}; an extended video may last "
+            f"Invalid value: {before} seconds and {added.value} more make {total}; an extended video may last "
             f"at most {max(route.abilities.extend_total_seconds_max for route in routes)}.",
-            param="seconds",
+            param=added.param,
         ),
     )
 

@@ -1,8 +1,8 @@
 """What a client asks for: the fields of a create, remix, edit or extension, as checked values of one shape.
 
-Pure. `ask` knows the contract and nothing of the configuration; whether a model's routes can do it is `settle`'s
-question (`gateway.domain.fitting`). Every field that a verb may carry stands in a table here, and a name that stands in
-none is refused: a client should learn of a typo before it pays for a clip.
+Pure. `ask` knows the contract and nothing of the configuration; whether a model's routes can do it, and what they can
+do instead, is `settle`'s question (`gateway.domain.fitting`). Every field that a verb may carry stands in a table here,
+and a name that stands in none is refused: a client should learn of a typo before it pays for a clip.
 
 Of the synonyms any number may be sent as long as they agree. A key that a JSON object carries twice counts as its
 last value, as JSON decoders do; a multipart field sent twice is refused by the decoder of forms.
@@ -11,18 +11,16 @@ last value, as JSON decoders do; a multipart field sent twice is refused by the 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import Final, TypeVar
+from typing import Final
 
 from msgspec import Struct
 
 from gateway.domain import fields as read
 from gateway.domain.errors import BadInput
-from gateway.domain.fields import shown
 from gateway.domain.references import ImageGiven, Upload, characters_of, image_of, source_of
+from gateway.domain.synonyms import SECONDS, SIZE, Said, seconds_of, size_of
 from gateway.domain.videos import PROMPT_CHARS_MAX
 from providers.contract import Json, Size, Verb
-
-T = TypeVar("T")
 
 DEFAULT_MODEL: Final = "sora-2"
 MODEL_CHARS_MAX: Final = 128
@@ -30,13 +28,11 @@ CHARACTER_NAME_CHARS_MAX: Final = 80
 SEED_MAX: Final = 2**31 - 1
 
 _COMMON: Final = frozenset({"prompt", "metadata", "seed", "negative_prompt"})
-_SECONDS: Final = ("seconds", "duration", "n_seconds")
-_SIZE: Final = ("size", "width", "height", "aspect_ratio", "resolution")
 FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
-    Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *_SECONDS, *_SIZE},
+    Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *SECONDS, *SIZE},
     Verb.REMIX: _COMMON,
     Verb.EDIT: _COMMON | {"model", "video"},
-    Verb.EXTEND: _COMMON | {"model", "video", *_SECONDS},
+    Verb.EXTEND: _COMMON | {"model", "video", *SECONDS},
 }
 FILES: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.CREATE: frozenset({"input_reference"}),
@@ -54,8 +50,8 @@ class Asked(Struct, frozen=True, kw_only=True):
     verb: Verb
     model: str  # of no meaning with a `source_id`: the source's model makes the next clip too
     prompt: str
-    seconds: int | None = None
-    size: Size | None = None
+    seconds: Said[int] | None = None
+    size: Said[Size] | None = None
     seed: int | None = None
     negative_prompt: str | None = None
     metadata: dict[str, str] = {}
@@ -85,15 +81,17 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
     if "prompt" not in given:
         raise read.missing("prompt")
     prompt = read.text("prompt", given["prompt"], chars_max=PROMPT_CHARS_MAX)
+    if prompt.isspace():
+        raise BadInput("Invalid value: 'prompt' has nothing but white space.", param="prompt")
     source_id, upload = (source_id, None) if verb not in _SOURCE_IN_BODY else source_of(given, files)
-    if verb is Verb.EXTEND and not given.keys() & set(_SECONDS):
+    if verb is Verb.EXTEND and not given.keys() & set(SECONDS):
         raise read.missing("seconds")
     return Asked(
         verb=verb,
         model=_model(given, source_id, upload),
         prompt=prompt,
-        seconds=_agreed([(name, read.whole(name, given[name])) for name in _SECONDS if name in given]),
-        size=_agreed(_sizes(given)),
+        seconds=seconds_of(given),
+        size=size_of(given),
         seed=read.within("seed", read.whole("seed", given["seed"]), 0, SEED_MAX) if "seed" in given else None,
         negative_prompt=_negative(given),
         metadata=read.metadata("metadata", given["metadata"]) if "metadata" in given else {},
@@ -162,29 +160,3 @@ def _negative(given: Mapping[str, Json]) -> str | None:
     if "negative_prompt" not in given:
         return None
     return read.text("negative_prompt", given["negative_prompt"], chars_max=PROMPT_CHARS_MAX)
-
-
-def _sizes(given: Mapping[str, Json]) -> list[tuple[str, Size]]:
-    sizes = [("size", read.size("size", given["size"]))] if "size" in given else []
-    for one, other in (("width", "height"), ("aspect_ratio", "resolution")):
-        if (one in given) != (other in given):
-            there, lacking = (one, other) if one in given else (other, one)
-            raise read.missing(lacking, f" '{there}' says a size only together with it; or send 'size'.")
-    if "width" in given:
-        width, height = read.whole("width", given["width"]), read.whole("height", given["height"])
-        sizes.append(("width", Size(read.within("width", width, 1, 99_999), read.within("height", height, 1, 99_999))))
-    if "aspect_ratio" in given:
-        sizes.append(("aspect_ratio", read.size_of_ratio(given["aspect_ratio"], given["resolution"])))
-    return sizes
-
-
-def _agreed(said: list[tuple[str, T]]) -> T | None:
-    """What all synonyms say, None if there is none."""
-    for name, value in said[1:]:
-        first, expected = said[0]
-        if value != expected:
-            raise BadInput(
-                f"Invalid value: '{first}' and '{name}' disagree: {shown(str(expected))} and {shown(str(value))}.",
-                param=name,
-            )
-    return said[0][1] if said else None

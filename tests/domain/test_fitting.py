@@ -12,10 +12,11 @@ from msgspec.structs import replace
 
 from gateway.domain.errors import BadInput
 from gateway.domain.fitting import settle, unservable
-from gateway.domain.requests import Asked
+from gateway.domain.requests import Asked, ask
 from gateway.domain.routing import Model, Route, plan, why_not
+from gateway.domain.synonyms import Said
 from gateway.domain.videos import CharacterUse, SourceVideo, StoredImage
-from providers.contract import Size, Verb
+from providers.contract import Json, Size, Verb
 from tests.support.videos import model, route
 
 TALL, WIDE, HIGH = Size(720, 1280), Size(1280, 720), Size(1024, 1792)
@@ -27,6 +28,14 @@ ASKED = Asked(verb=Verb.CREATE, model="sora-2", prompt="A boat")
 
 def image(size: Size) -> StoredImage:
     return StoredImage(name="n", media_type="image/png", width=size.width, height=size.height, size_bytes=1, sha256="s")
+
+
+def of_size(size: Size) -> Said[Size]:
+    return Said(size, "size", f"Invalid value: '{size}'.")
+
+
+def of_seconds(seconds: int) -> Said[int]:
+    return Said(seconds, "seconds", f"Invalid value: '{seconds}'.")
 
 
 def refusal(asked: Asked, of: Model, source: SourceVideo | None = None, picture: StoredImage | None = None) -> BadInput:
@@ -50,16 +59,16 @@ def test_a_model_without_the_defaults_gives_its_own_first() -> None:
 def test_an_open_choice_follows_what_was_said() -> None:
     """Routes that cannot do what was asked for do not decide about the rest."""
     both = model(route("a", seconds=(4,), sizes=(TALL,)), route("b", seconds=(6,), sizes=(WIDE,)))
-    assert settle(replace(ASKED, seconds=6), both).size == WIDE
-    assert settle(replace(ASKED, size=WIDE), both).seconds == 6
+    assert settle(replace(ASKED, seconds=of_seconds(6)), both).size == WIDE
+    assert settle(replace(ASKED, size=of_size(WIDE)), both).seconds == 6
 
 
 @pytest.mark.parametrize(
     ("changes", "param", "names"),
     [
-        ({"seconds": 7}, "seconds", ["'4'", "'8'", "'12'"]),
-        ({"size": Size(1, 1)}, "size", ["'720x1280'", "'1280x720'"]),
-        ({"size": WIDE, "seconds": 8}, "seconds", ["'12'", "with this size"]),
+        ({"seconds": of_seconds(7)}, "seconds", ["'4'", "'8'", "'12'"]),
+        ({"size": of_size(Size(1, 1))}, "size", ["'720x1280'", "'1280x720'"]),
+        ({"size": of_size(WIDE), "seconds": of_seconds(8)}, "seconds", ["'12'", "with this size"]),
         ({"seed": 1}, "seed", ["sora-2"]),
         ({"negative_prompt": "rain"}, "negative_prompt", []),
         ({"characters": ("char_1",)}, "characters", []),
@@ -77,6 +86,56 @@ def test_a_wish_that_no_route_has_is_refused_with_what_is_allowed(
     assert (error.status, error.param) == (400, param)
     for name in names:
         assert name in error.message
+
+
+TWO = model(route("a", seconds=(4, 8), sizes=(TALL, WIDE)), route("b", seconds=(12,), sizes=(TALL,)))
+SIZES_OF_TWO = "'720x1280' and '1280x720'."
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "message"),
+    [
+        *(
+            ({"size": text}, "size", f"Invalid value: '{text}'. Supported values are: {SIZES_OF_TWO}")
+            for text in ("auto", "720p", "1280X720", "1280\u00d7720", "", " 1280x720", "large")
+        ),
+        *(
+            ({"seconds": value}, "seconds", f"Invalid value: '{value}'. Supported values are: '4', '8', and '12'.")
+            for value in ("4s", "", "4.5", 4.5, "four", "٤", "NaN", float("inf"), -4)
+        ),
+        ({"seconds": "4" * 5_000}, "seconds", "Supported values are: '4', '8', and '12'."),
+        ({"duration": 5}, "duration", "Invalid value: '5'. Supported values are: '4', '8', and '12'."),
+        ({"n_seconds": "5s"}, "n_seconds", "Invalid value: '5s'. Supported values are: '4', '8', and '12'."),
+        ({"duration": 4, "seconds": "4s"}, "seconds", "Supported values are: '4', '8', and '12'."),
+        ({"size": "1280x720", "duration": 12}, "duration", "Supported values with this size are: '4' and '8'."),
+        ({"width": 1, "height": 2}, "width", "'width' and 'height' make 1x2. Supported sizes are: " + SIZES_OF_TWO),
+        ({"width": 720, "height": "high"}, "height", "whole number. Supported sizes are: " + SIZES_OF_TWO),
+        ({"width": -1, "height": 720}, "width", "Invalid value: '-1'. Supported sizes are: " + SIZES_OF_TWO),
+        ({"width": 720, "height": 10**400}, "height", "Supported sizes are: " + SIZES_OF_TWO),
+        ({"aspect_ratio": "1:1", "resolution": "720p"}, "aspect_ratio", "make 720x720. Supported sizes are: "),
+        ({"aspect_ratio": "16x9", "resolution": "720p"}, "aspect_ratio", "'16:9'. Supported sizes are: "),
+        ({"aspect_ratio": "16:0", "resolution": "720p"}, "aspect_ratio", "'16:9'. Supported sizes are: "),
+        ({"aspect_ratio": "16:9", "resolution": "big"}, "resolution", "'720p'. Supported sizes are: "),
+        ({"aspect_ratio": "16:9", "resolution": 10**30}, "resolution", "'720p'. Supported sizes are: "),
+    ],
+)
+def test_a_size_or_length_that_is_none_is_refused_under_its_own_name_with_what_is_allowed(
+    fields: dict[str, Json], param: str, message: str
+) -> None:
+    """A word that makes no sense helps no less than a wrong number, under the name that the client used."""
+    error = refusal(ask(Verb.CREATE, {"prompt": "A boat", **fields}, {}), TWO)
+    assert (error.error_code, error.param) == ("invalid_value", param)
+    assert message in error.message
+    assert len(error.message) < 300
+
+
+def test_an_uploaded_clip_is_not_called_one_from_elsewhere() -> None:
+    """Where no route takes uploads, the client learns that, and what would do."""
+    uploaded = replace(SOURCE, video=None, account="", ref=None)
+    error = refusal(replace(ASKED, verb=Verb.EDIT), model(route("a", needs_source_ref=True)), uploaded)
+    assert "uploaded" in error.message and "'video.id'" in error.message and "elsewhere" not in error.message
+    assert error.param == "video"
+    assert settle(replace(ASKED, verb=Verb.EDIT), model(route("a")), source=uploaded).source == uploaded
 
 
 def test_an_image_must_have_the_pixels_of_the_video() -> None:
@@ -98,16 +157,17 @@ def test_a_remix_and_an_edit_last_as_long_as_their_source() -> None:
         assert (request.seconds, request.size, request.model) == (8, TALL, "sora-2-latest")
         longer = refusal(asked, model(route("a", seconds=(4,))), SOURCE)
         assert "'4'" in longer.message
-        assert refusal(asked, model(route("a", sizes=(WIDE,))), SOURCE).param == "video"
+        assert longer.param == ("video" if verb is Verb.EDIT else "video_id")
+        assert refusal(asked, model(route("a", sizes=(WIDE,))), SOURCE).param == longer.param
 
 
 def test_an_extension_adds_to_its_source_up_to_a_total() -> None:
     """The seconds are what is added; the sum is bounded by the route."""
-    asked = replace(ASKED, verb=Verb.EXTEND, seconds=4, source_id="video_1")
+    asked = replace(ASKED, verb=Verb.EXTEND, seconds=of_seconds(4), source_id="video_1")
     assert settle(asked, model(route("a")), source=SOURCE).seconds == 4
     assert "11" in refusal(asked, model(route("a", extend_total_seconds_max=11)), SOURCE).message
     assert refusal(replace(asked, seconds=None), model(route("a")), SOURCE).param == "seconds"
-    assert refusal(replace(asked, seconds=5), model(route("a")), SOURCE).param == "seconds"
+    assert refusal(replace(asked, seconds=of_seconds(5)), model(route("a")), SOURCE).param == "seconds"
 
 
 def test_a_source_of_another_account_is_said_so() -> None:
@@ -160,12 +220,13 @@ def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
     create = verb is Verb.CREATE
     size = draw(st.sampled_from([None, TALL, WIDE, HIGH])) if create else None
     lengths: list[int | None] = [4, 8, 12, 5]
+    seconds = draw(st.sampled_from([*lengths, None] if create else lengths)) if verb in TIMED else None
     asked = Asked(
         verb=verb,
         model="sora-2",
         prompt="A boat",
-        size=size,
-        seconds=draw(st.sampled_from([*lengths, None] if create else lengths)) if verb in TIMED else None,
+        size=of_size(size) if size else None,
+        seconds=of_seconds(seconds) if seconds else None,
         seed=draw(st.sampled_from([None, 1])),
         negative_prompt=draw(st.sampled_from([None, "rain"])),
     )
@@ -191,10 +252,11 @@ def test_settling_and_planning_agree(routes: list[Route], wish: tuple[Asked, dic
     except BadInput:
         for one in of.routes:
             able = one.abilities
-            sizes = [SOURCE.size] if beside["source"] else [asked.size] if asked.size else able.sizes
+            sizes = [SOURCE.size] if beside["source"] else [asked.size.value] if asked.size else able.sizes
             timed = asked.verb in TIMED
-            lengths = [SOURCE.seconds] if not timed else [asked.seconds] if asked.seconds else able.seconds
+            lengths = [SOURCE.seconds] if not timed else [asked.seconds.value] if asked.seconds else able.seconds
             for size, seconds in product(sizes, lengths):
+                assert size is not None and seconds is not None
                 request = replace(
                     settle(Asked(verb=Verb.CREATE, model="m", prompt="p"), model(route("x"))),
                     verb=asked.verb,

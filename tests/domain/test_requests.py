@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from gateway.domain.errors import BadInput
 from gateway.domain.references import ImageBytes, ImageLink, Upload
 from gateway.domain.requests import FIELDS, Asked, ask, ask_character
+from gateway.domain.synonyms import Said
 from providers.contract import Json, Size, Verb
 
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 720, 1280) + b"\x08\x02\0\0\0" + b"crc!"
@@ -45,7 +46,7 @@ def test_a_prompt_alone_is_enough() -> None:
 @pytest.mark.parametrize("name", ["seconds", "duration", "n_seconds"])
 def test_seconds_come_as_number_or_text_under_three_names(name: str, value: Json) -> None:
     """SDKs send text, people send numbers."""
-    assert create(**{name: value}).seconds == 8
+    assert create(**{name: value}).seconds == Said(8, name, f"Invalid value: '{value}'.")
 
 
 @pytest.mark.parametrize(
@@ -65,7 +66,8 @@ def test_seconds_come_as_number_or_text_under_three_names(name: str, value: Json
 )  # fmt: skip
 def test_a_size_is_said_in_three_ways(fields: dict[str, Json], size: Size) -> None:
     """`size`, `width` with `height`, and `aspect_ratio` with `resolution`; several at once if they agree."""
-    assert create(**fields).size == size
+    said = create(**fields).size
+    assert said is not None and said.value == size and said.param in fields
 
 
 def test_null_is_absent() -> None:
@@ -113,7 +115,7 @@ def test_each_verb_finds_its_source() -> None:
     assert ask(Verb.REMIX, {"prompt": "p"}, {}, source_id="video_1").source_id == "video_1"
     assert ask(Verb.EDIT, {"prompt": "p", "video": {"id": "video_1"}}, {}).source_id == "video_1"
     extended = ask(Verb.EXTEND, {"prompt": "p", "seconds": "4", "video": {"id": "video_1"}}, {})
-    assert (extended.source_id, extended.seconds) == ("video_1", 4)
+    assert (extended.source_id, extended.seconds) == ("video_1", Said(4, "seconds", "Invalid value: '4'."))
     clip = upload(path="/aside/1")
     edited = ask(Verb.EDIT, {"prompt": "p", "model": "sora-2"}, {"video": clip})
     assert (edited.source_upload, edited.model, edited.source_id) == (clip, "sora-2", None)
@@ -135,6 +137,8 @@ def test_a_character_has_a_name_and_a_clip() -> None:
         (Verb.CREATE, {}, "missing_required_parameter", "prompt"),
         (Verb.CREATE, {"prompt": None}, "missing_required_parameter", "prompt"),
         (Verb.CREATE, {"prompt": ""}, "invalid_value", "prompt"),
+        (Verb.CREATE, {"prompt": "   "}, "invalid_value", "prompt"),
+        (Verb.CREATE, {"prompt": " \t\r\n\u3000"}, "invalid_value", "prompt"),
         (Verb.CREATE, {"prompt": "x" * 32_001}, "invalid_value", "prompt"),
         (Verb.CREATE, {"prompt": 7}, "invalid_type", "prompt"),
         (Verb.CREATE, {"prompt": ["a"]}, "invalid_type", "prompt"),
@@ -150,33 +154,25 @@ def test_a_character_has_a_name_and_a_clip() -> None:
         (Verb.CREATE, {"prompt": "p", "model": "m" * 129}, "invalid_value", "model"),
         (Verb.CREATE, {"prompt": "p", "seconds": True}, "invalid_type", "seconds"),
         (Verb.CREATE, {"prompt": "p", "seconds": [4]}, "invalid_type", "seconds"),
-        (Verb.CREATE, {"prompt": "p", "seconds": "four"}, "invalid_value", "seconds"),
-        (Verb.CREATE, {"prompt": "p", "seconds": "NaN"}, "invalid_value", "seconds"),
-        (Verb.CREATE, {"prompt": "p", "seconds": float("nan")}, "invalid_type", "seconds"),
-        (Verb.CREATE, {"prompt": "p", "seconds": float("inf")}, "invalid_type", "seconds"),
-        (Verb.CREATE, {"prompt": "p", "seconds": 4.5}, "invalid_type", "seconds"),
-        (Verb.CREATE, {"prompt": "p", "seconds": "٤"}, "invalid_value", "seconds"),
-        (Verb.CREATE, {"prompt": "p", "seconds": "4" * 5_000}, "invalid_value", "seconds"),
         (Verb.CREATE, {"prompt": "p", "seconds": 4, "duration": 8}, "invalid_value", "duration"),
-        (Verb.CREATE, {"prompt": "p", "size": "large"}, "invalid_value", "size"),
         (Verb.CREATE, {"prompt": "p", "size": 720}, "invalid_type", "size"),
         (Verb.CREATE, {"prompt": "p", "size": "1280x720", "width": 720, "height": 1280}, "invalid_value", "width"),
         (Verb.CREATE, {"prompt": "p", "width": 720}, "missing_required_parameter", "height"),
-        (Verb.CREATE, {"prompt": "p", "width": -1, "height": 720}, "invalid_value", "width"),
         (Verb.CREATE, {"prompt": "p", "resolution": "720p"}, "missing_required_parameter", "aspect_ratio"),
-        (Verb.CREATE, {"prompt": "p", "aspect_ratio": "16:0", "resolution": "720p"}, "invalid_value", "aspect_ratio"),
         (Verb.CREATE, {"prompt": "p", "aspect_ratio": 1.5, "resolution": "720p"}, "invalid_type", "aspect_ratio"),
-        (Verb.CREATE, {"prompt": "p", "aspect_ratio": "1:1", "resolution": "big"}, "invalid_value", "resolution"),
-        (Verb.CREATE, {"prompt": "p", "aspect_ratio": "1:1", "resolution": 10**30}, "invalid_value", "resolution"),
         (Verb.CREATE, {"prompt": "p", "aspect_ratio": "1:1", "resolution": True}, "invalid_type", "resolution"),
         (Verb.CREATE, {"prompt": "p", "seed": -1}, "invalid_value", "seed"),
+        (Verb.CREATE, {"prompt": "p", "seed": 1.5}, "invalid_value", "seed"),
         (Verb.CREATE, {"prompt": "p", "seed": 2**31}, "invalid_value", "seed"),
         (Verb.CREATE, {"prompt": "p", "seed": 10**400}, "invalid_value", "seed"),
         (Verb.CREATE, {"prompt": "p", "negative_prompt": 1}, "invalid_type", "negative_prompt"),
         (Verb.CREATE, {"prompt": "p", "metadata": "x"}, "invalid_type", "metadata"),
         (Verb.CREATE, {"prompt": "p", "metadata": {"a": 1}}, "invalid_type", "metadata.a"),
         (Verb.CREATE, {"prompt": "p", "metadata": {"a": "v" * 513}}, "invalid_value", "metadata.a"),
-        (Verb.CREATE, {"prompt": "p", "metadata": {"k" * 65: "v"}}, "invalid_value", "metadata key"),
+        (Verb.CREATE, {"prompt": "p", "metadata": {"k" * 65: "v"}}, "invalid_value", "metadata"),
+        (Verb.CREATE, {"prompt": "p", "metadata": {"": "v"}}, "invalid_value", "metadata"),
+        (Verb.CREATE, {"prompt": "p", "metadata": {"a\x1b[2J": "v"}}, "invalid_value", "metadata"),
+        (Verb.CREATE, {"prompt": "p", "metadata": {"a\nb": 1}}, "invalid_type", "metadata"),
         (Verb.CREATE, {"prompt": "p", "metadata": {str(n): "v" for n in range(17)}}, "invalid_value", "metadata"),
         (Verb.CREATE, {"prompt": "p", "characters": {"id": "c"}}, "invalid_type", "characters"),
         (Verb.CREATE, {"prompt": "p", "characters": ["c"]}, "invalid_type", "characters[0]"),
@@ -250,6 +246,12 @@ def test_files_stand_only_where_files_belong() -> None:
         with pytest.raises(BadInput) as caught:
             ask_character(fields, files)
         assert caught.value.param == param
+
+
+def test_no_name_of_a_field_is_made_up() -> None:
+    """What is wrong with a key of `metadata` is said in the message, the field is one that was sent."""
+    messages = [refusal(Verb.CREATE, {"prompt": "p", "metadata": {key: "v"}}).message for key in ("", "k" * 65, "\x00")]
+    assert all("a key of 'metadata'" in message and message.isprintable() for message in messages)
 
 
 def test_a_refusal_repeats_no_more_than_a_few_harmless_characters() -> None:
