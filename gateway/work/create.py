@@ -15,6 +15,7 @@ from gateway.domain.agenda import Rest, agenda
 from gateway.domain.assets import source_name
 from gateway.domain.change import Admission, Change, Repeat
 from gateway.domain.errors import Absent, BadInput, KeyReused, Unavailable, WrongKey
+from gateway.domain.fields import shown
 from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.requests import Asked, Hint
@@ -130,7 +131,7 @@ def model_of(snapshot: Snapshot, name: str) -> Model:
     if model is None:
         known = ", ".join(f"`{one}`" for one in sorted(snapshot.models))
         raise Absent(
-            f"The model `{name[:100]}` does not exist. Available: {known}.", code="model_not_found", param="model"
+            f"The model `{shown(name)}` does not exist. Available: {known}.", code="model_not_found", param="model"
         )
     return model
 
@@ -138,11 +139,12 @@ def model_of(snapshot: Snapshot, name: str) -> Model:
 async def _source_of(tools: Tools, caller: Caller, asked: Asked) -> Video | None:
     if asked.source_id is None:
         return None
-    source = await own_video(tools, caller, asked.source_id)
+    param = "video_id" if asked.verb is Verb.REMIX else "video.id"
+    source = await own_video(tools, caller, asked.source_id, param=param)
     if source.state is not State.COMPLETED or not source.assets:
         raise BadInput(
             "The source video must be completed and not expired. Wait for it, or create it again.",
-            param="video" if asked.verb is not Verb.REMIX else "video_id",
+            param=param,
         )
     return source
 
@@ -169,7 +171,9 @@ async def _characters(tools: Tools, caller: Caller, asked: Asked) -> tuple[Chara
     for identity in asked.characters:
         character = await tools.store.character(identity)
         if character is None or character.project != caller.project:
-            raise BadInput(f"Character {identity[:64]} was not found.", code="character_not_found", param="characters")
+            raise BadInput(
+                f"Character {shown(identity)} was not found.", code="character_not_found", param="characters"
+            )
         uses.append(CharacterUse(id=character.id, account=character.account, ref=character.ref))
     return tuple(uses)
 

@@ -27,11 +27,11 @@ async def page(tools: Tools, caller: Caller, *, after: str | None, limit: int, d
     return await tools.store.page(caller.project, after=after, limit=limit, descending=descending)
 
 
-async def own_video(tools: Tools, caller: Caller, video_id: str) -> Video:
-    """The record of one of the caller's videos."""
+async def own_video(tools: Tools, caller: Caller, video_id: str, *, param: str = "video_id") -> Video:
+    """The record of one of the caller's videos. `param`: where the client named it."""
     video = await tools.store.read(video_id) if VIDEO_ID.fullmatch(video_id) else None
     if video is None or video.deleted or video.project != caller.project:
-        raise absent(video_id)
+        raise absent(video_id, param)
     return video
 
 
@@ -49,6 +49,6 @@ async def asset(tools: Tools, caller: Caller, video_id: str, kind: AssetKind) ->
     raise Absent(f"The video has no {kind}.", code="variant_not_available", param="variant")
 
 
-def absent(video_id: str) -> Absent:
+def absent(video_id: str, param: str = "video_id") -> Absent:
     shown = video_id if VIDEO_ID.fullmatch(video_id) else "with this id"
-    return Absent(f"Video {shown} was not found.", code="video_not_found", param="video_id")
+    return Absent(f"Video {shown} was not found.", code="video_not_found", param=param)
