@@ -1,4 +1,4 @@
-"""What an image is and how large, read from its first bytes: JPEG, PNG and WebP. Pure; no pixel is ever decoded.
+"""What an image is and how large, read from its own bytes: JPEG, PNG and WebP. Pure; no pixel is ever decoded.
 
 The file's own words count, never the name or the type that came with it: SDKs send raw bytes as
 `application/octet-stream`. A picture's orientation tag is left aside, as the vendors do.
@@ -6,6 +6,7 @@ The file's own words count, never the name or the type that came with it: SDKs s
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable
 from typing import Final
 
@@ -13,6 +14,8 @@ from msgspec import Struct
 
 # A camera's JPEG has dozens of segments before its frame; colour profiles may be split into 255.
 SEGMENTS_MAX: Final = 2_000
+# A PNG's encoder usually writes 8 KiB at a time.
+CHUNKS_MAX: Final = 10_000
 ALLOWED: Final = "JPEG, PNG or WebP"
 
 
@@ -34,9 +37,27 @@ def measure(data: bytes) -> Measured:
 
 
 def _png(data: bytes) -> Measured:
+    """Walk the chunks to the last one: all of them whole, and picture data among them.
+
+    What follows the last one is no part of the picture; decoders pass over it, and some programs leave something there.
+    """
     if len(data) < 33 or data[8:16] != b"\0\0\0\rIHDR":
         raise ValueError("the PNG has no header: the file is cut short or damaged")
-    return Measured("image/png", _big(data, 16, 4), _big(data, 20, 4))
+    view, at, pictures = memoryview(data), 8, 0
+    for _ in range(CHUNKS_MAX):
+        end = at + 12 + _big(data, at, 4)
+        if end > len(data):
+            raise ValueError("the PNG is cut short or damaged")
+        if zlib.crc32(view[at + 4 : end - 4]) != _big(data, end - 4, 4):
+            raise ValueError("the PNG is damaged: a checksum in it is wrong")
+        kind = data[at + 4 : at + 8]
+        pictures += kind == b"IDAT"
+        if kind == b"IEND":
+            if not pictures:
+                raise ValueError("the PNG has no picture data: the file is damaged")
+            return Measured("image/png", _big(data, 16, 4), _big(data, 20, 4))
+        at = end
+    raise ValueError(f"the PNG is made of more than {CHUNKS_MAX} chunks")
 
 
 # Start-of-frame markers; between them lie DHT (C4), JPG (C8) and DAC (CC), which are none.

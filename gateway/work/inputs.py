@@ -6,7 +6,6 @@ They are taken away again unless the video was admitted.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -103,7 +102,7 @@ class Inputs:
             raise BadInput(
                 f"Invalid value: the image could not be fetched: {got.reason}.", param="input_reference.image_url"
             )
-        return measured(got, hashlib.sha256(got).hexdigest())
+        return await asyncio.to_thread(measured, got)
 
     async def _write(self, name: str, data: bytes) -> None:
         self._stored.append(name)

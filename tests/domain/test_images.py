@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from gateway.domain.images import Measured, measure
+from tests.support.pictures import png
 
 SIZES = [(1, 1), (3, 7), (640, 360), (1280, 720), (4000, 2)]
 FORMATS: list[tuple[str, str, dict[str, object]]] = [
@@ -67,7 +68,16 @@ def test_transparency_changes_nothing() -> None:
         (b"RIFF\x10\0\0\0WAVE" + b"\0" * 40, "no WebP"),
         (b"RIFF\x10\0\0\0WEBPICCP" + b"\0" * 40, "unknown chunk"),
         (b"\x89PNG\r\n\x1a\n", "cut short"),
-        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 40, "no width"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + b"\0" * 40, "checksum"),
+        (png(0, 7), "no width"),
+        (png(7, 7)[:40], "cut short"),
+        (png(7, 7)[:-1], "cut short"),
+        (png(7, 7)[:-12], "cut short"),
+        (png(7, 7)[:33] + b"no chunk, but some words of somebody", "cut short"),
+        (png(7, 7)[:33] + b"\0" * 100, "checksum"),
+        (png(7, 7)[:33] + b"\0\0\0\0IEND\xae\x42\x60\x82", "no picture data"),
+        (png(7, 7)[:33] + b"\0\0\0\0tEXt\x96\x42\xc5\x85" * 20_000, "chunks"),
+        (png(7, 7).replace(b"IDAT", b"IDAt"), "checksum"),
         (b"\xff\xd8\xff", "cut short"),
         (b"\xff\xd8\xff\xda" + b"\0" * 40, "no frame"),
         (b"\xff\xd8" + b"\xff" * 5000, "not found"),
@@ -78,6 +88,22 @@ def test_what_is_no_image_of_ours_is_named(data: bytes, words: str) -> None:
     """The message tells the sender what arrived or what is broken, and which formats would do."""
     with pytest.raises(ValueError, match=words):
         measure(data)
+
+
+def test_a_png_is_whole_or_refused() -> None:
+    """No beginning of a real one is taken; what some programs leave behind its end does no harm."""
+    whole = picture("PNG", (300, 200))
+    for length in range(len(whole)):
+        with pytest.raises(ValueError, match=r"PNG|image is"):
+            measure(whole[:length])
+    assert measure(whole + b"a program's notes") == Measured("image/png", 300, 200)
+
+
+def test_a_large_png_is_measured() -> None:
+    """As large as an image may be, in the pieces that an encoder makes of it."""
+    out = io.BytesIO()
+    Image.frombytes("L", (4_500, 4_500), bytes(4_500 * 4_500)).save(out, "PNG", compress_level=0)
+    assert measure(out.getvalue()) == Measured("image/png", 4_500, 4_500)
 
 
 @pytest.mark.parametrize(("kind", "options"), [("JPEG", {}), ("PNG", {}), ("WEBP", {}), ("WEBP", {"lossless": True})])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import struct
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +14,9 @@ from gateway.domain.references import ImageBytes, ImageLink, Upload
 from gateway.domain.requests import FIELDS, Asked, ask, ask_character
 from gateway.domain.synonyms import Said
 from providers.contract import Json, Size, Verb
+from tests.support.pictures import png
 
-PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + struct.pack(">II", 720, 1280) + b"\x08\x02\0\0\0" + b"crc!"
+PNG = png(720, 1280)
 DATA_URL = "data:image/png;base64," + base64.b64encode(PNG).decode()
 
 
