@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gateway.api.exchange import Exchange
 from gateway.api.forms import Form, boundary_of
+from gateway.api.malformed import malformed
 from gateway.domain.errors import BadInput, ClientError, TooLarge, Unavailable
 from gateway.domain.fields import unknown
 from gateway.domain.references import IMAGE_URL_CHARS_MAX, Upload
@@ -173,9 +174,9 @@ def _too_slow() -> BadInput:
 
 def parse_json(data: bytes) -> dict[str, Json]:
     """A JSON object. BadInput for anything else, however malformed or deep. Of equal keys the last one counts."""
-    value = _decoded(data)
+    value = _decoded(data, data)
     if not isinstance(value, dict):
-        raise BadInput("The body must be a JSON object.", code="invalid_json")
+        raise _no_object()
     return value
 
 
@@ -185,34 +186,55 @@ def parse_large_json(data: bytes, known: Collection[str]) -> dict[str, Json]:
     image = pieces.pop(IMAGE_FIELD, None)
     if sum(map(len, pieces.values())) > SMALL_BYTES_MAX:
         raise _too_large(SMALL_BYTES_MAX)
-    fields = {name: _decoded(piece) for name, piece in pieces.items()}
+    fields = {name: _decoded(piece, field=name) for name, piece in pieces.items()}
     if image is not None:
-        fields[IMAGE_FIELD] = _large_image(image) if len(image) > SMALL_BYTES_MAX else _decoded(image)
+        large = len(image) > SMALL_BYTES_MAX
+        fields[IMAGE_FIELD] = _large_image(image) if large else _decoded(image, field=IMAGE_FIELD)
     return fields
 
 
 def _large_image(data: memoryview) -> Json:
     """An object whose values are texts, for only a text may be this long."""
+    if data[0] != ord("{"):
+        return _husk(data, IMAGE_FIELD)
     values: dict[str, Json] = {}
-    for name, piece in _cut(data, IMAGE_KEYS, f"{IMAGE_FIELD}.").items():
-        # A character may be written with six.
-        if len(piece) > SMALL_BYTES_MAX and (piece[0] != ord('"') or len(piece) > 6 * IMAGE_URL_CHARS_MAX):
+    for name, piece in _cut(data, IMAGE_KEYS, IMAGE_FIELD).items():
+        place = f"{IMAGE_FIELD}.{name}"
+        if len(piece) <= SMALL_BYTES_MAX:
+            values[name] = _decoded(piece, field=place)
+        elif piece[0] != ord('"'):
+            values[name] = _husk(piece, place)
+        elif len(piece) > 6 * IMAGE_URL_CHARS_MAX:  # a character may be written with six
             raise _too_large(SMALL_BYTES_MAX)
-        values[name] = _decoded(piece)
+        else:
+            values[name] = _decoded(piece, field=place)
     return values
 
 
-def _cut(data: bytes | memoryview, known: Collection[str], place: str = "") -> dict[str, memoryview]:
+def _husk(data: memoryview, field: str) -> Json:
+    """What stands for a large value of a wrong type: it is refused for its type, so nothing inside needs building."""
+    match data[:1]:
+        case b'"':
+            return ""
+        case b"[":
+            return []
+        case b"{":
+            return {}
+        case _:  # a number of a million digits
+            return _decoded(data, field=field)
+
+
+def _cut(data: bytes | memoryview, known: Collection[str], field: str = "") -> dict[str, memoryview]:
     """The known members of an object as they are written; nothing is built for what is inside them."""
     try:
         cut = msgspec.json.decode(data, type=_shape(tuple(sorted(known))))
     except msgspec.ValidationError as error:
         _, quoted, name = str(error).partition(UNKNOWN_FIELD)
         if quoted:
-            raise unknown(place + name.removesuffix("`")) from None
-        raise BadInput("The body must be a JSON object.", code="invalid_json") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeError):
-        raise _malformed() from None
+            raise unknown((f"{field}." if field else "") + name.removesuffix("`")) from None
+        raise _no_object() from None
+    except (msgspec.DecodeError, RecursionError, UnicodeError) as error:
+        raise malformed(error, data if isinstance(data, bytes) else None, field) from None
     pieces = {name: memoryview(getattr(cut, name)) for name in known}
     return {name: piece for name, piece in pieces.items() if len(piece)}
 
@@ -223,13 +245,14 @@ def _shape(names: tuple[str, ...]) -> type[msgspec.Struct]:
     return msgspec.defstruct("Large", members, forbid_unknown_fields=True)
 
 
-def _decoded(data: bytes | memoryview) -> Json:
+def _decoded(data: bytes | memoryview, body: bytes | None = None, *, field: str = "") -> Json:
+    """`body`: the same data, if it is the whole; `field`: what it is a piece of, if not."""
     try:
         value: Json = msgspec.json.decode(data)
-    except (msgspec.MsgspecError, RecursionError, UnicodeError):
-        raise _malformed() from None
+    except (msgspec.MsgspecError, RecursionError, UnicodeError) as error:
+        raise malformed(error, body, field) from None
     return value
 
 
-def _malformed() -> BadInput:
-    return BadInput("The body is not valid JSON.", code="invalid_json")
+def _no_object() -> BadInput:
+    return BadInput("The body must be a JSON object.", code="invalid_json")
