@@ -12,7 +12,13 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Final
 
-from multipart import MultipartError, MultipartSegment, PushMultipartParser, parse_options_header
+from multipart import (
+    MultipartError,
+    MultipartSegment,
+    ParserLimitReached,
+    PushMultipartParser,
+    parse_options_header,
+)
 
 from gateway.api.brackets import put, twice
 from gateway.assets.store import AssetStore, Writer
@@ -38,6 +44,17 @@ LONG_TEXTS: Final = {
 }
 HEAD_BYTES: Final = 8
 CLIPS: Final = frozenset({"video"})
+# For fields that are files: how a person sends one, and what else may be sent, under which name.
+FILE_HINTS: Final = {
+    "input_reference": ("@photo.png", "input_reference[image_url]"),
+    "video": ("@clip.mp4", "video[id]"),
+}
+# As the parser says them.
+LIMITS: Final = (
+    ("segment count", f"it has more than {PARTS_MAX} parts"),
+    ("header count", f"a part has more than {HEADERS_MAX} headers"),
+    ("header length", f"a part has a header of more than {HEADER_BYTES_MAX} bytes"),
+)
 CHARSETS: Final = frozenset({None, "utf-8", "utf8", "us-ascii", "ascii"})
 ENCODINGS: Final = frozenset({None, "7bit", "8bit", "binary"})
 
@@ -77,6 +94,8 @@ class Form:
                     await self._begin(event)
                 elif event:
                     await self._add(event)
+        except ParserLimitReached as error:
+            raise _malformed(_limit(error)) from None
         except MultipartError:
             raise _malformed() from None
 
@@ -95,6 +114,9 @@ class Form:
                 raise twice(part.name)
             else:
                 files[part.name] = await part.upload()
+        for name in self._files:
+            if isinstance(fields.get(name), str) and name not in files:
+                raise _no_file(name, or_field=name in self._fields)
         return fields, files
 
     async def _begin(self, segment: MultipartSegment) -> None:
@@ -174,6 +196,23 @@ def boundary_of(options: str) -> str:
     if not 0 < len(boundary) <= BOUNDARY_CHARS_MAX or not (boundary.isascii() and boundary.isprintable()):
         raise _malformed("it names no usable boundary")
     return boundary
+
+
+def _limit(error: ParserLimitReached) -> str:
+    said = str(error)
+    return next((words for part, words in LIMITS if part in said), "it goes beyond a limit")
+
+
+def _no_file(name: str, *, or_field: bool) -> BadInput:
+    """The name of a file is no file: what a forgotten `@` makes of it."""
+    file, field = FILE_HINTS[name]
+    instead = f", or use '{field}'" if or_field else ""
+    return BadInput(
+        f"Invalid type for '{name}': expected a file, but got text instead. "
+        f"Send the file itself (with curl: -F {name}={file}){instead}.",
+        code="invalid_type",
+        param=name,
+    )
 
 
 def _malformed(why: str = "it is malformed or incomplete") -> BadInput:

@@ -125,6 +125,43 @@ async def test_everything_else_is_refused(data: bytes, code: str, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (body(*(part(f"f{n}", "") for n in range(PARTS_MAX + 1))), "64 parts"),
+        (body(part("prompt", "p", *(f"X-{n}: 1" for n in range(9)))), "8 headers"),
+        (body(part("prompt", "p", "X-Long: " + "x" * 5_000)), "4096 bytes"),
+        (f"--{BOUNDARY}\r\nX-Long: ".encode() + b"x" * 10_000, "4096 bytes"),
+        (part("prompt", "no end"), "incomplete"),
+    ],
+    ids=["parts", "headers", "header", "header without an end", "end"],
+)
+async def test_a_limit_that_was_reached_is_named(data: bytes, words: str, tmp_path: Path) -> None:
+    """A form that is well and too large is not called malformed."""
+    with pytest.raises(BadInput, match=words) as caught:
+        await read(data, tmp_path, cuts=[len(data) - 10])
+    assert ("malformed" in caught.value.message) is (words == "incomplete")
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("input_reference", "photo.png", ["@photo.png", "'input_reference[image_url]'"]),
+        ("input_reference", "https://example.com/a.png", ["@photo.png", "'input_reference[image_url]'"]),
+        ("input_reference", "", ["expected a file"]),
+        ("video", "clip.mp4", ["@clip.mp4", "'video[id]'"]),
+    ],
+)
+async def test_a_files_name_without_the_file_is_told_so(
+    name: str, value: str, words: list[str], tmp_path: Path
+) -> None:
+    """What a forgotten `@` of curl makes of a file."""
+    with pytest.raises(BadInput) as caught:
+        await read(body(part("prompt", "p"), part(name, value)), tmp_path)
+    assert (caught.value.error_code, caught.value.param) == ("invalid_type", name)
+    assert all(word in caught.value.message for word in words), caught.value.message
+
+
+@pytest.mark.parametrize(
     "options", ["", "boundary=", 'boundary=""', "boundary=" + "b" * 201, 'boundary="a\tb"', "bound=x"]
 )
 def test_a_form_without_a_usable_boundary_is_refused(options: str) -> None:
