@@ -93,4 +93,8 @@ def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[byte
 
 
 def _unknown_path() -> Absent:
-    return Absent("Unknown path. The API of this gateway begins with /v1/videos.", code="unknown_path")
+    known = ", ".join(path.replace("...", "") for path, _, _ in CLIENTS)
+    return Absent(
+        f"Nothing is served at this path. An id holds no slash, not even an encoded one. Known paths: {known}.",
+        code="unknown_path",
+    )

@@ -85,3 +85,34 @@ def test_nothing_that_a_terminal_obeys_is_repeated(api: httpx.Client) -> None:
         assert 400 <= reply.status_code < 500
         error = reply.json()["error"]
         assert (error["message"] + (error["param"] or "")).isprintable(), error
+
+
+def test_an_unknown_path_is_answered_with_the_known_ones(api: httpx.Client) -> None:
+    """An id with a slash in it, however it was encoded, leads nowhere, and the message says why."""
+    for path in ("/videos/a%2Fb", "/videos/a/b", "/chat/completions"):
+        error = refused(api.get(path), 404)
+        assert error["code"] == "unknown_path"
+        assert "/v1/videos/{video_id}/content" in error["message"] and "no slash" in error["message"]
+
+
+def test_a_large_reference_of_a_wrong_type_is_refused_as_a_small_one(api: httpx.Client) -> None:
+    """Through the gateway: two megabytes of a data URL in place of the object that holds it."""
+    url = "data:image/png;base64,"
+    told = [
+        refused(api.post("/videos", json={"prompt": "p", "input_reference": one})) for one in (url, url + "A" * 2**21)
+    ]
+    assert told[0] == told[1]
+    assert told[0]["param"] == "input_reference" and "expected an object" in told[0]["message"]
+
+
+def test_a_form_with_a_files_name_is_told_to_send_the_file(api: httpx.Client) -> None:
+    """For a picture, a source clip, and a character's clip, which has no other form."""
+    for path, name, other in (
+        ("/videos", "input_reference", "'input_reference[image_url]'"),
+        ("/videos/edits", "video", "'video[id]'"),
+        ("/videos/characters", "video", None),
+    ):
+        error = refused(api.post(path, files={"prompt": (None, "p"), name: (None, "a.bin")}))
+        assert (error["code"], error["param"]) == ("invalid_type", name)
+        assert "expected a file" in error["message"] and (other or name) in error["message"]
+        assert other is not None or "[" not in error["message"]
