@@ -6,9 +6,11 @@ answer begins in `Exchange.begin`, so every answer has the request's id and Open
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
 
@@ -27,6 +29,10 @@ JSON: Final = (b"content-type", b"application/json")
 QUERY_BYTES_MAX: Final = 8_192
 QUERY_FIELDS_MAX: Final = 32
 
+DRAIN_BYTES_MAX: Final = 64 * 1024
+DRAIN_S_MAX: Final = 0.5
+
+_CLOSE: Final = (b"connection", b"close")
 _VERSION: Final = (b"openai-version", b"2020-10-01")
 _BODILESS: Final = frozenset({204, 304})
 _CLIENT_IDS: Final = (b"x-client-request-id", b"x-request-id")
@@ -55,13 +61,14 @@ class Exchange:
     __slots__ = (
         "_began_s",
         "_headers",
+        "_receive",
         "_send",
+        "_unread",
         "endpoint",
         "id",
         "method",
         "path",
         "path_params",
-        "receive",
         "scope",
         "status",
         "tools",
@@ -70,18 +77,27 @@ class Exchange:
     def __init__(self, tools: Tools, scope: Any, receive: Receive, send: Send, *, identity: str) -> None:
         self.tools = tools
         self.scope = scope
-        self.receive = receive
         self.id = identity
         self.method: str = scope["method"]
         self.path: str = scope["path"]
         self.path_params: dict[str, str] = {}
         self.endpoint = "other"
         self.status = 0
+        self._receive = receive
         self._send = send
         self._headers: dict[bytes, bytes] | None = None
+        headers = self.raw_headers()
+        self._unread = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
         self._began_s = time.perf_counter()
 
     # --- the request ---------------------------------------------------------------------------------------------
+
+    async def receive(self) -> Any:
+        """The next piece of the body, or `http.disconnect`."""
+        message = await self._receive()
+        if message["type"] != "http.request" or not message.get("more_body", False):
+            self._unread = False
+        return message
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name; the last one where it was sent twice."""
@@ -130,9 +146,12 @@ class Exchange:
     # --- the answer ----------------------------------------------------------------------------------------------
 
     def common(self) -> tuple[Header, ...]:
-        """What every answer carries."""
+        """What every answer carries. A body that nobody read ends the connection, and the client has to know: its next
+        request would be lost on it."""
         spent_ms = int(self.elapsed_s() * 1_000)
-        return ((b"x-request-id", self.id.encode("ascii")), _VERSION, (b"openai-processing-ms", b"%d" % spent_ms))
+        close = (_CLOSE,) if self._unread else ()
+        spent = (b"openai-processing-ms", b"%d" % spent_ms)
+        return (*close, (b"x-request-id", self.id.encode("ascii")), _VERSION, spent)
 
     async def begin(self, status: int, headers: Sequence[Header]) -> None:
         self.status = status
@@ -144,6 +163,7 @@ class Exchange:
         await self._send({"type": "http.response.body", "body": body, "more_body": more})
 
     async def reply(self, answer: Answer) -> None:
+        await self._drain()
         if answer.status in _BODILESS:
             await self.begin(answer.status, answer.headers)
             await self.write(b"")
@@ -151,6 +171,26 @@ class Exchange:
         length = (b"content-length", b"%d" % len(answer.body))
         await self.begin(answer.status, (answer.content_type, length, *answer.headers))
         await self.write(b"" if self.method == "HEAD" else answer.body)
+
+    def release(self) -> None:
+        """Let go of the connection. As long as anything can be asked of it the server keeps it open for a body that is
+        still to come, so it must not wait for the garbage collector."""
+        self.scope = {}
+        self._receive = self._send = _over
+
+    async def _drain(self) -> None:
+        """Read the small rest of a body that was refused unread, so that the connection can be used again."""
+        declared = self.raw_headers().get(b"content-length", b"")
+        if not self._unread or not declared.isdigit() or len(declared) > 9 or int(declared) > DRAIN_BYTES_MAX:
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_S_MAX):
+                while self._unread:
+                    await self.receive()
+
+
+async def _over(*_: object) -> Any:
+    raise RuntimeError("the request is over")
 
 
 def of_error(error: ClientError) -> Answer:

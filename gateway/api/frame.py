@@ -55,6 +55,8 @@ class Frame:
         finally:
             _tell(exchange)
             request_id.reset(token)
+            del scope[EXCHANGE]
+            exchange.release()
 
 
 class Endpoint:

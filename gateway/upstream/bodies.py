@@ -66,7 +66,7 @@ def _base(base_url: str) -> httpx.URL:
 
 def is_of_the_web(url: httpx.URL) -> bool:
     """http or https to a plain host: no credential in it, no port that is none."""
-    return url.scheme in ("http", "https") and bool(url.host) and not url.userinfo and 0 < (url.port or 80) < 65536
+    return url.scheme in ("http", "https") and bool(url.raw_host) and not url.userinfo and 0 < (url.port or 80) < 65536
 
 
 def frozen(call: Call) -> Call:

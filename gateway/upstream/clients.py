@@ -49,7 +49,8 @@ class Endpoint:
 
 
 def origin_of(url: httpx.URL) -> Origin:
-    return url.scheme, url.host.rstrip("."), url.port or PORTS.get(url.scheme, 0)
+    # Not `host`: httpx reads it as an international name, and raises for what is none.
+    return url.scheme, url.raw_host.decode("ascii").rstrip("."), url.port or PORTS.get(url.scheme, 0)
 
 
 class Clients:

@@ -50,7 +50,7 @@ async def fetch_image(
         scheme, host, port = origin_of(url)
         if scheme != "https" or port not in ports or not is_outer(host, clients):
             raise BadAddress("out of bounds")
-        request = httpx.Request("GET", url, headers=_HEADERS)
+        request = httpx.Request("GET", url, headers=_HEADERS, stream=httpx.ByteStream(b""))
         request.extensions["timeout"] = {"connect": timeout_s, "pool": timeout_s}
         return request, clients.public()
 

@@ -241,6 +241,18 @@ def test_a_body_that_trickles_is_given_up(wire: Wire, kind: str) -> None:
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.parametrize("size", [1_000, 100_000])
+def test_a_client_that_never_sends_its_body_holds_no_connection(wire: Wire, gateway: Gateway, size: int) -> None:
+    """Whoever it is: the answer comes, and then the server hangs up, whatever was announced."""
+    with Wire(gateway.port, "sk-nobody") as stranger:
+        for one, status, seconds in ((stranger, 401, 5), (wire, 400, 10)):
+            one.head("POST", "/v1/videos", content_type="application/json", content_length=size)
+            one.send(b'{"')
+            began = time.monotonic()
+            assert_shape(one.reply(), status)
+            assert time.monotonic() - began < seconds
+
+
 def test_a_client_that_hangs_up_leaves_nothing(wire: Wire, gateway: Gateway) -> None:
     """Half a body, then silence for ever."""
     wire.head("POST", "/v1/videos", content_type="application/json", content_length=1_000)
@@ -254,6 +266,27 @@ def test_a_body_is_not_read_for_a_stranger(gateway: Gateway) -> None:
     with Wire(gateway.port, "sk-nobody") as wire:
         wire.head("POST", "/v1/videos", content_type=FORM, content_length=LIMIT - 1)
         assert_shape(wire.reply(), 401)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/v1/videos", {"Authorization": "Bearer sk-nobody", "Content-Type": "application/json"}, 401),
+        ("/v1/nothing", {"Content-Type": "application/json"}, 404),
+        ("/v1/videos", {"Content-Type": "text/plain"}, 415),
+    ],
+)
+@pytest.mark.parametrize("size", [1_000, 60_000, 3_000_000])
+def test_the_next_request_is_never_lost(
+    api: httpx.Client, path: str, headers: dict[str, str], status: int, size: int
+) -> None:
+    """After a refusal whose body nobody wanted the connection goes on, or the answer says that it does not."""
+    url = str(api.base_url).removesuffix("/v1/") + path
+    for _ in range(6):
+        reply = api.post(url, content=bytes(size), headers=headers)
+        assert reply.status_code == status
+        assert ("connection" in reply.headers) == (size > 64 * 1024)
+        assert api.get("/videos").status_code == 200
 
 
 # --- what is no HTTP ---------------------------------------------------------------------------------------------

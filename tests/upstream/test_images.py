@@ -69,6 +69,14 @@ async def test_a_public_picture_is_fetched(tmp_path: Path) -> None:
         assert sorted(name for name, _ in desk.asked[0].headers) == ["accept", "host", "user-agent"]
 
 
+@pytest.mark.parametrize("host", ["xn--0.com", "xn--.com", "xn--a-ecp.ru", "xn--ls8h.la"])
+async def test_a_name_that_is_no_international_one_is_looked_up_as_it_is(tmp_path: Path, host: str) -> None:
+    """Real sites have such names; what cannot be reached is refused, and nothing is raised."""
+    async with internet(tmp_path, lambda _: say(200, PICTURE), {host: []}) as (_, driver, base):
+        assert await fetched(driver, f"https://{host}/a.png") == ImageRefused(Reason.UNREACHABLE)
+        assert await fetched(driver, base.replace("images.example", host)) == ImageRefused(Reason.UNREACHABLE)
+
+
 @pytest.mark.parametrize(
     "url",
     [
