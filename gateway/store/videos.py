@@ -57,6 +57,21 @@ class Videos(Room):
             case other:
                 raise AssertionError(f"admit.lua answered {other!r}")
 
+    async def recall(self, key_id: str, repeat: Repeat) -> Repeated | Reused | None:
+        """What an admission would answer to this repeat; None to a new create. Changes nothing, and knows of a moment
+        ago: only `admit` decides."""
+        if repeat.key_name is None:
+            name = self._names.repeat(key_id, repeat.fingerprint)
+        else:
+            name = self._names.idem(key_id, repeat.key_name)
+        memory = await self._link.command("GET", name)
+        if memory is None:
+            return None
+        _, known, video_id = memory.decode().split()
+        if repeat.key_name is not None:
+            return Repeated(video_id) if known == repeat.fingerprint else Reused()
+        return Repeated(video_id) if repeat.resend or known == "unseen" else None
+
     async def commit(self, change: Change, *, commit_id: str, token: str | None) -> CommitOutcome:
         """Apply a Change, whole or not at all. Made again with the same `commit_id` it answers the same."""
         assert commit_id, "a commit has a name"

@@ -6,24 +6,23 @@ because a video that was admitted must be able to be sent; a refused admission t
 
 from __future__ import annotations
 
-import hashlib
-
-import msgspec
+from msgspec.structs import replace
 
 from gateway.domain import failover, fitting
 from gateway.domain.agenda import Rest, agenda
 from gateway.domain.assets import source_name
 from gateway.domain.change import Admission, Change, Repeat
-from gateway.domain.errors import Absent, BadInput, KeyReused, Unavailable, WrongKey
+from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, Unavailable, WrongKey
 from gateway.domain.fields import shown
 from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.requests import Asked, Hint
 from gateway.domain.routing import Model, plan
-from gateway.domain.videos import CharacterUse, Request, SourceVideo, State, Video, encode_public, public_seconds
+from gateway.domain.videos import CharacterUse, SourceVideo, State, Video, encode_public, public_seconds
 from gateway.domain.world import Moved
 from gateway.snapshot import Snapshot
 from gateway.store.outcomes import Admitted, KeyGone, Repeated, Reused, WindowPassed
+from gateway.work import repeats
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
 from gateway.work.read import own_video
@@ -32,14 +31,22 @@ from providers.contract import Verb
 
 WINDOW_TRIES = 3
 IDEMPOTENCY_LIFE_S = 86_400
-# The SDK sends a create up to three times, each with its own read timeout, and waits between them (ECOSYSTEM: 240 s).
-RESEND_SLACK_S = 240
-READ_TIMEOUT_S = 600.0
-READ_TIMEOUT_S_MAX = 7_200.0
 
 
 async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> bytes:
     """The new video's public JSON, or the first one's when this is a repeat. Raises ClientError."""
+    repeat = repeats.repeat_of(caller, asked, hint)
+    try:
+        return await _create(tools, caller, asked, repeat)
+    except ClientError:
+        # What the first video was made from may be gone: its source, the picture behind a link, the model.
+        first = await repeats.made_before(tools, caller, repeat)
+        if first is None:
+            raise
+        return first
+
+
+async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) -> bytes:
     snapshot = tools.snapshot()
     source = await _source_of(tools, caller, asked)
     model = model_of(snapshot, source.request.model if source is not None else asked.model)
@@ -68,7 +75,8 @@ async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -
             deadline_ms=now_ms + model.deadline_s * 1_000,
             plan=choices,
         )
-        face = await _admit(tools, snapshot, caller, video, _repeat(caller, request, model, hint))
+        lives_s = max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s)
+        face = await _admit(tools, snapshot, caller, video, replace(repeat, key_ttl_s=lives_s))
         if face is None:
             raise Unavailable("The day changed while the video was being admitted. Try again.", retry_after_s=1)
         admitted, public = face
@@ -96,7 +104,7 @@ async def _admit(
             case Admitted():
                 return True, encode_public(first.video)
             case Repeated(earlier):
-                return False, await _earlier(tools, earlier)
+                return False, await repeats.first_video(tools, earlier)
             case Reused():
                 raise KeyReused(
                     "This Idempotency-Key was used for another request. Use a new key for a new video.",
@@ -116,14 +124,6 @@ def _first_attempt(tools: Tools, snapshot: Snapshot, video: Video) -> Moved:
     moved = failover.planned(video, found, world)
     assert not isinstance(agenda(moved.video, world, {}), Rest)
     return moved
-
-
-async def _earlier(tools: Tools, video: str) -> bytes:
-    """The first video's face, also when it was deleted meanwhile."""
-    record = await tools.store.read(video)
-    if record is None:
-        raise Absent("The video that this request created is gone.", code="video_not_found")
-    return encode_public(record)
 
 
 def model_of(snapshot: Snapshot, name: str) -> Model:
@@ -176,32 +176,3 @@ async def _characters(tools: Tools, caller: Caller, asked: Asked) -> tuple[Chara
             )
         uses.append(CharacterUse(id=character.id, account=character.account, ref=character.ref))
     return tuple(uses)
-
-
-def _repeat(caller: Caller, request: Request, model: Model, hint: Hint) -> Repeat:
-    """Equal parsed fields are equal requests: bytes differ at every resend, because the boundary does."""
-    image, source = request.image, request.source
-    parts = [
-        caller.key_id,
-        request.verb,
-        request.model,
-        request.prompt,
-        request.seconds,
-        str(request.size),
-        image.sha256 if image else None,
-        (source.video or source.sha256) if source else None,
-        [one.id for one in request.characters],
-        request.seed,
-        request.negative_prompt,
-        sorted(request.metadata.items()),
-    ]
-    fingerprint = hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
-    read_timeout_s = min(hint.read_timeout_s or READ_TIMEOUT_S, READ_TIMEOUT_S_MAX)
-    key = hint.idempotency_key
-    return Repeat(
-        key_name=hashlib.sha256(key.encode()).hexdigest() if key else None,
-        key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s),
-        fingerprint=fingerprint,
-        resend=hint.resend,
-        resend_ttl_s=round(2 * read_timeout_s) + RESEND_SLACK_S,
-    )

@@ -161,3 +161,20 @@ async def test_an_admission_without_a_hint_is_never_a_repeat(books: Store) -> No
     first, second = video(1), video(2)
     assert isinstance(await books.admit(admission(first)), Admitted)
     assert isinstance(await books.admit(admission(second)), Admitted)
+
+
+@pytest.mark.parametrize("first", [ORIGINAL, RESEND, KEYED])
+async def test_what_an_admission_would_answer_can_be_asked(
+    books: Store, empty_redis: RedisServer, first: Repeat
+) -> None:
+    """By anybody who cannot make the request a second time. Asking changes nothing."""
+    assert await books.recall("key_1", first) is None
+    await create(books, 1, first)
+    before = everything(empty_redis)
+    assert await books.recall("key_1", replace(first, resend=True)) == made(1)
+    original = await books.recall("key_1", replace(first, resend=False))
+    assert original == (None if first is ORIGINAL else made(1))
+    assert await books.recall("key_2", replace(first, resend=True)) is None
+    if first.key_name:
+        assert await books.recall("key_1", replace(first, fingerprint="other")) == Reused()
+    assert everything(empty_redis) == before

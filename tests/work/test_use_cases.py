@@ -8,7 +8,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain.errors import Absent, BadInput, KeyReused
 from gateway.domain.references import Upload
@@ -147,3 +149,26 @@ async def test_pages_follow_time_and_survive_a_deleted_cursor(here: House) -> No
     await delete_video(here.tools, here.caller, made[1])
     page = await read.page(here.tools, here.caller, after=made[1], limit=10, descending=False)
     assert [json.loads(face)["id"] for face in page.faces] == made[2:]
+
+
+@pytest.mark.parametrize("hint", [Hint(idempotency_key="k"), Hint(resend=True)])
+@pytest.mark.parametrize("gone", ["deleted", "expired"])
+async def test_a_repeat_is_answered_when_its_source_is_gone(
+    here: House, empty_redis: RedisServer, hint: Hint, gone: str
+) -> None:
+    """The first video was made from it; only a request that was never made needs the source."""
+    source = await done(here)
+    first = Hint(idempotency_key=hint.idempotency_key)
+    edit = await here.make(Verb.EDIT, {"prompt": "at night", "video": {"id": source}}, hint=first)
+    if gone == "deleted":
+        await delete_video(here.tools, here.caller, source)
+    else:
+        await here.until_closed(source)
+        record = await here.record(source)
+        aged = msgspec.json.encode(replace(record, assets=(), expires_ms=1))
+        empty_redis.client.hset(f"{{telecine}}:video:{source}", "rec", aged)
+    again = await here.make(Verb.EDIT, {"prompt": "at night", "video": {"id": source}}, hint=hint)
+    assert again == edit
+    with pytest.raises((Absent, BadInput)):
+        await here.make(Verb.EDIT, {"prompt": "at noon", "video": {"id": source}}, hint=Hint(resend=True))
+    await here.until_closed(edit)
