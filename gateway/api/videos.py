@@ -85,9 +85,10 @@ async def delete_video(exchange: Exchange) -> Answer:
 
 async def create_character(exchange: Exchange) -> Answer:
     caller = await caller_of(exchange)
+    hint = _hint(exchange)
     async with body_of(exchange, CHARACTER, bounds_of(exchange)) as body:
         asked = ask_character(body.fields, body.files)
-        return _of_character(await characters.create(exchange.tools, caller, asked))
+        return _of_character(await characters.create(exchange.tools, caller, asked, hint))
 
 
 async def get_character(exchange: Exchange) -> Answer:

@@ -41,7 +41,8 @@ PAGE: Final = _join("page", "page", flags="no-writes")
 CREATE_PROJECT: Final = _join("create_project", "create_project")
 CREATE_KEY: Final = _join("create_key", "create_key")
 SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
-SAVE_CHARACTER: Final = _join("save_character", "save_character")
+BEGIN_CHARACTER: Final = _join("begin_character", "common", "begin_character")
+END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom")
 NOTE_REWIND: Final = _join("note_rewind", "common", "note_rewind", flags="allow-oom")
 ACCEPT_REWIND: Final = _join("accept_rewind", "common", "accept_rewind", flags="allow-oom")
 
@@ -57,7 +58,8 @@ SCRIPTS: Final = (
     CREATE_PROJECT,
     CREATE_KEY,
     SET_STATUS,
-    SAVE_CHARACTER,
+    BEGIN_CHARACTER,
+    END_CHARACTER,
     NOTE_REWIND,
     ACCEPT_REWIND,
 )

@@ -40,6 +40,29 @@ class WindowPassed(Struct, frozen=True):
 
 AdmitOutcome: TypeAlias = Admitted | Repeated | Reused | KeyGone | WindowPassed
 
+# --- characters --------------------------------------------------------------------------------------------------
+
+
+class Begun(Struct, frozen=True):
+    """Nobody makes it yet: it is to be made."""
+
+
+class Making(Struct, frozen=True):
+    """An earlier sending of the same request is at it."""
+
+
+class MadeBefore(Struct, frozen=True):
+    """An earlier sending of the same request made it."""
+
+    character_id: str
+
+
+class UnknownBefore(Struct, frozen=True):
+    """An earlier sending may have made it; nobody knows."""
+
+
+BeginOutcome: TypeAlias = Begun | Making | MadeBefore | UnknownBefore | Reused
+
 # --- commit ------------------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from gateway.domain.change import Repeat
 from gateway.domain.keys import Standing
 from gateway.store.lane import Command
 from gateway.store.link import Link
@@ -46,6 +47,12 @@ class Room:
         self._random = random
         self._seen: dict[str, Seen] = {}  # by digest
         self.unfit: tuple[str, ...] = ()  # why nothing may be admitted now
+
+    def _memory_of(self, key_id: str, repeat: Repeat) -> str:
+        """What remembers a create, for its repeats. An Idempotency-Key decides alone: it comes every time."""
+        if repeat.key_name is None:
+            return self._names.repeat(key_id, repeat.fingerprint)
+        return self._names.idem(key_id, repeat.key_name)
 
     async def _read_many(self, operation: str, commands: Sequence[Command]) -> list[Any]:
         """The replies to any number of reading commands."""

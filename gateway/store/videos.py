@@ -60,11 +60,7 @@ class Videos(Room):
     async def recall(self, key_id: str, repeat: Repeat) -> Repeated | Reused | None:
         """What an admission would answer to this repeat; None to a new create. Changes nothing, and knows of a moment
         ago: only `admit` decides."""
-        if repeat.key_name is None:
-            name = self._names.repeat(key_id, repeat.fingerprint)
-        else:
-            name = self._names.idem(key_id, repeat.key_name)
-        memory = await self._link.command("GET", name)
+        memory = await self._link.command("GET", self._memory_of(key_id, repeat))
         if memory is None:
             return None
         _, known, video_id = memory.decode().split()
@@ -134,15 +130,13 @@ class Videos(Room):
         ]
 
     def _memory(self, video: Video, repeat: Repeat | None) -> tuple[str, list[Word]]:
-        """KEYS 14 and ARGV 16 to 20 of admit.lua. An Idempotency-Key decides alone: it comes every time."""
-        names = self._names
+        """KEYS 14 and ARGV 16 to 20 of admit.lua."""
         if repeat is None:
-            return names.repeat(video.key_id, ""), ["", "", "", 0, 0]
+            return self._names.repeat(video.key_id, ""), ["", "", "", 0, 0]
         again = "1" if repeat.resend else ""
+        key = self._memory_of(video.key_id, repeat)
         if repeat.key_name is None:
-            key = names.repeat(video.key_id, repeat.fingerprint)
             return key, ["resend", repeat.fingerprint, again, repeat.resend_ttl_s * 1000, 0]
-        key = names.idem(video.key_id, repeat.key_name)
         return key, ["idem", repeat.fingerprint, again, repeat.key_ttl_s * 1000, video.deadline_ms]
 
 

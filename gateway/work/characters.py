@@ -2,35 +2,80 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
+from typing import Final
 
 from gateway.domain.assets import character_name
-from gateway.domain.errors import Absent, BadInput, OutcomeUnknown, Unavailable
+from gateway.domain.change import Repeat
+from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, OutcomeUnknown, Unavailable
 from gateway.domain.ids import CHARACTER_ID, RANDOM_BYTES, character_id
 from gateway.domain.keys import Character
-from gateway.domain.requests import AskedCharacter
+from gateway.domain.requests import AskedCharacter, Hint
 from gateway.domain.routing import Route
 from gateway.domain.verdicts import TAXONOMY, AtSubmit, NotSent
 from gateway.snapshot import Snapshot
+from gateway.store.errors import StoreAway
+from gateway.store.outcomes import Begun, MadeBefore, Making, Reused
 from gateway.work.caller import Caller
 from gateway.work.create import model_of
 from gateway.work.inputs import inspect_upload, storage_needed, store_upload
+from gateway.work.repeats import repeat_of_character
 from gateway.work.tools import Tools
 from providers.contract import Accepted, Blob, CharacterSpec, Refused
 
+PENDING_S_MAX: Final = 120.0
+PENDING_LOOK_S: Final = 0.25
 
-async def create(tools: Tools, caller: Caller, asked: AskedCharacter) -> Character:
-    """Ask the routes that have characters, in order, until one makes it."""
-    snapshot = tools.snapshot()
+
+async def create(tools: Tools, caller: Caller, asked: AskedCharacter, hint: Hint) -> Character:
+    """A new character, or the first one's when this is a repeat. Raises ClientError."""
+    repeat = repeat_of_character(caller, asked, hint)
     identity = character_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
+    ends_s = tools.clock.boot_s() + PENDING_S_MAX
+    while True:
+        match await tools.store.begin_character(caller.key_id, repeat, identity):
+            case Begun():
+                return await _begun(tools, caller, asked, repeat, identity)
+            case MadeBefore(earlier):
+                return await get(tools, caller, earlier)
+            case Reused():
+                raise KeyReused(
+                    "This Idempotency-Key was used for another request. Use a new key for a new character.",
+                    param="Idempotency-Key",
+                )
+            case Making() if tools.clock.boot_s() < ends_s:
+                await asyncio.sleep(PENDING_LOOK_S)
+            case _:
+                raise _unknown()
+
+
+async def _begun(tools: Tools, caller: Caller, asked: AskedCharacter, repeat: Repeat, identity: str) -> Character:
+    """Make it, and remember what came of it, whatever that is."""
+    try:
+        character = await _sent(tools, caller, asked, identity)
+    except OutcomeUnknown:
+        await tools.store.doubt_character(caller.key_id, repeat, identity)
+        raise
+    except ClientError:
+        await tools.store.end_character(caller.key_id, repeat, identity, None)
+        raise
+    except BaseException:
+        with suppress(StoreAway):
+            await tools.store.doubt_character(caller.key_id, repeat, identity)
+        raise
+    await tools.store.end_character(caller.key_id, repeat, identity, character)
+    return character
+
+
+async def _sent(tools: Tools, caller: Caller, asked: AskedCharacter, identity: str) -> Character:
     name = character_name(identity)
     await inspect_upload(tools, asked.video)
     with storage_needed():
         await store_upload(tools, asked.video, name)
     try:
-        character = await _make(tools, snapshot, caller, asked, identity)
-        await tools.store.save_character(character)
-        return character
+        return await _make(tools, tools.snapshot(), caller, asked, identity)
     finally:
         # The vendor has its own copy now; ours was only for sending.
         await tools.assets.delete(name)
@@ -45,6 +90,7 @@ async def get(tools: Tools, caller: Caller, identity: str) -> Character:
 
 
 async def _make(tools: Tools, snapshot: Snapshot, caller: Caller, asked: AskedCharacter, identity: str) -> Character:
+    """Ask the routes that have characters, in order, until one makes it."""
     refusal: Refused | None = None
     tried = False
     for route in _able(snapshot, asked.model):
@@ -68,7 +114,7 @@ async def _make(tools: Tools, snapshot: Snapshot, caller: Caller, asked: AskedCh
                 ref=outcome.ref,
             )
         if not isinstance(outcome, Refused | NotSent):
-            raise OutcomeUnknown("The provider did not confirm whether it made the character.")
+            raise _unknown()
         if isinstance(outcome, Refused):
             refusal = outcome
             if TAXONOMY[outcome.why].at_submit is AtSubmit.STOP:
@@ -81,6 +127,10 @@ async def _make(tools: Tools, snapshot: Snapshot, caller: Caller, asked: AskedCh
     if refusal is not None and TAXONOMY[refusal.why].fault == "client":
         raise BadInput("The provider refused this clip as a character.", code=TAXONOMY[refusal.why].code, param="video")
     raise Unavailable("No provider could make the character now. Try again later.", retry_after_s=10)
+
+
+def _unknown() -> OutcomeUnknown:
+    return OutcomeUnknown("The provider did not confirm whether it made the character.")
 
 
 def _able(snapshot: Snapshot, wanted: str | None) -> Iterator[Route]:

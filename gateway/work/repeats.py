@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from gateway.domain.change import Repeat
 from gateway.domain.errors import Absent
 from gateway.domain.references import ImageLink
-from gateway.domain.requests import Asked, Hint
+from gateway.domain.requests import Asked, AskedCharacter, Hint
 from gateway.domain.videos import encode_public
 from gateway.store.outcomes import Repeated
 from gateway.work.caller import Caller
@@ -25,11 +26,19 @@ READ_TIMEOUT_S_MAX: Final = 7_200.0
 def repeat_of(caller: Caller, asked: Asked, hint: Hint) -> Repeat:
     """Equal parsed fields are equal requests: bytes differ at every resend, because the boundary does. A link counts by
     its text and a source by its id: what stands behind either may be gone when the request comes again."""
+    return _repeat(_of_video(caller, asked), hint)
+
+
+def repeat_of_character(caller: Caller, asked: AskedCharacter, hint: Hint) -> Repeat:
+    return _repeat([caller.key_id, "character", asked.name, asked.model, asked.video.sha256], hint)
+
+
+def _repeat(parts: Sequence[object], hint: Hint) -> Repeat:
     read_timeout_s = min(hint.read_timeout_s or READ_TIMEOUT_S, READ_TIMEOUT_S_MAX)
     key = hint.idempotency_key
     return Repeat(
         key_name=hashlib.sha256(key.encode()).hexdigest() if key else None,
-        fingerprint=_fingerprint(caller, asked),
+        fingerprint=hashlib.sha256(msgspec.json.encode(parts)).hexdigest(),
         resend=hint.resend,
         resend_ttl_s=round(2 * read_timeout_s) + RESEND_SLACK_S,
     )
@@ -52,9 +61,9 @@ async def first_video(tools: Tools, video: str) -> bytes:
     return encode_public(record)
 
 
-def _fingerprint(caller: Caller, asked: Asked) -> str:
+def _of_video(caller: Caller, asked: Asked) -> list[object]:
     image, upload = asked.image, asked.source_upload
-    parts = [
+    return [
         caller.key_id,
         asked.verb,
         asked.model,
@@ -68,4 +77,3 @@ def _fingerprint(caller: Caller, asked: Asked) -> str:
         asked.negative_prompt,
         sorted(asked.metadata.items()),
     ]
-    return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()

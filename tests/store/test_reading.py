@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from gateway.domain.change import Repeat
 from gateway.domain.keys import Character, Key, Project, Standing, Status
 from gateway.domain.videos import encode_public
 from gateway.store import faces
-from gateway.store.outcomes import Face, NameTaken, ProjectGone
+from gateway.store.outcomes import Begun, Face, NameTaken, ProjectGone
 from gateway.store.store import Store
 from tests.store.samples import HASH, T0, apply, following, let_in, video
 from tests.support.redis import RedisServer
@@ -178,6 +179,8 @@ async def test_a_character_is_kept_as_it_was_made(books: Store) -> None:
     made = Character(
         id="char_1", project="proj_1", name="Möwe", created_ms=T0, account="acc", ref={"id": "x", "n": [1, None]}
     )
-    await books.save_character(made)
+    repeat = Repeat(fingerprint="c")
+    assert await books.begin_character("key_1", repeat, "m") == Begun()
+    await books.end_character("key_1", repeat, "m", made)
     assert await books.character("char_1") == made
     assert await books.character("char_2") is None

@@ -9,8 +9,18 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain.change import Repeat
-from gateway.domain.keys import Key
-from gateway.store.outcomes import AdmitOutcome, Admitted, KeyGone, Repeated, Reused
+from gateway.domain.keys import Character, Key
+from gateway.store.outcomes import (
+    AdmitOutcome,
+    Admitted,
+    Begun,
+    KeyGone,
+    MadeBefore,
+    Making,
+    Repeated,
+    Reused,
+    UnknownBefore,
+)
 from gateway.store.store import Store
 from tests.store.looks import counter, everything
 from tests.store.samples import PRICE, T0, Clock, admission, apply, following, video
@@ -178,3 +188,34 @@ async def test_what_an_admission_would_answer_can_be_asked(
     if first.key_name:
         assert await books.recall("key_1", replace(first, fingerprint="other")) == Reused()
     assert everything(empty_redis) == before
+
+
+# --- characters --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("first", [ORIGINAL, KEYED])
+async def test_a_character_is_begun_once(books: Store, first: Repeat) -> None:
+    """Its repeats are told what came of it; the same try may ask again, and a refusal is forgotten."""
+    again = replace(first, resend=True)
+    for _ in range(2):
+        assert await books.begin_character("key_1", first, "one") == Begun()
+    assert await books.begin_character("key_1", again, "two") == Making()
+    await books.end_character("key_1", first, "one", None)
+    assert await books.begin_character("key_1", again, "two") == Begun()
+    await books.end_character("key_1", first, "one", None)  # late, and of another making
+    assert await books.begin_character("key_1", again, "three") == Making()
+    await books.doubt_character("key_1", again, "two")
+    assert await books.begin_character("key_1", again, "three") == UnknownBefore()
+
+
+async def test_a_made_character_answers_its_repeats_for_a_while(books: Store) -> None:
+    """And a new one is made for a new request, however alike."""
+    made = Character(id="char_1", project="proj_1", name="n", created_ms=T0, account="a", ref={"id": "x"})
+    await books.begin_character("key_1", KEYED, "one")
+    for _ in range(2):
+        await books.end_character("key_1", KEYED, "one", made)
+    assert await books.begin_character("key_1", KEYED, "two") == MadeBefore("char_1")
+    assert await books.begin_character("key_1", replace(KEYED, fingerprint="other"), "two") == Reused()
+    assert await books.begin_character("key_2", KEYED, "two") == Begun()
+    assert await books.begin_character("key_1", ORIGINAL, "three") == Begun()
+    assert await books.begin_character("key_1", ORIGINAL, "four") == Begun()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import AsyncIterator
@@ -12,15 +13,16 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from gateway.domain.errors import Absent, BadInput, KeyReused
+from gateway.domain.errors import Absent, BadInput, KeyReused, OutcomeUnknown, Unavailable
 from gateway.domain.references import Upload
-from gateway.domain.requests import Hint, ask_character
+from gateway.domain.requests import AskedCharacter, Hint, ask_character
 from gateway.work import characters, read
 from gateway.work.delete import delete_video
 from providers.contract import AssetKind, Verb
 from tests.support.clips import make_clip
 from tests.support.house import House, house, new_caller
 from tests.support.redis import RedisServer
+from tests.support.vendor_faults import Fault, Point
 
 CONFIG = """
 gateway: {lease_s: 20}
@@ -131,11 +133,18 @@ async def test_a_running_video_cannot_be_deleted(here: House) -> None:
         await delete_video(here.tools, here.caller, video)
 
 
-async def test_a_character_belongs_to_its_project_and_can_be_used(here: House, tmp_path: Path) -> None:
-    clip = make_clip(tmp_path / "biscuit.mp4", 720, 1280, 2)
+def biscuit(folder: Path, name: str = "Biscuit") -> AskedCharacter:
+    """A character from an uploaded clip."""
+    clip = folder / "biscuit.mp4"
+    if not clip.exists():
+        make_clip(clip, 720, 1280, 2)
     data = clip.read_bytes()
     upload = Upload(size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), path=str(clip))
-    made = await characters.create(here.tools, here.caller, ask_character({"name": "Biscuit"}, {"video": upload}))
+    return ask_character({"name": name}, {"video": upload})
+
+
+async def test_a_character_belongs_to_its_project_and_can_be_used(here: House, tmp_path: Path) -> None:
+    made = await characters.create(here.tools, here.caller, biscuit(tmp_path), Hint())
     assert (await characters.get(here.tools, here.caller, made.id)).name == "Biscuit"
     stranger = await new_caller(here.tools, "strangers")
     with pytest.raises(Absent):
@@ -172,3 +181,32 @@ async def test_a_repeat_is_answered_when_its_source_is_gone(
     with pytest.raises((Absent, BadInput)):
         await here.make(Verb.EDIT, {"prompt": "at noon", "video": {"id": source}}, hint=Hint(resend=True))
     await here.until_closed(edit)
+
+
+@pytest.mark.parametrize("first", [Hint(idempotency_key="k"), Hint()])
+async def test_a_repeated_character_is_the_first_one(here: House, tmp_path: Path, first: Hint) -> None:
+    """Also while that is being made: the vendor is asked once. The key stands for one request."""
+    asked, again = biscuit(tmp_path), Hint(idempotency_key=first.idempotency_key, resend=True)
+    tries = [characters.create(here.tools, here.caller, asked, hint) for hint in (first, again, again)]
+    made = await asyncio.gather(*tries)
+    assert len({one.id for one in made}) == 1
+    assert len(here.vendors["a"].desk.characters) == 1
+    if first.idempotency_key:
+        with pytest.raises(KeyReused):
+            await characters.create(here.tools, here.caller, biscuit(tmp_path, "Crumb"), first)
+    else:
+        assert (await characters.create(here.tools, here.caller, asked, first)).id != made[0].id
+
+
+async def test_a_character_in_doubt_is_not_made_again(here: House, tmp_path: Path) -> None:
+    """Whoever sends again is told the same; a refusal is forgotten, and the next try is a new one."""
+    here.vendors["a"].program(Fault(on="characters", do="close", at=Point.AFTER_MAKING))
+    for hint in (Hint(), Hint(resend=True)):
+        with pytest.raises(OutcomeUnknown):
+            await characters.create(here.tools, here.caller, biscuit(tmp_path), hint)
+    assert len(here.vendors["a"].desk.characters) == 1
+    here.vendors["a"].program(Fault(on="characters", do="refuse", status=429, code="rate_limit_exceeded"))
+    with pytest.raises(Unavailable):
+        await characters.create(here.tools, here.caller, biscuit(tmp_path, "Crumb"), Hint())
+    made = await characters.create(here.tools, here.caller, biscuit(tmp_path, "Crumb"), Hint(resend=True))
+    assert made.name == "Crumb"
