@@ -33,7 +33,9 @@ class RedisServer:
         self._settings = {"appendonly": "no", **settings}
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
-        self.client: Any = redis.Redis(unix_socket_path=str(self.socket), protocol=2, decode_responses=True)
+        self.client: Any = redis.Redis(
+            unix_socket_path=str(self.socket), protocol=2, decode_responses=True, socket_timeout=30
+        )
 
     @property
     def url(self) -> str:
