@@ -13,11 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway import metrics
-from gateway.log import log
+from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
 from gateway.work.courtesy import TICK_S, Courtesy
 from gateway.work.step import step
+from gateway.work.strays import sweep_strays
 from gateway.work.tools import Tools
 
 STEPS_AT_ONCE_MAX = 512
@@ -27,6 +28,7 @@ REST_EVERY_S = 0.02
 REST_MAX = 256
 STORE_AWAY_S = 0.5
 LOOP_LAG_EVERY_S = 0.05
+STRAYS_EVERY_S = 3_600.0
 
 
 @dataclass(slots=True)
@@ -54,6 +56,7 @@ class Runner:
             asyncio.create_task(self._claim_loop(), name="claim"),
             asyncio.create_task(self._rest_loop(), name="rest"),
             asyncio.create_task(self._lag_loop(), name="lag"),
+            asyncio.create_task(self._strays_loop(), name="strays"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -123,7 +126,7 @@ class Runner:
         except StoreAway as error:
             log("store_away", level="error", video=one.video.id, reason=str(error))
         except Exception as error:
-            log("step_failed", level="error", video=one.video.id, error=type(error).__name__, at=_where(error))
+            log("step_failed", level="error", video=one.video.id, **where(error))
             metrics.step_failed()
         else:
             if due_ms is not None:
@@ -164,10 +167,12 @@ class Runner:
             metrics.loop_lag(lag_s)
             self._courtesy.lagged(lag_s)
 
+    # --- tidying ----------------------------------------------------------------------------------------------
 
-def _where(error: BaseException) -> str:
-    """File and line of the innermost frame: enough to find a bug, nothing of the data."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}" if trace is not None else ""
+    async def _strays_loop(self) -> None:
+        while True:
+            await asyncio.sleep(STRAYS_EVERY_S)
+            try:
+                await sweep_strays(self._tools)
+            except Exception as error:
+                log("strays_failed", level="error", **where(error))

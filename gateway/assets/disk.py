@@ -129,6 +129,17 @@ def sweep(folder: Path, now_s: float) -> int:
     return swept
 
 
+def names_in(folder: Path, before_s: float) -> list[str]:
+    """The files there that were last written before a time; none where there is no such folder."""
+    found = []
+    with suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # it was removed meanwhile
+                if entry.stat().st_mtime < before_s:
+                    found.append(entry.name)
+    return found
+
+
 def size_of(place: Path) -> int | None:
     try:
         with _told_from_a_lost_disk(place):

@@ -25,6 +25,7 @@ T = TypeVar("T")
 THREADS_MAX: Final = 8
 WRITE_BYTES: Final = 256 * 1024  # vendors' chunks are smaller; one hop to a thread for many of them
 CLOSE_S_MAX: Final = 5
+FOLDERS: Final = 256
 
 
 class _Handle(Protocol):
@@ -87,6 +88,13 @@ class LocalAssets:
     async def link_or_copy(self, source: str, target: str) -> None:
         work = partial(disk.link_or_copy, self.path(source), self.path(target), self._asides)
         await self._disk.run(f"copy {source}", work)
+
+    async def names(self, *, older_s: float) -> AsyncIterator[list[str]]:
+        before_s = self._now_s() - older_s
+        for number in range(FOLDERS):
+            look = partial(disk.names_in, self._files / f"{number:02x}", before_s)
+            if found := await self._disk.run("list the store", look):
+                yield [name.replace("~", "/") for name in found]
 
     async def free_bytes(self) -> int:
         return await self._disk.run("measure free space", partial(disk.free_bytes, self._files))

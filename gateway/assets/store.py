@@ -8,7 +8,7 @@ AssetMissing   the store works and holds no such file
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, Protocol
@@ -82,3 +82,7 @@ class AssetStore(Protocol):
         ...
 
     async def free_bytes(self) -> int: ...
+
+    def names(self, *, older_s: float) -> AsyncIterator[list[str]]:
+        """The names of all files that are older than this, in batches of no particular order."""
+        ...

@@ -18,6 +18,9 @@ _FILES: Final = {
 }
 
 
+_INPUTS: Final = ("image", "source.mp4")
+
+
 def asset_name(video_id: str, kind: AssetKind) -> str:
     return f"{video_id}/{_FILES[kind]}"
 
@@ -35,6 +38,12 @@ def source_name(video_id: str) -> str:
 def character_name(character_id: str) -> str:
     """The clip that a character was made from."""
     return f"{character_id}/source.mp4"
+
+
+def owner_of_input(name: str) -> str | None:
+    """Whose input a file is: a video's id or a character's; None for a rendered file."""
+    owner, _, file = name.partition("/")
+    return owner if file in _INPUTS else None
 
 
 def every_name(video_id: str) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway.domain.keys import Standing, Status
@@ -20,6 +21,13 @@ class Faces(Room):
     async def read(self, video_id: str) -> Video | None:
         record = await self._link.command("HGET", self._names.video(video_id), "rec")
         return None if record is None else decode_video(record)
+
+    async def known(self, ids: Sequence[str]) -> set[str]:
+        """Which of these are videos, deleted ones too, or characters."""
+        names = self._names
+        reads = [("EXISTS", names.video(one), names.character(one)) for one in ids]
+        found = await self._read_many("known", reads)
+        return {one for one, count in zip(ids, found, strict=True) if count}
 
     async def face(self, key_hash: str, video_id: str) -> tuple[Standing | None, Face | None]:
         """Who asks, and what there is to see: one round trip. A key's project never changes, so where it was seen
