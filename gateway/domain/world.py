@@ -24,6 +24,12 @@ class World(Struct, frozen=True, kw_only=True):
     model: Model
     routes: Mapping[str, Route]  # by name; a route of an open attempt may be missing after a reload
     jitter: float = 0.5  # in [0, 1)
+    ledger_ms: int = 0  # the ledger's time where it was told: it never goes back, and may be ahead of any clock
+
+    @property
+    def books_ms(self) -> int:
+        """When a posting made now counts."""
+        return max(self.now_ms, self.ledger_ms)
 
     def route_of(self, attempt: Attempt) -> Route | None:
         """The attempt's route, if it still leads to the account that the attempt pins."""

@@ -43,8 +43,9 @@ class Job:
 
 async def book(tools: Tools, job: Job, news: News) -> bool:
     """Apply news to the record and commit it; `job.video` is the record afterwards. False: nothing was written."""
+    ledger_ms = 0
     for _ in range(TRIES_MAX):
-        world = tools.world(job.snapshot, job.video)
+        world = tools.world(job.snapshot, job.video, ledger_ms=ledger_ms)
         moved = moves.apply(job.video, news, world)
         if moved.video is job.video:
             return False
@@ -64,8 +65,8 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
             case RefTaken(attempt):
                 log("ref_taken", level="error", video=job.video.id, by=attempt)
                 news = Doubted(news.attempt, "the vendor named a job that belongs to another attempt")
-            case WindowPassed():
-                continue
+            case WindowPassed(passed_ms):
+                ledger_ms = passed_ms
     log("gave_up_booking", level="error", video=job.video.id, news=LABELS[type(news)])
     job.token = None
     return False
@@ -81,7 +82,7 @@ def change_of(job: Job, moved: Moved, news: News, world: World) -> Change:
         video=video,
         postings=moved.postings,
         binding=moved.binding,
-        window_until_ms=window_until_ms(world.now_ms) if holds else 0,
+        window_until_ms=window_until_ms(world.books_ms) if holds else 0,
         due_ms=due_ms,
         keep_lease_ms=keep_ms if job.token is not None else 0,
     )

@@ -19,7 +19,7 @@ from gateway.domain.ledger import window_until_ms
 from gateway.domain.requests import Asked, Hint
 from gateway.domain.routing import Model, plan
 from gateway.domain.videos import CharacterUse, SourceVideo, State, Video, encode_public, public_seconds
-from gateway.domain.world import Moved
+from gateway.domain.world import Moved, World
 from gateway.snapshot import Snapshot
 from gateway.store.outcomes import Admitted, KeyGone, Repeated, Reused, WindowPassed
 from gateway.work import repeats
@@ -90,14 +90,16 @@ async def _admit(
     tools: Tools, snapshot: Snapshot, caller: Caller, video: Video, repeat: Repeat
 ) -> tuple[bool, bytes] | None:
     """(is it new, public JSON); None if the ledger's window kept passing."""
+    ledger_ms = 0
     for _ in range(WINDOW_TRIES):
-        first = _first_attempt(tools, snapshot, video)
+        world = tools.world(snapshot, video, ledger_ms=ledger_ms)
+        first = _first_attempt(video, world)
         change = Change(
             label="admit",
             video=first.video,
             postings=first.postings,
-            window_until_ms=window_until_ms(tools.clock.now_ms()),
-            due_ms=tools.clock.now_ms(),
+            window_until_ms=window_until_ms(world.books_ms),
+            due_ms=world.now_ms,
         )
         admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
         match await tools.store.admit(admission):
@@ -112,13 +114,12 @@ async def _admit(
                 )
             case KeyGone():
                 raise WrongKey("Incorrect API key provided. Ask your administrator for a key of this gateway.")
-            case WindowPassed():
-                continue
+            case WindowPassed(now_ms):
+                ledger_ms = now_ms
     return None
 
 
-def _first_attempt(tools: Tools, snapshot: Snapshot, video: Video) -> Moved:
-    world = tools.world(snapshot, video)
+def _first_attempt(video: Video, world: World) -> Moved:
     found = failover.next_route(video, world)
     assert found is not None, "a plan with a kept route offers a first attempt"
     moved = failover.planned(video, found, world)

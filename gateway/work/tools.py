@@ -31,9 +31,15 @@ class Tools:
     chance: Callable[[], float]  # in [0, 1)
     due: asyncio.Event  # set when something became due in this process: its runner looks at once
 
-    def world(self, snapshot: Snapshot, video: Video) -> World:
+    def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:
         """What the domain may look at beside the record."""
         name = video.request.model
         # A model may have left the configuration since; its videos end under the default policies.
         model = snapshot.model(name) or Model(name=name, routes=())
-        return World(now_ms=self.clock.now_ms(), model=model, routes=snapshot.routes, jitter=self.chance())
+        return World(
+            now_ms=self.clock.now_ms(),
+            model=model,
+            routes=snapshot.routes,
+            jitter=self.chance(),
+            ledger_ms=ledger_ms,
+        )

@@ -210,3 +210,12 @@ async def test_a_character_in_doubt_is_not_made_again(here: House, tmp_path: Pat
         await characters.create(here.tools, here.caller, biscuit(tmp_path, "Crumb"), Hint())
     made = await characters.create(here.tools, here.caller, biscuit(tmp_path, "Crumb"), Hint(resend=True))
     assert made.name == "Crumb"
+
+
+async def test_a_ledger_ahead_of_every_clock_stops_nothing(here: House, empty_redis: RedisServer) -> None:
+    """Its time never goes back: a server whose clock was wrong once may leave it a day ahead."""
+    tomorrow_ms = here.tools.clock.now_ms() + 86_400_000
+    empty_redis.client.set("{telecine}:time", tomorrow_ms)
+    video = await done(here)
+    entries, _ = await here.tools.store.ledger_entries()
+    assert all(entry.at_ms >= tomorrow_ms for entry in entries if entry.posting.video == video)
