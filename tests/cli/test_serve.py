@@ -146,7 +146,7 @@ def test_workers_add_up_their_figures(tmp_path: Path) -> None:
     with Gateway(tmp_path, workers=2) as gateway:
         for _ in range(2):
             for _ in range(20):
-                assert answers(gateway, "/healthz")
+                assert answers(gateway, "/readyz")
             assert requests_counted(gateway) == 20
             assert gateway.stop() == 0
             gateway.start()
@@ -155,12 +155,12 @@ def test_workers_add_up_their_figures(tmp_path: Path) -> None:
 
 
 def requests_counted(gateway: Gateway) -> int:
-    """Requests to `/healthz` that `/metrics` knows of."""
+    """Requests to `/readyz` that `/metrics` knows of."""
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
     connection.request("GET", "/metrics")
     text = connection.getresponse().read().decode()
     connection.close()
-    found = re.findall(r'^telecine_requests_total\{[^}]*endpoint="healthz"[^}]*\} (\S+)$', text, re.MULTILINE)
+    found = re.findall(r'^telecine_requests_total\{[^}]*endpoint="readyz"[^}]*\} (\S+)$', text, re.MULTILINE)
     return round(sum(map(float, found)))
 
 
