@@ -197,7 +197,10 @@ class Mock(c.Adapter[Settings]):
 
     def character(self, spec: c.CharacterSpec) -> Flow[c.CharacterVerdict]:
         clip = Part("video", "video.mp4", spec.video.media_type, spec.video)
-        reply = yield Call(method="POST", path="/characters", body=_form({"name": spec.name}, clip), starts_work=True)
+        wanted: dict[str, Json] = {"name": spec.name}
+        if self.settings.name:
+            wanted["aim"] = self.settings.name
+        reply = yield Call(method="POST", path="/characters", body=_form(wanted, clip), starts_work=True)
         answer = read_json(reply)
         return c.Accepted(_ref(answer)) if reply.status == 200 else _refused(reply, answer)
 

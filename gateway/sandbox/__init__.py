@@ -17,14 +17,15 @@ The wire. Every call carries `Authorization: Bearer …`; any key will do, none 
                                     `error` is {code, message, billed}.
     POST /jobs/{id}/cancel          -> the job; 409 `ended` once it is completed or failed
     GET  /jobs/{id}/files/{kind}    video, thumbnail or spritesheet; ranges work. 410 when the link is dead
-    POST /characters                multipart: `spec` = {name}, `video` -> {id, name}
+    POST /characters                multipart: `spec` = `wire.Portrait`, `video` -> {id, name}
     GET  /account                   -> {balance_usd, models}
 
 A refusal is {error: {code, message}} with the status of `fates.CLASSES`. Nothing was made whenever a POST is refused,
 also with 503 `overloaded`; a 500 says nothing about that.
 
 What shall happen to a job is said by directives in its prompt, `[mock:break]`: `fates.DIRECTIVES` has them all, and
-`python -m gateway.sandbox --help` prints them.
+`python -m gateway.sandbox --help` prints them. Those of `fates.FOR_CHARACTERS` work in a character's name. A wrong one
+refuses the request, and is noted on stderr.
 
     fates · jobs · orders · wire    pure, or nearly: what shall happen, how a job stands, what is rendered, what is said
     counter · server · __main__     the desk, its HTTP, the process

@@ -21,12 +21,25 @@ from aiohttp import web
 
 from gateway.lifetime import end_with_parent
 from gateway.sandbox.counter import Counter, Defaults
-from gateway.sandbox.fates import WrongDirective, by_default, manual
+from gateway.sandbox.fates import FOR_CHARACTERS, WrongDirective, by_default, manual
 from gateway.sandbox.memory import Memory
 from gateway.sandbox.server import Server
 from gateway.sandbox.shelf import Shelf
 from gateway.sandbox.studio import Studio
 
+MANUAL = """\
+Directives for prompts, as [mock:NAME] or [mock:NAME=ARGUMENT], and for --fate. Several stand in one pair of brackets,
+[mock:fast,break], or in several; [mock@sora-2-pro:break] is for that upstream model, or that `name` in the provider's
+settings, alone. Square brackets below are for what may be left out.
+
+{directives}
+
+In a character's name these work as well, slow and queue on the answer: {for_characters};
+of block, only now.
+
+A directive that does not exist, or whose argument is not one of these, fails the video with invalid_request, and the
+sandbox says on stderr (the gateway's log) what is wrong with it: the event wrong_directive.
+"""
 SOCKET_BYTES_MAX = 107
 CLIPS_BYTES_MAX = 512 * 1024**2
 UPLOADS_BYTES_MAX = 512 * 1024**2
@@ -47,7 +60,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m gateway.sandbox",
         description="The simulated vendor behind the mock provider, on a Unix socket.",
-        epilog="Directives for prompts, as [mock:NAME] or [mock:NAME=ARGUMENT], and for --fate:\n" + manual(),
+        epilog=MANUAL.format(directives=manual(), for_characters=", ".join(sorted(FOR_CHARACTERS))),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--socket", type=Path, required=True, help=f"at most {SOCKET_BYTES_MAX} bytes long")

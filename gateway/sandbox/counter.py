@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from gateway.sandbox import wire
-from gateway.sandbox.fates import Fate, WrongDirective, by_default, in_prompt
+from gateway.sandbox.fates import Fate, WrongDirective, by_default, in_name, in_prompt, without_directives
 from gateway.sandbox.jobs import (
     FILE_LIFE_MS,
     Character,
@@ -31,11 +31,12 @@ from gateway.sandbox.jobs import (
 )
 from gateway.sandbox.memory import Entry, Memory
 from gateway.sandbox.studio import CannotRender, Studio
-from gateway.sandbox.wire import Refusal, Wanted
+from gateway.sandbox.wire import Misdirected, Portrait, Refusal, Wanted
 
 TRIES_KEPT = 10_000
 PAGE_MAX = 100
 NAME_CHARS_MAX = 80
+NAMELESS = "character"
 SEED_MASK = 2**63 - 1
 
 
@@ -65,10 +66,11 @@ class Tries:
 
 
 class Taken(Struct, frozen=True):
-    """A submission was taken. `trick` says how the answer goes wrong, empty if it does not."""
+    """What was asked for was made. `trick` says how the answer goes wrong, empty if it does not."""
 
-    job: dict[str, object]
+    face: dict[str, object]
     trick: str = ""
+    after_s: float = 0.0  # how long the answer waits
 
 
 class Nothing(Struct, frozen=True):
@@ -105,7 +107,7 @@ class Counter:
         if known is not None:
             return self._repeated(known, digest)
         fate = self._fate(wanted, key or self._nonce())
-        if trick := self._nothing_made(wanted, fate):
+        if trick := self._nothing_made(f"{wanted.model} {wanted.name} {wanted.prompt}", fate):
             return Nothing(trick)
         job = self._job(wanted, files, fate)
         identity = job_id(job)
@@ -114,8 +116,7 @@ class Counter:
         except OSError as error:
             raise Refusal("overloaded", "the disk is full") from error
         self._foresee(job)
-        tricks = ("lose-reply", "hang", "error-after", "garble")
-        return Taken(self._face(identity, job, Look("queued")), next((trick for trick in tricks if trick in fate), ""))
+        return Taken(self._face(identity, job, Look("queued")), _spoiling(fate))
 
     def _read(self, spec: bytes, files: dict[str, str]) -> Wanted:
         try:
@@ -141,12 +142,12 @@ class Counter:
             default = by_default(f"{self._defaults.fate} {wanted.fate}", roll)
             return {**default, **in_prompt(wanted.prompt, (wanted.model, wanted.name))}
         except WrongDirective as error:
-            raise Refusal("invalid", str(error)) from error
+            raise Misdirected(str(error)) from error
 
-    def _nothing_made(self, wanted: Wanted, fate: Fate) -> str:
+    def _nothing_made(self, asked: str, fate: Fate) -> str:
         """Refusal, or the name of the trick if the connection shall show that nothing was made."""
         # Attempts come with keys of their own, so sendings are counted by what is asked for.
-        name = hashlib.sha256(f"{wanted.model} {wanted.name} {wanted.prompt}".encode("utf-8", "replace")).hexdigest()
+        name = hashlib.sha256(asked.encode("utf-8", "replace")).hexdigest()
         if "throttle" in fate and self._tries.again(f"throttle {name}", int(fate["throttle"]), anew=True):
             raise Refusal("throttled")
         if "refuse" in fate:
@@ -235,10 +236,28 @@ class Counter:
     def cuts(self, job: Job) -> bool:
         return "cut" in job.fate and self._tries.again(f"cut {job.nonce}", int(job.fate["cut"]))
 
-    def character(self, name: str, video: str | None) -> dict[str, object]:
-        if not 1 <= len(name) <= NAME_CHARS_MAX or video is None:
+    # --- characters --------------------------------------------------------------------------------------------
+
+    def character(self, spec: bytes, video: str | None) -> Taken | Nothing:
+        """Make a character. Refusal if nothing is made."""
+        try:
+            asked = msgspec.json.decode(spec, type=Portrait)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Refusal("invalid", str(error)) from error
+        if not 1 <= len(asked.name) <= NAME_CHARS_MAX or video is None:
             raise Refusal("invalid", f"a name of 1 to {NAME_CHARS_MAX} characters and a video are needed")
-        return {"id": character_id(Character(name, video, self._nonce())), "name": name}
+        try:
+            fate = in_name(asked.name, (asked.aim,))
+        except WrongDirective as error:
+            raise Misdirected(str(error)) from error
+        if trick := self._nothing_made(f"{asked.aim} {asked.name}", fate):
+            return Nothing(trick)
+        known_as = without_directives(asked.name) or NAMELESS
+        face: dict[str, object] = {"id": character_id(Character(known_as, video, self._nonce())), "name": asked.name}
+        after_s = float(fate.get("time", 0)) + float(fate.get("queue", 0))
+        return Taken(face, _spoiling(fate), after_s)
+
+    # --- how things stand --------------------------------------------------------------------------------------
 
     def _look(self, identity: str, job: Job) -> Look:
         seen = look(job, self._now_ms(), self._memory.cancelled(identity))
@@ -271,6 +290,11 @@ class KeyUsed(Exception):
     def __init__(self, job: str) -> None:
         super().__init__("this key was used")
         self.job = job
+
+
+def _spoiling(fate: Fate) -> str:
+    """How the answer about what was made goes wrong."""
+    return next((trick for trick in ("lose-reply", "hang", "error-after", "garble") if trick in fate), "")
 
 
 def _known(identity: str) -> Job:

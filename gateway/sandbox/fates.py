@@ -11,7 +11,7 @@ which wins over the server's. What a directive does stands in DIRECTIVES, and no
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Final, NamedTuple, TypeAlias
 
 Fate: TypeAlias = Mapping[str, str]
@@ -29,15 +29,25 @@ CLASSES: Final[dict[str, tuple[int, str, str]]] = {
     "unreadable": (200, "unreadable", "an answer that is no JSON"),
 }
 
-_FLAG: Final = re.compile("")
-_SECONDS: Final = re.compile(r"\d{1,5}(\.\d{1,3})?")
-_COUNT: Final = re.compile(r"\d{1,3}")
-_DOLLARS: Final = re.compile(r"\d{1,6}(\.\d{1,6})?")
-_CLASS: Final = re.compile("|".join(CLASSES))
+
+class Argument(NamedTuple):
+    """What may stand behind a directive's `=`."""
+
+    shape: re.Pattern[str]
+    shown: str  # how the manual writes it
+    means: str = ""  # a line of the manual about it
+
+
+_FLAG: Final = Argument(re.compile(""), "")
+_SECONDS: Final = Argument(re.compile(r"\d{1,5}(\.\d{1,3})?"), "SECONDS", "0 to 99999.999")
+_COUNT: Final = Argument(re.compile(r"\d{1,3}"), "COUNT", "0 to 999")
+_DOLLARS: Final = Argument(re.compile(r"\d{1,6}(\.\d{1,6})?"), "DOLLARS", "0 to 999999.999999")
+_CLASS: Final = Argument(re.compile("|".join(CLASSES)), "CLASS", ", ".join(CLASSES))
+_MOMENT: Final = Argument(re.compile("now|halfway"), "now|halfway")
 
 
 class Directive(NamedTuple):
-    argument: re.Pattern[str]
+    argument: Argument
     default: str | None  # None: an argument must be given
     does: str
 
@@ -45,11 +55,11 @@ class Directive(NamedTuple):
 DIRECTIVES: Final[dict[str, Directive]] = {
     "fast": Directive(_FLAG, "", "neither queue nor rendering time"),
     "time": Directive(_SECONDS, None, "rendering takes so many seconds"),
-    "slow": Directive(_SECONDS, "60", "the same; a minute if no number is given"),
+    "slow": Directive(_SECONDS, "60", "rendering takes so many seconds"),
     "queue": Directive(_SECONDS, None, "so many seconds in the queue first"),
-    "refuse": Directive(_CLASS, "invalid", "refused at once, nothing made; with a class of the taxonomy"),
-    "block": Directive(re.compile("now|halfway"), "now", "stopped by the content check, at once or while rendering"),
-    "break": Directive(_CLASS, "internal", "accepted, fails halfway; with a class of the taxonomy"),
+    "refuse": Directive(_CLASS, "invalid", "refused at once, nothing made"),
+    "block": Directive(_MOMENT, "now", "stopped by the content check, at once or halfway through rendering"),
+    "break": Directive(_CLASS, "internal", "accepted, fails halfway"),
     "throttle": Directive(_COUNT, "1", "the first so many sendings get 429 with Retry-After"),
     "lose-request": Directive(_COUNT, "1", "the first so many sendings: connection closed, nothing made"),
     "hang-before": Directive(_COUNT, "1", "the first so many sendings: no answer, nothing made"),
@@ -69,6 +79,12 @@ DIRECTIVES: Final[dict[str, Directive]] = {
     "wrong-seconds": Directive(_FLAG, "", "the clip is one second too long"),
     "charge": Directive(_DOLLARS, None, "the vendor reports this charge in dollars, also for a failed job"),
 }
+# What can happen to a character: it is made, or not, by one request that answers at once.
+FOR_CHARACTERS: Final = frozenset(
+    {"fast", "time", "slow", "queue", "refuse", "block", "throttle", "lose-request", "hang-before"}
+    | {"lose-reply", "hang", "error-after", "garble"}
+)
+_WORD: Final = re.compile(r"[a-z-]{0,30}(=[a-z0-9._-]{0,30})?", re.ASCII)
 
 # Directives that are another one with an argument.
 _SAME_AS: Final[dict[tuple[str, str | None], dict[str, str]]] = {
@@ -88,11 +104,28 @@ class WrongDirective(Exception):
 def in_prompt(prompt: str, names: tuple[str, ...]) -> Fate:
     """What the prompt orders for a route that goes by any of these names."""
     fate: dict[str, str] = {}
-    for target, words in _IN_PROMPT.findall(prompt):
-        if not target or target in names:
-            for word in words.split(","):
-                fate |= _read(word.strip())
+    for word in _aimed(prompt, names):
+        fate |= _read(word)
     return fate
+
+
+def in_name(name: str, names: tuple[str, ...]) -> Fate:
+    """What a character's name orders. A directive that could do nothing to a character is a wrong one."""
+    fate: dict[str, str] = {}
+    for word in _aimed(name, names):
+        read = _read(word)
+        if word.partition("=")[0] not in FOR_CHARACTERS or "break" in read:
+            raise WrongDirective(
+                f"{word!r} does nothing to a character; there are: {', '.join(sorted(FOR_CHARACTERS))}"
+            )
+        fate |= read
+    return fate
+
+
+def _aimed(text: str, names: tuple[str, ...]) -> Iterator[str]:
+    for target, words in _IN_PROMPT.findall(text):
+        if not target or target in names:
+            yield from map(str.strip, words.split(","))
 
 
 def without_directives(prompt: str) -> str:
@@ -105,7 +138,7 @@ def by_default(text: str, roll: Callable[[str], float]) -> Fate:
     for word in text.split():
         match = _DEFAULT.fullmatch(word)
         if match is None:
-            raise WrongDirective(f"{word!r} is no directive with a probability, such as break=internal:0.1")
+            raise WrongDirective(f"{word!r} is no directive with a probability of 0 to 1, such as break=internal:0.1")
         directive, chance = match.groups()
         wanted = _read(directive)
         if roll(directive) < float(chance or 1):
@@ -117,18 +150,41 @@ def _read(word: str) -> dict[str, str]:
     name, _, argument = word.partition("=")
     directive = DIRECTIVES.get(name)
     if directive is None:
-        raise WrongDirective(f"unknown directive {name!r}; there are: {', '.join(DIRECTIVES)}")
+        raise WrongDirective(
+            f"unknown directive {_quoted(word, 'of another form')}; there are: {', '.join(DIRECTIVES)}"
+        )
     value = argument or directive.default
-    if value is None or not directive.argument.fullmatch(value):
-        raise WrongDirective(f"{word!r}: this directive {directive.does}")
+    if value is None or not directive.argument.shape.fullmatch(value):
+        wrong, right = _quoted(word, f"this {name!r}"), usage(name)
+        raise WrongDirective(f"{wrong} is not {right}: {directive.does}{_meaning(directive.argument)}")
     if name == "slow":
         return {"time": value}
     return _SAME_AS.get((name, value), {name: value})
 
 
+def _quoted(word: str, otherwise: str) -> str:
+    """The word if it has the form of a directive. Anything else may be a piece of a prompt, which nobody repeats."""
+    return repr(word) if _WORD.fullmatch(word) else otherwise
+
+
+def _meaning(argument: Argument) -> str:
+    return f" ({argument.shown} is {argument.means})" if argument.means else ""
+
+
+def usage(name: str) -> str:
+    """`slow[=SECONDS]`: what may be written."""
+    directive = DIRECTIVES[name]
+    if not directive.argument.shown:
+        return name
+    return f"{name}={directive.argument.shown}" if directive.default is None else f"{name}[={directive.argument.shown}]"
+
+
 def manual() -> str:
     """The directives as lines of text, for `--help`."""
-    return "\n".join(
-        f"  {name + ('=' + (each.default or '…') if each.argument is not _FLAG else ''):<18} {each.does}"
-        for name, each in DIRECTIVES.items()
-    )
+    lines = [f"  {usage(name):<22} {each.does}{_unless_said(each)}" for name, each in DIRECTIVES.items()]
+    arguments = (_SECONDS, _COUNT, _DOLLARS, _CLASS)
+    return "\n".join([*lines, "", *(f"  {each.shown:<22} {each.means}" for each in arguments)])
+
+
+def _unless_said(directive: Directive) -> str:
+    return f" [default: {directive.default}]" if directive.default else ""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, get_args
 
-import msgspec
 from aiohttp import web
 
-from gateway.sandbox.counter import Counter, KeyUsed, Nothing
+from gateway.log import log
+from gateway.sandbox.counter import Counter, KeyUsed, Nothing, Taken
 from gateway.sandbox.jobs import Job, order_of
 from gateway.sandbox.orders import MEDIA_TYPE, Kind
 from gateway.sandbox.shelf import Shelf
 from gateway.sandbox.studio import Busy, CannotRender, Studio
-from gateway.sandbox.wire import MODELS, SPEC_BYTES_MAX, Refusal, json, page, read_form
+from gateway.sandbox.wire import MODELS, SPEC_BYTES_MAX, Misdirected, Refusal, json, page, read_form
 
 HANG_S_MAX: Final = 900.0
 KEY_CHARS_MAX: Final = 255
@@ -57,8 +58,14 @@ class Server:
             taken = self._counter.submit(spec, files, key)
         except KeyUsed as used:
             return json({"error": {"code": "key_used", "message": str(used), "id": used.job}}, 409)
+        return await self._answer(request, taken)
+
+    async def _answer(self, request: web.Request, taken: Taken | Nothing) -> web.StreamResponse:
+        """What was made, or nothing, told as the fate wants it told."""
         if isinstance(taken, Nothing):
             return await self._no_answer(request, hang=taken.trick == "hang-before")
+        if taken.after_s:
+            await self._pause(taken.after_s)
         match taken.trick:
             case "hang" | "lose-reply":
                 return await self._no_answer(request, hang=taken.trick == "hang")
@@ -67,7 +74,7 @@ class Server:
             case "garble":
                 return page()
             case _:
-                return json(taken.job)
+                return json(taken.face)
 
     async def look(self, request: web.Request) -> web.StreamResponse:
         return json(self._counter.look(request.match_info["job"]))
@@ -117,11 +124,7 @@ class Server:
 
     async def character(self, request: web.Request) -> web.StreamResponse:
         spec, files = await read_form(request, self._uploads)
-        try:
-            name = msgspec.json.decode(spec, type=dict[str, str]).get("name", "")
-        except msgspec.DecodeError as error:
-            raise Refusal("invalid", str(error)) from error
-        return json(self._counter.character(name, files.get("video")))
+        return await self._answer(request, self._counter.character(spec, files.get("video")))
 
     async def account(self, _: web.Request) -> web.StreamResponse:
         return json({"balance_usd": "1000.00", "models": MODELS})
@@ -129,14 +132,16 @@ class Server:
     async def _no_answer(self, request: web.Request, *, hang: bool) -> web.StreamResponse:
         """Keep the client waiting until it leaves, or close the connection now."""
         if hang:
-            try:
-                async with asyncio.timeout(HANG_S_MAX):
-                    await self._stopping.wait()
-            except TimeoutError:
-                pass
+            await self._pause(HANG_S_MAX)
         if request.transport is not None:
             request.transport.abort()
         return web.Response()
+
+    async def _pause(self, seconds: float) -> None:
+        """A stop ends it."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(min(seconds, HANG_S_MAX)):
+                await self._stopping.wait()
 
 
 @web.middleware
@@ -148,6 +153,8 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
             raise Refusal("unauthorised", "a bearer key is needed; any will do")
         return await handler(request)
     except Refusal as refusal:
+        if isinstance(refusal, Misdirected):
+            log("wrong_directive", level="warning", reason=refusal.message, manual="python -m gateway.sandbox --help")
         return refusal.answer()
     except web.HTTPException as error:
         if error.status < 400:

@@ -45,6 +45,13 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fate: str = ""
 
 
+class Portrait(Struct, frozen=True, forbid_unknown_fields=True):
+    """A character, as the client asks for it."""
+
+    name: str = ""
+    aim: str = ""  # for `[mock@NAME:…]`: the name that the request gives itself
+
+
 class Refusal(Exception):
     """Nothing was made. `kind` is a class of CLASSES."""
 
@@ -60,6 +67,14 @@ class Refusal(Exception):
             return page()
         headers = {"Retry-After": str(RETRY_AFTER_S)} if self.status in (429, 503) else {}
         return json({"error": {"code": self.code, "message": self.message}}, self.status, headers)
+
+
+class Misdirected(Refusal):
+    """The prompt orders what does not exist. Whoever wrote it must learn that, and a client may never see the answer of
+    a vendor, so the server notes it."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("invalid", message)
 
 
 def json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

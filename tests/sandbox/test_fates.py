@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
-from gateway.sandbox.fates import CLASSES, DIRECTIVES, WrongDirective, by_default, in_prompt, manual, without_directives
+from gateway.sandbox.fates import (
+    CLASSES,
+    DIRECTIVES,
+    WrongDirective,
+    by_default,
+    in_name,
+    in_prompt,
+    manual,
+    without_directives,
+)
 from providers.contract import Why
 from providers.mock import CODES
 
@@ -53,6 +64,42 @@ def test_a_wrong_directive_is_an_error(word: str) -> None:
     assert word in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("nonsense", "unknown directive 'nonsense'; there are: fast, "),
+        ("block=late", "'block=late' is not block[=now|halfway]: stopped by "),
+        ("slow=abc", "'slow=abc' is not slow[=SECONDS]: rendering takes so many seconds (SECONDS is 0 to 99999.999)"),
+        ("break=bad", "(CLASS is invalid, blocked, "),
+        ("time", "'time' is not time=SECONDS: "),
+    ],
+)
+def test_a_wrong_directive_is_told_what_would_work(word: str, sentence: str) -> None:
+    """The form, what it does, and what may stand in it."""
+    with pytest.raises(WrongDirective) as caught:
+        in_prompt(f"[mock:{word}]", ())
+    assert sentence in str(caught.value)
+
+
+@pytest.mark.parametrize("word", ["Anna Canary of 5 Canary Lane", "slow=Canary Lane"])
+def test_what_has_no_form_of_a_directive_is_not_repeated(word: str) -> None:
+    """The sentence is logged, and a prompt is in no log."""
+    with pytest.raises(WrongDirective) as caught:
+        in_prompt(f"[mock:{word}]", ())
+    assert "Canary" not in str(caught.value)
+
+
+def test_a_character_s_name_takes_what_can_happen_to_one() -> None:
+    """What could do nothing to a character is a wrong directive, not a silent one."""
+    assert in_name("Otto [mock:throttle=2,slow=3]", ("",)) == {"throttle": "2", "time": "3"}
+    assert in_name("Otto [mock:block]", ("",)) == {"refuse": "blocked"}
+    assert in_name("Otto [mock@second:refuse]", ("",)) == {}
+    assert in_name("Otto [mock@second:refuse]", ("second",)) == {"refuse": "invalid"}
+    for wrong in ("forget", "break", "block=halfway", "brek"):
+        with pytest.raises(WrongDirective):
+            in_name(f"[mock:{wrong}]", ("",))
+
+
 def test_the_picture_does_not_show_directives() -> None:
     """The caption is the prompt without them."""
     assert without_directives("A [mock:fast] paper [mock@sora-2:break]boat ") == "A paper boat"
@@ -70,9 +117,23 @@ def test_a_default_fate_comes_with_its_probability() -> None:
 
 def test_the_manual_names_every_directive() -> None:
     """What can be done is what `--help` prints."""
-    lines = manual().splitlines()
-    assert len(lines) == len(DIRECTIVES)
-    assert all(line.split()[0].partition("=")[0] == name for line, name in zip(lines, DIRECTIVES, strict=True))
+    lines = manual().partition("\n\n")[0].splitlines()
+    assert [re.split(r"[=\[ ]", line.strip())[0] for line in lines] == list(DIRECTIVES)
+
+
+def test_the_manual_says_what_may_stand_behind_a_directive() -> None:
+    """Every word, every class, every range that is accepted, and what holds without an argument."""
+    text = manual()
+    for shown in ("block[=now|halfway]", "time=SECONDS", "refuse[=CLASS]", "break[=CLASS]", "charge=DOLLARS"):
+        assert f"  {shown} " in text
+    assert ", ".join(CLASSES) in text
+    for most in ("time=99999.999", "throttle=999", "charge=999999.999999"):
+        assert in_prompt(f"[mock:{most}]", ())
+        assert f"0 to {most.partition('=')[2]}\n" in text
+    for more in ("time=100000", "throttle=1000", "charge=1000000"):
+        with pytest.raises(WrongDirective):
+            in_prompt(f"[mock:{more}]", ())
+    assert "[default: 60]" in text
 
 
 def test_every_class_of_the_taxonomy_can_be_had() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import signal
 import stat
 import subprocess
@@ -162,6 +163,7 @@ def test_help_names_every_directive() -> None:
     command = [sys.executable, "-m", "gateway.sandbox"]
     done = subprocess.run([*command, "--help"], capture_output=True, text=True, timeout=20, check=True)
     assert all(f"  {name}" in done.stdout for name in DIRECTIVES)
+    assert "wrong_directive" in done.stdout and "character's name" in done.stdout
     wrong = subprocess.run(
         [*command, "--socket", "s", "--data", "d", "--fate", "brek:0.1"],
         capture_output=True,
@@ -170,6 +172,36 @@ def test_help_names_every_directive() -> None:
         check=False,
     )
     assert wrong.returncode == 2 and "'brek'" in wrong.stderr
+
+
+def test_a_wrong_directive_is_said_where_the_operator_looks(tmp_path: Path) -> None:
+    """The answer of a vendor reaches no client, so the sandbox's sentence is a line of the log, without the prompt."""
+    sandbox = Sandbox(*NOW)
+    with (tmp_path / "err").open("wb") as err:
+        process = subprocess.Popen(
+            [*sandbox.command(), *NOW], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err
+        )
+    until(sandbox.socket.exists, "the sandbox does not start")
+    try:
+        headers = {"authorization": "Bearer x"}
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(sandbox.socket)), headers=headers) as client:
+            wanted = {
+                "model": "mock-video",
+                "prompt": "canary [mock:block=late]",
+                "seconds": 1,
+                "width": 64,
+                "height": 64,
+            }
+            assert client.post("http://s/jobs", json=wanted).status_code == 400
+            form = {"spec": ("s", b'{"name": "canary [mock:forget]"}'), "video": ("v", b"clip")}
+            assert client.post("http://s/characters", files=form).status_code == 400
+    finally:
+        process.terminate()
+        process.wait(GONE_S_MAX)
+    said = [json.loads(line) for line in (tmp_path / "err").read_text().splitlines()]
+    assert [(line["event"], line["level"]) for line in said] == [("wrong_directive", "warning")] * 2
+    assert "block[=now|halfway]" in said[0]["reason"] and "'forget'" in said[1]["reason"]
+    assert "canary" not in (tmp_path / "err").read_text()
 
 
 async def test_a_default_fate_holds_for_every_job() -> None:

@@ -10,6 +10,7 @@ import httpx
 import msgspec
 import pytest
 
+from gateway.sandbox.jobs import read_character
 from tests.support.sandbox import Sandbox
 
 WANTED = {"model": "mock-video", "prompt": "a boat [mock:slow]", "seconds": 1, "width": 128, "height": 128}
@@ -123,6 +124,27 @@ def test_a_file_is_served_in_ranges(client: httpx.Client) -> None:
     part = client.get(f"/jobs/{job}/files/video", headers={"range": "bytes=4-7"})
     assert (part.status_code, part.content) == (206, b"ftyp")
     assert whole.headers["content-type"] == "video/mp4" and int(whole.headers["content-length"]) == len(whole.content)
+
+
+def form(name: str, **more: str) -> dict[str, tuple[str, bytes]]:
+    """A request for a character."""
+    return {"spec": ("s", msgspec.json.encode({"name": name, **more})), "video": ("v", b"a clip")}
+
+
+def test_a_character_s_name_says_what_shall_happen(client: httpx.Client) -> None:
+    """As a prompt does for a video; the name that plays is the rest of it."""
+    made = client.post("/characters", files=form("[mock:slow=0.2] Otto"))
+    assert made.status_code == 200 and made.elapsed.total_seconds() > 0.2
+    assert read_character(made.json()["id"]).name == "Otto"
+    assert client.post("/characters", files=form("Otto [mock:refuse=no_credit]")).status_code == 402
+    throttled = [client.post("/characters", files=form("Otto [mock:throttle]")).status_code for _ in range(2)]
+    assert throttled == [429, 200]
+    assert client.post("/characters", files=form("Otto [mock:error-after]")).status_code == 500
+    for lost in ("lose-reply", "lose-request"):
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.post("/characters", files=form(f"Otto [mock:{lost}]"))
+    aimed = [client.post("/characters", files=form("[mock@a:refuse]", aim=aim)).status_code for aim in ("a", "b")]
+    assert aimed == [400, 200]
 
 
 def test_no_prompt_and_no_key_is_written_beside_the_jobs(client: httpx.Client, sandbox: Sandbox) -> None:
