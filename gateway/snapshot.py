@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from gateway.config.load import ConfigFile, problems_of
 from gateway.config.models import Config, PriceEntry, Provider, RouteEntry
@@ -19,6 +19,8 @@ from gateway.config.rules import did_you_mean
 from gateway.config.values import SANDBOX
 from gateway.domain.routing import Doubt, Model, Route
 from gateway.registry import NoAdapter, adapter_class, known_kinds
+from gateway.store.address import parse
+from gateway.store.errors import StoreRefused
 from gateway.upstream.clients import Endpoint
 from providers.contract import Abilities, Adapter, Price, Size
 
@@ -46,6 +48,7 @@ class Snapshot:
 def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
     """ConfigError with everything that only the adapters could know. `sandbox_socket`: where `sandbox:` leads."""
     build = _Build(file, sandbox_socket)
+    build.store(file.config.store.url)
     providers = {name: build.provider(name, entry) for name, entry in file.config.providers.items()}
     models = {name: build.model(name, entry, providers) for name, entry in file.config.models.items()}
     if build.problems:
@@ -171,6 +174,14 @@ class _Build:
             allow_private=private,
             own_hosts=entry.own_hosts,
         )
+
+    def store(self, url: SecretStr | None) -> None:
+        """The address must be one that the store's client can read; whether anybody is there shows later."""
+        if url is not None:
+            try:
+                parse(url.get_secret_value())
+            except StoreRefused as error:
+                self._wrong(("store", "url"), str(error))
 
     def _wrong(self, path: Path, reason: str) -> None:
         self.problems.append(self._file.document.problem(path, reason))

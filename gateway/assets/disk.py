@@ -116,7 +116,8 @@ class Reading:
 
 def prepare(*folders: Path) -> None:
     for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def sweep(folder: Path, now_s: float) -> int:

@@ -6,6 +6,8 @@ A command's module is imported when it is used, so `telecine --help` stays quick
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 from typing import NoReturn
 
@@ -66,6 +68,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name == "serve":
+            # Its imports take a moment, and a stop that comes meanwhile is a stop as told: nothing has begun.
+            signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         command = importlib.import_module(COMMANDS[cmd_name][0]).command
         assert isinstance(command, click.Command)
         return command

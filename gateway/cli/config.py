@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.options import config_option
 from gateway.config.load import load_config
+from gateway.sandbox.check import check_fates
 from gateway.snapshot import Snapshot, build_snapshot
 
 
@@ -30,7 +31,9 @@ def check(config: Path) -> None:
     EXAMPLE
       telecine config check --config staging.yaml
     """
-    click.echo(summary(build_snapshot(load_config(config, os.environ), sandbox_socket=None)))
+    file = load_config(config, os.environ)
+    check_fates(file)
+    click.echo(summary(build_snapshot(file, sandbox_socket=None)))
 
 
 def summary(snapshot: Snapshot) -> str:

@@ -19,6 +19,7 @@ from gateway.store.store import Store
 from providers.contract import Json
 
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+DURATION_S_MAX = 100 * 365 * 86_400
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd]?)", re.ASCII)
 _DISPLAY_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 
@@ -32,7 +33,12 @@ class Duration(click.ParamType[int]):
         found = _DURATION.fullmatch(str(value))
         if found is None:
             self.fail(f"{value!r} is not a duration such as 90s, 15m, 12h or 30d", param, ctx)
-        return int(found[1]) * UNITS_S[found[2]]
+        seconds = int(found[1]) * UNITS_S[found[2]]
+        if seconds > DURATION_S_MAX:
+            self.fail(
+                f"{value!r} is longer than a hundred years; leave it out for a key that never expires", param, ctx
+            )
+        return seconds
 
 
 @click.group("keys")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import Final
 
 import click
 import msgspec
 
 from providers.contract import Json
+
+LAST_S: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
 
 
 def print_json(*values: dict[str, Json]) -> None:
@@ -26,5 +29,6 @@ def print_table(columns: Sequence[str], rows: Sequence[dict[str, Json]]) -> None
 
 
 def utc(unix_ms: int) -> str:
-    """RFC 3339, to the second."""
-    return datetime.datetime.fromtimestamp(unix_ms // 1_000, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """RFC 3339, to the second. What lies beyond the calendar is its end: a list must not fail because of one entry."""
+    seconds = max(0, min(unix_ms // 1_000, LAST_S))
+    return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

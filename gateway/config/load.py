@@ -6,6 +6,7 @@ import hashlib
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path as FilePath
+from typing import Final
 
 from msgspec import Struct
 from pydantic import BaseModel, ValidationError
@@ -14,6 +15,8 @@ from gateway.config.document import FILE_BYTES_MAX, Document, read_document
 from gateway.config.models import Config
 from gateway.config.problems import ConfigError, Path, Problem
 from gateway.config.rules import broken_rules, did_you_mean
+
+EMPTY: Final = "must not be empty"
 
 
 class ConfigFile(Struct, frozen=True):
@@ -65,13 +68,20 @@ def problems_of(
             case "missing":
                 reason = "is required"
             case "too_short":
-                reason = "must not be empty"
+                reason = EMPTY
             case "value_error":
                 reason = str(found["ctx"]["error"])
             case _:
                 reason = found["msg"].removeprefix("Input ")
         problems.append(document.problem(path, reason))
+    # An entry that is refused leaves its list empty: one mistake, told once.
+    told = {problem.path for problem in problems}
+    problems = [one for one in problems if one.reason != EMPTY or not any(_inside(other, one.path) for other in told)]
     return sorted(problems, key=lambda problem: problem.line)
+
+
+def _inside(path: Path, around: Path) -> bool:
+    return len(path) > len(around) and path[: len(around)] == around
 
 
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:

@@ -18,6 +18,7 @@ _STORE_URL = re.compile(r"(rediss?://[^\s/]+(/\d{1,3})?|unix://\S*/\S+)(\?\S*)?"
 def broken_rules(config: Config) -> Iterator[Broken]:
     yield from _store(config)
     yield from _times(config)
+    yield from _credentials(config)
     yield from _routes(config)
     yield from _names(config)
     yield from _prices(config)
@@ -46,6 +47,17 @@ def _times(config: Config) -> Iterator[Broken]:
             yield ("providers", name, "poll_timeout_s"), f"must be shorter than gateway.lease_s ({lease_s:g})"
         if provider.poll_min_s > provider.poll_max_s:
             yield ("providers", name, "poll_min_s"), f"must not be longer than poll_max_s ({provider.poll_max_s:g})"
+
+
+def _credentials(config: Config) -> Iterator[Broken]:
+    """What a header can carry. A key that was read from a file often brings its line's end along."""
+    for name, provider in config.providers.items():
+        key = provider.api_key.get_secret_value() if provider.api_key is not None else ""
+        if not (key.isascii() and key.isprintable()) or key != key.strip():
+            yield (
+                ("providers", name, "api_key"),
+                "must be printable ASCII in one line, without spaces at its ends",
+            )
 
 
 def _routes(config: Config) -> Iterator[Broken]:

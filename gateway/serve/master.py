@@ -22,12 +22,13 @@ from msgspec import Struct
 
 from gateway.config.load import ConfigFile, load_config
 from gateway.log import journal, take_over_libraries
+from gateway.sandbox.check import check_fates
 from gateway.serve.children import Helper
 from gateway.serve.entry import Task, load
 from gateway.serve.fleet import Fleet
 from gateway.serve.ports import reserve, url_of
 from gateway.snapshot import build_snapshot
-from gateway.store.datadir import socket_of
+from gateway.store.datadir import make_data_dir, socket_of
 from gateway.store.embedded import Embedded
 
 LOOK_EVERY_S: Final = 0.05
@@ -57,6 +58,7 @@ def serve(serving: Serving) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stopped)
     file = load_config(serving.config, os.environ)
+    check_fates(file)
     try:
         with ExitStack() as stack:
             return _serve(serving, file, stack)
@@ -71,7 +73,7 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     uses_sandbox = build_snapshot(file, sandbox_socket=str(socket_path)).uses_sandbox
     held = stack.enter_context(reserve(serving.host, serving.port))
     address, port = held.getsockname()[:2]
-    serving.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_data_dir(serving.data_dir)
     helpers = [_sandbox(serving.data_dir, socket_path, stack)] if uses_sandbox else []
     store_url = _store(file, serving.data_dir, stack)
     for helper in helpers:

@@ -79,11 +79,18 @@ class Lock:
             self.handle = -1
 
 
+def make_data_dir(data: Path) -> None:
+    """DATA, for this user alone; the folders above it as the system makes them. OSError."""
+    data.absolute().parent.mkdir(parents=True, exist_ok=True)
+    data.mkdir(mode=0o700, exist_ok=True)
+
+
 def folder_of(data: Path) -> Path:
     """DATA/redis, made if need be, for this user alone."""
     folder = data.absolute() / "redis"
     try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        make_data_dir(data)
+        folder.mkdir(mode=0o700, exist_ok=True)
     except OSError as error:
         raise StoreRefused(f"the data directory {data} cannot be used: {error.strerror}") from error
     return folder

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cli.output import utc
 from tests.cli.telecine import telecine
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
@@ -113,3 +114,19 @@ def test_a_configuration_can_be_checked(folder: Path, tmp_path: Path) -> None:
     assert wrong.err.startswith(
         'config.yaml:2: providers.mock.adapter: no adapter is called "moc"; did you mean "mock"?'
     )
+
+
+@pytest.mark.parametrize("life", ["999999999d", "36501d"])
+def test_a_key_for_ages_is_refused_before_it_is_made(folder: Path, life: str) -> None:
+    """One sentence that says what to do; the list has as many keys as before."""
+    before = len(objects(telecine(folder, "keys", "list", "--json").out))
+    done = telecine(folder, "keys", "create", "--project", "films", "--expires-in", life)
+    assert (done.status, done.out) == (2, "")
+    assert "a hundred years" in done.err
+    assert len(objects(telecine(folder, "keys", "list", "--json").out)) == before
+
+
+def test_a_time_beyond_the_calendar_is_its_end() -> None:
+    """Whatever stands in the store, a list can be printed."""
+    assert utc(10**17) == "9999-12-31T23:59:59Z"
+    assert utc(0) == "1970-01-01T00:00:00Z"
