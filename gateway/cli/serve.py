@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from gateway.cli.failure import Failure
-from gateway.cli.options import Place, option, place_options
+from gateway.cli.options import Place, Whole, option, place_options
 from gateway.serve.children import NotStarted
 from gateway.serve.master import Serving, serve
 from gateway.serve.ports import NoPort
@@ -23,14 +23,16 @@ WORKERS_MAX = 64
 @option("--host", default="127.0.0.1", show_default=True, help="The address to listen on; 0.0.0.0 for every one.")
 @option(
     "--port",
-    type=click.IntRange(0, PORT_MAX),
+    type=Whole(0, PORT_MAX),
+    metavar="PORT",
     default=8080,
     show_default=True,
     help="The port; 0 takes a free one, and the printed address names it.",
 )
 @option(
     "--workers",
-    type=click.IntRange(1, WORKERS_MAX),
+    type=Whole(1, WORKERS_MAX),
+    metavar="N",
     default=1,
     show_default=True,
     help="Processes that serve and run videos; about one for each core.",

@@ -7,6 +7,7 @@ and one that has to stop hears of it (SIGUSR1) before it is told to, so that wor
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import signal
@@ -63,6 +64,7 @@ class Fleet(MPServer):
             log_dictconfig=QUIET,
             workers_kill_timeout=math.ceil(grace_s + KILL_AFTER_S),
         )
+        logging.getLogger("_granian").addFilter(_news)
         self.ready = False  # once every worker has answered: before that, a death means that it cannot start
         self.failed = False
         self._tick = tick
@@ -111,3 +113,8 @@ class Fleet(MPServer):
     def shutdown(self, exit_code: int = 0) -> None:
         self.interrupt_children.clear()  # a death while stopping is no failure
         super().shutdown(exit_code)
+
+
+def _news(record: logging.LogRecord) -> bool:
+    """Granian says that a worker has ended; so do we, with its reason, or the worker itself has."""
+    return not str(record.msg).startswith("Unexpected exit from")

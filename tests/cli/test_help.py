@@ -109,3 +109,39 @@ def test_the_version_is_the_package_s() -> None:
     import gateway
 
     assert f"telecine {gateway.__version__}" in run(Path.cwd(), "--version").out
+
+
+FATE = """\
+providers:
+  mock:
+    adapter: mock
+    settings: {fate: "FATE"}
+models:
+  m: {routes: [mock/mock-video]}
+"""
+
+
+@pytest.mark.parametrize("fate", ["nope:3", "break:7", "slow=abc"])
+def test_a_fate_that_no_sandbox_knows_is_refused_with_its_line(tmp_path: Path, fate: str) -> None:
+    """Else every video would fail as if its request were wrong."""
+    (tmp_path / "config.yaml").write_text(FATE.replace("FATE", fate))
+    for words in (("config", "check"), ("serve", "--port", "0")):
+        done = run(tmp_path, *words)
+        assert done.status == 1
+        assert done.err.startswith("config.yaml:4: providers.mock.settings.fate: ")
+
+
+@pytest.mark.parametrize(
+    ("words", "environ", "sentence"),
+    [
+        (("config", "check", "--config", ""), {}, "a path must not be empty"),
+        (("serve", "--port", "70000"), {}, "70000 is not in the range 0<=x<=65535"),
+        (("serve",), {"TELECINE_PORT": "x"}, "'x' is not a valid whole number from 0 to 65535"),
+    ],
+)
+def test_a_wrong_option_says_what_is_allowed(
+    tmp_path: Path, words: tuple[str, ...], environ: dict[str, str], sentence: str
+) -> None:
+    """Exit status 2, and nothing was done."""
+    done = run(tmp_path, *words, **environ)
+    assert (done.status, sentence in done.err) == (2, True)

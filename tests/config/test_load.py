@@ -215,3 +215,18 @@ def test_the_version_follows_the_file() -> None:
     """The same bytes are the same version; a rotated secret is not a new one."""
     text = SMALL.replace("some-kind", "some-kind\n    api_key: ${KEY}")
     assert parse(text, KEY="a").version == parse(text, KEY="b").version != parse(text + "\n", KEY="a").version
+
+
+@pytest.mark.parametrize("key", ['"s3cr3t\\npw"', '"s3cr3t\u00fc"', '"s3cr3t "', '"s3cr3t\\u0000"'])
+def test_a_key_that_no_header_carries_is_refused_unseen(key: str) -> None:
+    """A newline from the end of a file, an accent, a space: told by its place only."""
+    head = "providers:\n  house:\n    adapter: some-kind\n    api_key: "
+    (complaint,) = complaints(head + key + "\nmodels:\n  m: {routes: [house/e]}\n")
+    assert complaint.startswith("config.yaml:4: providers.house.api_key: must be printable ASCII")
+    assert "s3cr3t" not in complaint
+
+
+def test_one_mistake_is_told_once() -> None:
+    """A route that is refused does not make its list an empty one."""
+    text = "providers:\n  house: {adapter: some-kind}\nmodels:\n  m:\n    routes: [engine]\n"
+    assert complaints(text) == ["config.yaml:5: models.m.routes[0].route: write a route as provider/upstream-model"]

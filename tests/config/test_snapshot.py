@@ -146,6 +146,17 @@ def test_what_only_the_adapter_knows_is_refused_with_its_line(old: str, new: str
     assert complaints(text)[0].startswith(f"config.yaml:{complaint}")
 
 
+@pytest.mark.parametrize(
+    "url",
+    ["redis://user:s3cr3t@host:notaport/0", "redis://h:6379/0?foo=s3cr3t", "redis://user:s3cr3t@[host:1/0"],
+)
+def test_an_address_that_the_store_cannot_use_is_refused_with_its_line(url: str) -> None:
+    """Before anything starts, and without a word of it."""
+    (complaint,) = complaints(TEXT + f"store:\n  url: {url}\n")
+    assert complaint.startswith(f"config.yaml:{TEXT.count(chr(10)) + 2}: store.url: ")
+    assert "s3cr3t" not in complaint
+
+
 def test_no_secret_is_shown_when_settings_are_wrong() -> None:
     """A refusal names the key, never the value."""
     text = TEXT.replace("api_key: ${AWAY_KEY}", "settings: {second_secret: ['${AWAY_KEY}']}")
