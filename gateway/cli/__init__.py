@@ -68,9 +68,6 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name == "serve":
-            # Its imports take a moment, and a stop that comes meanwhile is a stop as told: nothing has begun.
-            signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
         command = importlib.import_module(COMMANDS[cmd_name][0]).command
         assert isinstance(command, click.Command)
         return command
@@ -90,6 +87,10 @@ def telecine() -> None:
 
 def main() -> NoReturn:
     """The program `telecine`."""
+    if sys.argv[1:2] == ["serve"]:
+        # Its imports take a moment, and a stop that comes meanwhile is a stop as told: nothing has begun.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: os._exit(0))
     try:
         telecine.main(standalone_mode=False)
     except click.exceptions.Exit as done:

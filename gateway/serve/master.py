@@ -28,12 +28,12 @@ from gateway.serve.entry import Task, load
 from gateway.serve.fleet import Fleet
 from gateway.serve.ports import reserve, url_of
 from gateway.snapshot import build_snapshot
-from gateway.store.datadir import make_data_dir, socket_of
+from gateway.store.datadir import make_data_dir, served, socket_of
 from gateway.store.embedded import Embedded
 
 LOOK_EVERY_S: Final = 0.05
 ANSWER_S_MAX: Final = 2.0
-LOCK_S_MAX: Final = 5.0  # a short command is done by then; another gateway is not
+LOCK_S_MAX: Final = 5.0  # a short command is done by then, and what a killed gateway left
 METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -57,9 +57,9 @@ def serve(serving: Serving) -> int:
     multiprocessing.set_start_method("spawn", force=True)  # a worker inherits no thread, lock or file of the master
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stopped)
-    file = load_config(serving.config, os.environ)
-    check_fates(file)
     try:
+        file = load_config(serving.config, os.environ)
+        check_fates(file)
         with ExitStack() as stack:
             return _serve(serving, file, stack)
     except Stopped:
@@ -74,8 +74,8 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     held = stack.enter_context(reserve(serving.host, serving.port))
     address, port = held.getsockname()[:2]
     make_data_dir(serving.data_dir)
+    store_url = _store(file, serving.data_dir, stack)  # first: who may not have the data directory starts nothing in it
     helpers = [_sandbox(serving.data_dir, socket_path, stack)] if uses_sandbox else []
-    store_url = _store(file, serving.data_dir, stack)
     for helper in helpers:
         helper.await_ready()
     if serving.workers > 1:
@@ -112,7 +112,7 @@ def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
     """The configured store, else a private one."""
     if file.config.store.url is not None:
         return file.config.store.url.get_secret_value()
-    embedded = Embedded(data_dir, wait_s=LOCK_S_MAX)
+    embedded = Embedded(data_dir, wait_s=0 if served(data_dir) else LOCK_S_MAX)
     url = embedded.start()
     stack.callback(embedded.stop)
     embedded.supervise()

@@ -96,6 +96,22 @@ def folder_of(data: Path) -> Path:
     return folder
 
 
+def served(data: Path) -> bool:
+    """Whether a living gateway says that it has this data directory. A hint, as the note is: the lock decides."""
+    note = Lock(folder_of(data)).read()
+    return note is not None and note.role == "serve" and alive(note.owner)
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
 def socket_of(folder: Path, name: str = "valkey.sock") -> Path:
     """Where a server of ours listens: in its folder, or, where that path is too long for a socket, in a place of this
     user's that is named after it."""

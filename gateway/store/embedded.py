@@ -22,7 +22,7 @@ from typing import Final
 
 from gateway.log import log
 from gateway.store import binary
-from gateway.store.datadir import LOOK_EVERY_S, Lock, Note, folder_of, socket_of
+from gateway.store.datadir import LOOK_EVERY_S, Lock, Note, alive, folder_of, socket_of
 from gateway.store.errors import StoreRefused
 
 WAIT_S: Final = 15.0  # for a lock, and for a server that does not answer at all
@@ -225,14 +225,14 @@ def _wait_for(lock: Lock, path: Path, wait_s: float) -> bool:
     if lock.take():
         return True
     note = lock.read()
-    if note is not None and not _alive(note.owner):
+    if note is not None and not alive(note.owner):
         ask(path, b"SHUTDOWN\r\n")
         wait_s = max(wait_s, STOP_S_MAX)
     return lock.wait(wait_s)
 
 
 def _serves(note: Note) -> bool:
-    return note.role == "serve" and _alive(note.owner) and ask(Path(note.socket), b"PING\r\n").startswith(b"+PONG")
+    return note.role == "serve" and alive(note.owner) and ask(Path(note.socket), b"PING\r\n").startswith(b"+PONG")
 
 
 def _locked(lock: Lock) -> bool:
@@ -244,16 +244,6 @@ def _locked(lock: Lock) -> bool:
 def _held_by(note: Note | None, folder: Path) -> str:
     who = f"process {note.owner} ({note.role})" if note is not None else "another process"
     return f"the private store in {folder} is in use by {who}; stop that, or choose another data directory"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _prctl() -> Callable[..., int] | None:

@@ -11,17 +11,21 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from gateway.store.datadir import make_data_dir
+from gateway.store.embedded import borrowed
 from tests.cli.telecine import telecine
 from tests.support.gateway import Gateway, until
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 RECOVERS_S_MAX = 20.0
+GIVES_UP_S_MAX = 4.0  # most of it is Python, starting
 HALF = b'{"model": "sora-2", "prompt": "a paper boat", '
 REST = b'"seconds": "5"}'  # no model renders five seconds: answered 400, and nothing is made
 
@@ -95,19 +99,35 @@ def test_a_port_in_use_is_one_sentence(gateway: Gateway, tmp_path: Path) -> None
 
 
 def test_a_data_directory_in_use_is_one_sentence(gateway: Gateway, tmp_path: Path) -> None:
-    """The second gateway gives up soon; the first is not disturbed."""
+    """The second gateway gives up at once, before it has started anything; the first is not disturbed."""
     place = ("--config", str(SHIPPED), "--data-dir", str(gateway.data_dir))
+    began = time.monotonic()
     done = telecine(tmp_path, "serve", "--port", "0", *place)
+    assert time.monotonic() - began < GIVES_UP_S_MAX
     assert done.status == 1
-    assert "is in use by process" in done.err
+    assert f"is in use by process {gateway.master} (serve)" in done.err
     assert done.err.count("\n") == 1
     assert answers(gateway)
+
+
+def test_a_short_command_is_waited_for(tmp_path: Path) -> None:
+    """What has the data directory for a moment does not keep the gateway from starting."""
+    gateway = Gateway(tmp_path)
+    make_data_dir(gateway.data_dir)
+    with borrowed(gateway.data_dir):
+        held = threading.Thread(target=gateway.start)
+        held.start()
+        time.sleep(2)
+        assert held.is_alive()
+    held.join()
+    assert gateway.stop() == 0
 
 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
         (["--host", "no.such.host.invalid"], 'telecine: cannot listen on "no.such.host.invalid"'),
+        (["--host", ""], 'telecine: cannot listen on "": this is no address of a machine'),
         (["--host", "192.0.2.1"], "telecine: cannot listen on http://192.0.2.1:8080: this machine does not have"),
         (["--config", "absent.yaml"], "absent.yaml: cannot be read"),
         (["--port", "0", "--data-dir", "config.yaml/data"], "telecine: "),
@@ -128,7 +148,7 @@ def test_a_configured_store_that_is_away_ends_the_start(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text(text)
     done = telecine(tmp_path, "serve", "--port", "0")
     assert (done.status, done.out) == (1, "")
-    assert "telecine: " in done.err
+    assert done.err == f"telecine: the store at {tmp_path}/absent.sock cannot be reached\n"
 
 
 def test_half_a_head_is_not_waited_for(tmp_path: Path) -> None:
@@ -233,14 +253,24 @@ def test_what_does_not_end_within_the_grace_is_cut_and_counted(tmp_path: Path) -
         assert json.loads(cut)["requests"] == 1
 
 
-@pytest.mark.parametrize("moment_s", [0.5, 0.8, 1.2])
-def test_a_stop_that_comes_while_it_starts_is_a_stop_as_told(tmp_path: Path, moment_s: float) -> None:
-    """Status 0, and nothing is left, whenever it comes after the command's name was read."""
-    shutil.copy(SHIPPED, tmp_path / "config.yaml")
-    process = subprocess.Popen([sys.executable, "-m", "gateway", "serve", "--port", "0"], cwd=tmp_path)
-    time.sleep(moment_s)
-    process.terminate()
-    assert process.wait(20) == 0
+@pytest.mark.parametrize(
+    ("moment_s", "number"), [(0.3, signal.SIGTERM), (0.5, signal.SIGINT), (0.8, signal.SIGTERM), (1.2, signal.SIGTERM)]
+)
+def test_a_stop_that_comes_while_it_starts_is_a_stop_as_told(
+    tmp_path: Path, moment_s: float, number: signal.Signals
+) -> None:
+    """Status 0, nothing is left and nothing is complained of, whenever it comes after the command's name was read."""
+    gateway = Gateway(tmp_path)
+    gateway.start(unless=after(moment_s))
+    os.kill(gateway.master, number)
+    assert gateway.wait() == 0
+    assert until(lambda: not gateway.pids(), 10), gateway.command_lines()
+    assert "Traceback" not in gateway.log()
+
+
+def after(seconds: float) -> Callable[[], bool]:
+    ends = time.monotonic() + seconds
+    return lambda: time.monotonic() > ends
 
 
 def test_the_data_directory_is_its_owners_alone(tmp_path: Path) -> None:
