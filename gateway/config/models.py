@@ -94,7 +94,9 @@ class Provider(Section):
     base_url: BaseUrl | None = Field(
         default=None, description="Where the vendor answers; the adapter knows its usual address."
     )
-    api_key: SecretStr | None = Field(default=None, description="The credential, best written as `${ENV}`.")
+    api_key: SecretStr | None = Field(
+        default=None, description="The credential, best written as `${ENV}`: printable ASCII in one line."
+    )
     account: str = Field(
         default="",
         max_length=200,

@@ -38,7 +38,8 @@ In a character's name these work as well, slow and queue on the answer: {for_cha
 of block, only now.
 
 A directive that does not exist, or whose argument is not one of these, fails the video with invalid_request, and the
-sandbox says on stderr (the gateway's log) what is wrong with it: the event wrong_directive.
+sandbox says on stderr (the gateway's log) what is wrong with it: the event wrong_directive. telecine videos show tells
+it as well.
 """
 SOCKET_BYTES_MAX = 107
 CLIPS_BYTES_MAX = 512 * 1024**2

@@ -45,6 +45,12 @@ def left_aside(tmp_path: Path) -> list[str]:
     return [path.name for path in (tmp_path / "assets" / "aside").iterdir()]
 
 
+async def test_the_folders_are_their_owners_alone(assets: LocalAssets, tmp_path: Path) -> None:
+    """Clips and uploads are nobody else's to see, whoever made the folder around them."""
+    for folder in ("assets", "assets/files", "assets/aside"):
+        assert (tmp_path / folder).stat().st_mode & 0o777 == 0o700
+
+
 async def test_what_is_committed_is_there(assets: LocalAssets, tmp_path: Path) -> None:
     """Name, size and digest are of the bytes that were written, whatever the pieces."""
     data = os.urandom(3 * disk.READ_BYTES + 17)
