@@ -41,8 +41,16 @@ class Cut:
 class Runner:
     """`start`, then `stop`. It looks at once when `tools.due` is set. `arrived` counts the requests of this process."""
 
-    def __init__(self, tools: Tools, *, name: str, arrived: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        tools: Tools,
+        *,
+        name: str,
+        arrived: Callable[[], int] = lambda: 0,
+        strays_every_s: float = STRAYS_EVERY_S,
+    ) -> None:
         self._tools = tools
+        self._strays_every_s = strays_every_s
         self._name = name
         self._courtesy = Courtesy(arrived)
         self._steps: dict[asyncio.Task[None], Claimed] = {}
@@ -97,7 +105,7 @@ class Runner:
         try:
             claims = await self._tools.store.claim(limit, lease_ms=snapshot.lease_ms, token_prefix=self._name)
         except StoreAway as error:
-            log("store_away", level="error", reason=str(error))
+            log("store_away", level="error", operation=error.operation, reason=str(error))
             await asyncio.sleep(STORE_AWAY_S)
             return 0
         self._tools.clock.correct(claims.now_ms)
@@ -124,7 +132,7 @@ class Runner:
         try:
             due_ms = await step(self._tools, self._tools.snapshot(), one.video, token=one.token, claims=one.claims)
         except StoreAway as error:
-            log("store_away", level="error", video=one.video.id, reason=str(error))
+            log("store_away", level="error", video=one.video.id, operation=error.operation, reason=str(error))
         except Exception as error:
             log("step_failed", level="error", video=one.video.id, **where(error))
             metrics.step_failed()
@@ -146,7 +154,7 @@ class Runner:
                 try:
                     await self._flush()
                 except StoreAway as error:
-                    log("store_away", level="error", reason=str(error))
+                    log("store_away", level="error", operation=error.operation, reason=str(error))
                     await asyncio.sleep(STORE_AWAY_S)
 
     async def _flush(self) -> None:
@@ -171,7 +179,7 @@ class Runner:
 
     async def _strays_loop(self) -> None:
         while True:
-            await asyncio.sleep(STRAYS_EVERY_S)
+            await asyncio.sleep(self._strays_every_s)
             try:
                 await sweep_strays(self._tools)
             except Exception as error:

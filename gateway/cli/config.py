@@ -32,8 +32,9 @@ def check(config: Path) -> None:
       telecine config check --config staging.yaml
     """
     file = load_config(config, os.environ)
+    snapshot = build_snapshot(file, sandbox_socket=None)
     check_fates(file)
-    click.echo(summary(build_snapshot(file, sandbox_socket=None)))
+    click.echo(summary(snapshot))
 
 
 def summary(snapshot: Snapshot) -> str:

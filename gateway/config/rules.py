@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import TypeAlias
@@ -12,11 +11,8 @@ from gateway.config.problems import Path
 
 Broken: TypeAlias = tuple[Path, str]
 
-_STORE_URL = re.compile(r"(rediss?://[^\s/]+(/\d{1,3})?|unix://\S*/\S+)(\?\S*)?", re.ASCII)
-
 
 def broken_rules(config: Config) -> Iterator[Broken]:
-    yield from _store(config)
     yield from _times(config)
     yield from _credentials(config)
     yield from _routes(config)
@@ -30,12 +26,6 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if near := get_close_matches(word, words, n=1):
         return f'; did you mean "{near[0]}"?'
     return f"; known here: {', '.join(words[:20])}" if words else ""
-
-
-def _store(config: Config) -> Iterator[Broken]:
-    url = config.store.url
-    if url is not None and not _STORE_URL.fullmatch(url.get_secret_value()):
-        yield ("store", "url"), "write redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
 
 
 def _times(config: Config) -> Iterator[Broken]:

@@ -16,9 +16,8 @@ _FILES: Final = {
     AssetKind.THUMBNAIL: "thumbnail.webp",
     AssetKind.SPRITESHEET: "spritesheet.jpg",
 }
-
-
-_INPUTS: Final = ("image", "source.mp4")
+_IMAGE: Final = "image"
+_SOURCE: Final = "source.mp4"
 
 
 def asset_name(video_id: str, kind: AssetKind) -> str:
@@ -27,23 +26,18 @@ def asset_name(video_id: str, kind: AssetKind) -> str:
 
 def image_name(video_id: str) -> str:
     """The image that the client gave."""
-    return f"{video_id}/image"
+    return f"{video_id}/{_IMAGE}"
 
 
-def source_name(video_id: str) -> str:
-    """The clip that a remix, an edit or an extension starts from: our own copy, so the source may go."""
-    return f"{video_id}/source.mp4"
-
-
-def character_name(character_id: str) -> str:
-    """The clip that a character was made from."""
-    return f"{character_id}/source.mp4"
+def source_name(identity: str) -> str:
+    """The clip that a character, a remix, an edit or an extension starts from: our own copy, so the source may go."""
+    return f"{identity}/{_SOURCE}"
 
 
 def owner_of_input(name: str) -> str | None:
     """Whose input a file is: a video's id or a character's; None for a rendered file."""
     owner, _, file = name.partition("/")
-    return owner if file in _INPUTS else None
+    return owner if file in (_IMAGE, _SOURCE) else None
 
 
 def every_name(video_id: str) -> tuple[str, ...]:

@@ -59,7 +59,6 @@ def serve(serving: Serving) -> int:
         signal.signal(number, _stopped)
     try:
         file = load_config(serving.config, os.environ)
-        check_fates(file)
         with ExitStack() as stack:
             return _serve(serving, file, stack)
     except Stopped:
@@ -71,6 +70,7 @@ def serve(serving: Serving) -> int:
 def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     socket_path = socket_of(serving.data_dir.absolute() / "sandbox", "sandbox.sock")
     uses_sandbox = build_snapshot(file, sandbox_socket=str(socket_path)).uses_sandbox
+    check_fates(file)
     held = stack.enter_context(reserve(serving.host, serving.port))
     address, port = held.getsockname()[:2]
     make_data_dir(serving.data_dir)

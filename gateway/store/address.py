@@ -43,20 +43,22 @@ def parse(url: str) -> Address:
         settings: dict[str, Any] = dict(parse_url(url))
         query, path = urlsplit(url).query, urlsplit(url).path
         options = dict(parse_qsl(query, strict_parsing=True)) if query else {}
-        wrong = _overlooked(settings, options, path)
+        wrong = _overlooked(url, settings, options, path)
         address = Address(_place(settings), settings)
         if not wrong:
             address.connection(1.0)  # says whether it can be made of that
     except (ValueError, RedisError):  # the library's words for it quote the URL
-        wrong = "it is no redis://, rediss:// or unix:// URL"
+        wrong = "write redis://HOST:PORT, rediss://HOST:PORT or unix:///PATH"
     if wrong:
         raise StoreRefused(f"the store's URL cannot be used: {wrong}")
     return address
 
 
-def _overlooked(settings: dict[str, Any], options: dict[str, str], path: str) -> str:
+def _overlooked(url: str, settings: dict[str, Any], options: dict[str, str], path: str) -> str:
     """What the library would not mind."""
     database = "" if "path" in settings else path.strip("/")
+    if any(character.isspace() for character in url):
+        return "it has a space or a line's end"
     if not options.keys() <= OPTIONS:
         return f"its options are {', '.join(sorted(OPTIONS))}"
     if not (settings.get("host") or settings.get("path")):

@@ -25,10 +25,7 @@ class Fitness(Struct, frozen=True):
 
 async def inspect(link: Link) -> Fitness:
     """Ask the server about itself. Managed servers may keep CONFIG to themselves; INFO says most of it."""
-    try:
-        info = _lines(await link.command("INFO"))
-    except StoreAway as error:  # this is where a start meets it: the name of a command would only confuse
-        raise StoreAway(str(error).removeprefix("info: ")) from error
+    info = _lines(await link.command("INFO"))
     try:
         flat = await link.command("CONFIG", "GET", "appendfsync")
     except StoreAway as error:

@@ -9,7 +9,12 @@ from __future__ import annotations
 
 
 class StoreAway(Exception):
-    """One class for all infrastructure trouble; the cause is chained."""
+    """One class for all infrastructure trouble; the cause is chained. `operation`, for the log: which of ours
+    it was."""
+
+    def __init__(self, operation: str, reason: str) -> None:
+        super().__init__(reason)
+        self.operation = operation
 
 
 class BrokenRule(Exception):

@@ -91,7 +91,7 @@ class Link:
                 try:
                     return await once(lane)
                 except LaneFull as error:
-                    raise StoreAway(f"{operation}: {error}") from error
+                    raise StoreAway(operation, str(error)) from error
                 except LaneLost as error:
                     trouble: Exception = error
                 except ErrorReply as error:
@@ -99,7 +99,7 @@ class Link:
                     if error.code in _ELSEWHERE:
                         lane.drop()
                 if time.perf_counter() - began + pause_s > patience_s:
-                    raise StoreAway(f"{operation}: {trouble}") from trouble
+                    raise StoreAway(operation, str(trouble)) from trouble
                 await asyncio.sleep(pause_s)
                 pause_s = min(2 * pause_s, PAUSE_S_MAX)
         finally:
@@ -112,4 +112,4 @@ def _judge(operation: str, error: ErrorReply) -> ErrorReply:
         raise BrokenRule(f"{operation}: {str(error).removeprefix('BROKEN ')}") from error
     if error.code in _LATER or error.code in _ELSEWHERE:
         return error
-    raise StoreAway(f"{operation}: the store refused: {error}") from error
+    raise StoreAway(operation, f"the store refused: {error}") from error

@@ -48,11 +48,13 @@ class Names:
         return f"{self.tag}list:{project_id}"
 
     def idem(self, key_id: str, digest: str) -> str:
-        """What an `Idempotency-Key` of this key stands for: "until_ms fingerprint video"."""
+        """What an `Idempotency-Key` of this key stands for: "until_ms fingerprint WHAT"; WHAT is a video's id, or
+        for a character its id, "unknown", or "pending/" and the name of the making."""
         return f"{self.tag}idem:{key_id}:{digest}"
 
     def repeat(self, key_id: str, fingerprint: str) -> str:
-        """The latest create with these fields: "until_ms seen|unseen video"; unseen: its original has not come yet."""
+        """The latest create with these fields: "until_ms seen|unseen video" (unseen: its original has not come
+        yet), or what `idem` says of a character."""
         return f"{self.tag}repeat:{key_id}:{fingerprint}"
 
     def character(self, character_id: str) -> str:

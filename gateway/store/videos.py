@@ -33,7 +33,7 @@ class Videos(Room):
     async def admit(self, admission: Admission) -> AdmitOutcome:
         """Let a new video in, whole or not at all. Made again with the same video id it answers the same."""
         if self.unfit:
-            raise StoreAway(f"admit: {self.unfit[0]}")
+            raise StoreAway("admit", self.unfit[0])
         change, repeat = admission.change, admission.repeat
         video = change.video
         names = self._names

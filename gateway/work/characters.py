@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
-from gateway.domain.assets import character_name
+from gateway.domain.assets import source_name
 from gateway.domain.change import Repeat
 from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, OutcomeUnknown, Unavailable
 from gateway.domain.ids import CHARACTER_ID, RANDOM_BYTES, character_id
@@ -70,7 +70,7 @@ async def _begun(tools: Tools, caller: Caller, asked: AskedCharacter, repeat: Re
 
 
 async def _sent(tools: Tools, caller: Caller, asked: AskedCharacter, identity: str) -> Character:
-    name = character_name(identity)
+    name = source_name(identity)
     await inspect_upload(tools, asked.video)
     with storage_needed():
         await store_upload(tools, asked.video, name)
@@ -96,9 +96,7 @@ async def _make(tools: Tools, snapshot: Snapshot, caller: Caller, asked: AskedCh
     for route in _able(snapshot, asked.model):
         tried = True
         endpoint = snapshot.endpoints[route.provider]
-        spec = CharacterSpec(
-            route.model, asked.name, Blob(character_name(identity), "video/mp4", asked.video.size_bytes)
-        )
+        spec = CharacterSpec(route.model, asked.name, Blob(source_name(identity), "video/mp4", asked.video.size_bytes))
         outcome = await tools.driver.character(
             endpoint,
             endpoint.adapter.character(spec),

@@ -111,7 +111,6 @@ models:
         ),
         ("some-kind", "some-kind\n    base_url: ftp://x", "4: providers.house.base_url: write a URL such as"),
         ("some-kind", "some-kind\n    base_url: https://u:p@x", "4: providers.house.base_url: write a URL such as"),
-        ("providers:", "store: {url: 'http://x'}\nproviders:", "1: store.url: write redis://HOST:PORT"),
         ("providers:", "gateway: {send_by_s: 20}\nproviders:", "1: gateway.send_by_s: must be shorter than"),
         ("providers:", "gateway: {name: 'a{b}'}\nproviders:", "1: gateway.name: write a name in small letters"),
         ("sora-2:", "'sora 2':", '5: models."sora 2": write a model'),

@@ -138,6 +138,11 @@ def test_the_sandbox_is_reached_through_its_socket() -> None:
             "[away/engine]\n  other:\n    routes: [{route: away/engine, doubt: failover}]",
             "9: models.other.routes[0]: away/engine is described otherwise on line 7",
         ),
+        (
+            "providers:",
+            "store: {url: 'http://x'}\nproviders:",
+            "1: store.url: the store's URL cannot be used: write redis://HOST:PORT",
+        ),
     ],
 )
 def test_what_only_the_adapter_knows_is_refused_with_its_line(old: str, new: str, complaint: str) -> None:

@@ -64,6 +64,8 @@ def test_a_connection_does_nothing_by_itself(url: str) -> None:
         "redis://user:secret@host?timeout=3",
         "redis://user:secret@host?x",
         "unix://",
+        "redis://user:secret@host\n",
+        "redis://user:secret@host name",
     ],
 )
 def test_a_wrong_url_is_refused_in_words(url: str) -> None:

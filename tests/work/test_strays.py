@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from pathlib import Path
 
 from gateway.domain.assets import asset_name, image_name, source_name
+from gateway.runner import Runner
 from gateway.work.strays import AGE_S, sweep_strays
 from providers.contract import AssetKind
 from tests.support.house import House, house
@@ -56,3 +58,15 @@ async def test_nothing_goes_while_the_store_has_forgotten(empty_redis: RedisServ
         await one.tools.store.claim(1, lease_ms=1, token_prefix="nobody")
         assert await sweep_strays(one.tools) == 0
         assert path.exists()
+
+
+async def test_a_running_gateway_sweeps_by_itself_again_and_again(empty_redis: RedisServer, tmp_path: Path) -> None:
+    async with house(empty_redis.url, tmp_path, CONFIG, vendors={"a": {}}, running=False) as one:
+        runner = Runner(one.tools, name="sweeper", strays_every_s=0.02)
+        runner.start()
+        for _ in range(2):
+            path = await stored(one, image_name(NOBODY))
+            async with asyncio.timeout(10):
+                while path.exists():
+                    await asyncio.sleep(0.02)
+        await runner.stop(1.0)
