@@ -31,6 +31,7 @@ QUERY_FIELDS_MAX: Final = 32
 
 DRAIN_BYTES_MAX: Final = 64 * 1024
 DRAIN_S_MAX: Final = 0.5
+LENGTH_DIGITS_MAX: Final = 16
 
 _CLOSE: Final = (b"connection", b"close")
 _VERSION: Final = (b"openai-version", b"2020-10-01")
@@ -61,6 +62,7 @@ class Exchange:
     __slots__ = (
         "_began_s",
         "_headers",
+        "_missing",
         "_receive",
         "_send",
         "_unread",
@@ -85,9 +87,10 @@ class Exchange:
         self.status = 0
         self._receive = receive
         self._send = send
-        self._headers: dict[bytes, bytes] | None = None
-        headers = self.raw_headers()
-        self._unread = headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
+        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+        declared = self._headers.get(b"content-length", b"")
+        self._missing = int(declared) if declared.isdigit() and len(declared) < LENGTH_DIGITS_MAX else None
+        self._unread = declared not in (b"", b"0") or b"transfer-encoding" in self._headers
         self._began_s = time.perf_counter()
 
     # --- the request ---------------------------------------------------------------------------------------------
@@ -97,20 +100,20 @@ class Exchange:
         message = await self._receive()
         if message["type"] != "http.request" or not message.get("more_body", False):
             self._unread = False
+        elif self._missing is not None:
+            self._missing -= len(message["body"])
+            if not self._missing:  # the last byte is here: no need to wait for being told so
+                self._unread = False
+                return {**message, "more_body": False}
         return message
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name; the last one where it was sent twice."""
-        value = self.raw_headers().get(name)
+        value = self._headers.get(name)
         return None if value is None else value.decode("latin-1")
 
     def headers(self) -> dict[str, str]:
-        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self.raw_headers().items()}
-
-    def raw_headers(self) -> dict[bytes, bytes]:
-        if self._headers is None:
-            self._headers = dict(self.scope["headers"])
-        return self._headers
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._headers.items()}
 
     def key_hash(self) -> str:
         """The digest of the key that was sent. NoKey or WrongKey."""
@@ -133,9 +136,8 @@ class Exchange:
 
     def client_id(self) -> str | None:
         """The caller's own id of the request, for the log; None where it has none or a strange one."""
-        headers = self.raw_headers()
         for name in _CLIENT_IDS:
-            value = headers.get(name)
+            value = self._headers.get(name)
             if value is not None and _SANE_ID.fullmatch(value):
                 return value.decode("ascii")
         return None
@@ -180,8 +182,7 @@ class Exchange:
 
     async def _drain(self) -> None:
         """Read the small rest of a body that was refused unread, so that the connection can be used again."""
-        declared = self.raw_headers().get(b"content-length", b"")
-        if not self._unread or not declared.isdigit() or len(declared) > 9 or int(declared) > DRAIN_BYTES_MAX:
+        if not self._unread or self._missing is None or self._missing > DRAIN_BYTES_MAX:
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_S_MAX):

@@ -118,7 +118,7 @@ def of_video(face: bytes) -> Answer:
 
 
 async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None) -> Answer:
-    caller = await caller_of(exchange)
+    caller = await identify(exchange.tools, exchange.key_hash(), admits=True)
     hint = _hint(exchange)
     async with body_of(exchange, EXPECTED[verb], bounds_of(exchange)) as body:
         if body.large:  # an image is decoded and digested: nothing that the event loop should wait for

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from msgspec import Struct
 
@@ -25,7 +26,12 @@ FAULTS_MAX = 1_000  # named; a ledger with more is lost anyway
 
 def counters_of(key_id: str, project: str, provider: str, now_ms: int) -> tuple[str, ...]:
     """Every counter that a hold made now touches: four scopes in three windows, cap or none."""
-    day = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d")
+    return _counters(key_id, project, provider, now_ms // DAY_MS)
+
+
+@lru_cache(maxsize=1_024)
+def _counters(key_id: str, project: str, provider: str, days: int) -> tuple[str, ...]:
+    day = datetime.fromtimestamp(days * DAY_MS // 1_000, UTC).strftime("%Y-%m-%d")
     scopes = (f"key/{key_id}", f"project/{project}", f"provider/{provider}", "gateway")
     windows = (f"day/{day}", f"month/{day[:7]}", "total")
     return tuple(f"{scope}/{window}" for scope in scopes for window in windows)

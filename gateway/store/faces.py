@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -45,11 +46,15 @@ class Faces(Room):
             if len(self._seen) >= SEEN_MAX:
                 self._seen.clear()
             seen = self._seen[key_hash] = Seen(facts, _standing(facts))
+        seen.looked_s = time.monotonic()
         owner, public = reply[FACTS:]
         return seen.standing, None if public is None else Face(owner.decode(), public)
 
-    async def standing(self, key_hash: str) -> Standing | None:
-        """Who asks."""
+    async def standing(self, key_hash: str, *, age_s: float = 0.0) -> Standing | None:
+        """Who asks, as it is now or was at most `age_s` ago."""
+        seen = self._seen.get(key_hash)
+        if seen is not None and time.monotonic() - seen.looked_s < age_s:
+            return seen.standing
         standing, _ = await self.face(key_hash, "")
         return standing
 

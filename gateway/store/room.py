@@ -23,11 +23,12 @@ def servers_own_time() -> int:
     return 0
 
 
-class Seen(Struct, frozen=True):
-    """A key as it was read last: its facts, and what they mean."""
+class Seen(Struct):
+    """A key as it was read last: its facts, what they mean, and when that was (monotonic)."""
 
     facts: list[bytes | None]
     standing: Standing
+    looked_s: float = 0.0
 
 
 class Room:

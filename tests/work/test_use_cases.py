@@ -13,10 +13,12 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from gateway.domain.errors import Absent, BadInput, KeyReused, OutcomeUnknown, Unavailable
+from gateway.domain.errors import Absent, BadInput, KeyReused, OutcomeUnknown, Unavailable, WrongKey
 from gateway.domain.references import Upload
 from gateway.domain.requests import AskedCharacter, Hint, ask_character
+from gateway.store.outcomes import Page
 from gateway.work import characters, read
+from gateway.work.caller import identify
 from gateway.work.delete import delete_video
 from providers.contract import AssetKind, Verb
 from tests.support.clips import make_clip
@@ -58,6 +60,21 @@ async def test_an_edit_and_an_extension_start_from_a_finished_clip(here: House) 
     assert (face["status"], face["seconds"], face["size"], face["model"]) == (
         "completed", "8", "1280x720", "sora-2-2025-12-08",
     )  # fmt: skip
+
+
+async def test_a_key_revoked_a_moment_ago_makes_and_reads_nothing(here: House) -> None:
+    """A create trusts what was known just now, until its commit; whatever only reads asks the store."""
+    store, digest = here.tools.store, here.caller.key_hash
+    assert await identify(here.tools, digest, admits=True) == here.caller
+    await store.revoke_key(here.caller.key_id)
+    assert await identify(here.tools, digest, admits=True) == here.caller
+    with pytest.raises(WrongKey):
+        await here.create()
+    assert await store.page(here.caller.project, after=None, limit=1, descending=True) == Page([], False)
+    with pytest.raises(WrongKey):
+        await identify(here.tools, digest)
+    with pytest.raises(WrongKey):
+        await identify(here.tools, digest, admits=True)
 
 
 async def test_an_unfinished_source_is_refused_and_leaves_nothing(here: House) -> None:

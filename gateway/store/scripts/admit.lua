@@ -62,7 +62,6 @@ if owner then broken('a new video binds a ref of ' .. owner) end
 if window_passed(time) then return {'WINDOWPASSED', time} end
 local postings = look_at_postings(22)
 
-redis.call('HSET', VIDEO, 'p', ARGV[15], 'k', ARGV[14])
 redis.call('ZADD', LIST, 0, ID)
 remember(now)
-return {'ADMITTED', now, write(now, time, lease, due_before, postings)}
+return {'ADMITTED', now, write(now, time, lease, due_before, postings, {'p', ARGV[15], 'k', ARGV[14]})}

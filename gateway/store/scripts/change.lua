@@ -77,35 +77,33 @@ local function check_answer(posting, ends, entries, open)
   entries[id] = posting.digest
 end
 
--- Add one posting to `sums`: the fields of the counters in their order, and what each of them moves by.
+-- Add one posting to `sums`: what each field of its counters moves by.
 local function add_up(sums, held, settled, counters)
+  if counters == '' then broken('postings touch no counter') end
   for counter in string.gmatch(counters, '[^\n]+') do
-    local at = sums.places[counter]
-    if not at then
-      at = #sums.fields + 1
-      sums.places[counter] = at
-      sums.fields[at], sums.fields[at + 1] = counter .. ':held', counter .. ':settled'
-      sums.moves[at], sums.moves[at + 1] = 0, 0
+    if held ~= 0 then
+      local field = counter .. ':held'
+      sums[field] = (sums[field] or 0) + held
     end
-    sums.moves[at] = sums.moves[at] + held
-    sums.moves[at + 1] = sums.moves[at + 1] + settled
+    if settled ~= 0 then
+      local field = counter .. ':settled'
+      sums[field] = (sums[field] or 0) + settled
+    end
   end
 end
 
 -- The counters as they will be, as arguments of an HSET. None may leave the range in which sums are exact, and none may
 -- hold less than nothing.
 local function counters_after(sums)
-  local fields, after = sums.fields, {COUNTERS}
-  if #fields == 0 then broken('postings touch no counter') end
+  local fields, after = {}, {COUNTERS}
+  for field in pairs(sums) do fields[#fields + 1] = field end
+  if #fields == 0 then return after end
   local stored = redis.call('HMGET', COUNTERS, unpack(fields))
   for i, field in ipairs(fields) do
-    local low = i % 2 == 1 and 0 or -MICROS_MAX
-    local sum = (stored[i] and whole(stored[i], low, MICROS_MAX, field) or 0) + sums.moves[i]
+    local low = string.sub(field, -5) == ':held' and 0 or -MICROS_MAX
+    local sum = (stored[i] and whole(stored[i], low, MICROS_MAX, field) or 0) + sums[field]
     if sum < low or sum > MICROS_MAX then broken(field .. ' would be ' .. text_of(sum)) end
-    if sums.moves[i] ~= 0 then
-      after[#after + 1] = field
-      after[#after + 1] = text_of(sum)
-    end
+    after[2 * i], after[2 * i + 1] = field, text_of(sum)
   end
   return after
 end
@@ -114,7 +112,7 @@ end
 local function look_at_postings(first)
   local count = whole(ARGV[first - 1], 0, 64, 'the number of postings')
   if #ARGV ~= first - 1 + count * POSTING then broken('there are ' .. #ARGV .. ' arguments') end
-  local postings, entries, open, sums = {}, {}, {}, {places = {}, fields = {}, moves = {}}
+  local postings, entries, open, sums = {}, {}, {}, {}
   for i = 1, count do
     local posting = posting_at(first + (i - 1) * POSTING)
     if posting.video ~= ID then broken(posting.id .. ' is about ' .. posting.video) end
@@ -123,7 +121,11 @@ local function look_at_postings(first)
     add_up(sums, held, settled, posting.counters)
     postings[i] = posting
   end
-  if count > 0 then postings.counters_after = counters_after(sums) end
+  if count > 0 then
+    redis.call('HEXISTS', HOLDS, ID)
+    redis.call('XLEN', LEDGER)
+    postings.counters_after = counters_after(sums)
+  end
   return postings
 end
 
@@ -135,8 +137,6 @@ local function look_at_types()
   if keep > 0 and TOKEN == '' then broken('a lease is kept without a token') end
   whole(redis.call('GET', SEQ) or '0', 0, MICROS_MAX, 'the sequence')
   redis.call('HEXISTS', CLAIMS, ID)
-  redis.call('HEXISTS', HOLDS, ID)
-  redis.call('XLEN', LEDGER)
   redis.call('ZSCORE', LIST, ID)
   return tonumber(redis.call('ZSCORE', DUE, ID))
 end
@@ -162,7 +162,6 @@ local function write_postings(postings, time)
       entry[#entry + 1] = posting[field]
     end
     redis.call('XADD', unpack(entry))
-    redis.call('HSET', VIDEO, 'e:' .. posting.id, posting.digest)
     if posting.kind == 'hold' then
       redis.call('HSET', HOLDS, posting.id, posting.amount)
     elseif posting.kind ~= 'adjust' then
@@ -196,10 +195,25 @@ local function write_due(now, lease, due_before)
   redis.call('ZADD', DUE, text_of(due), ID)
 end
 
+-- The record, with `more` fields of it, and which postings it has had.
+local function write_video(postings, more)
+  local fields = {'rec', ARGV[5], 'v', ARGV[4], 'c', ARGV[2], unpack(more)}
+  if ARGV[6] == '' then
+    redis.call('HDEL', VIDEO, 'pub')
+  else
+    fields[#fields + 1] = 'pub'
+    fields[#fields + 1] = ARGV[6]
+  end
+  for _, posting in ipairs(postings) do
+    fields[#fields + 1] = 'e:' .. posting.id
+    fields[#fields + 1] = posting.digest
+  end
+  redis.call('HSET', VIDEO, unpack(fields))
+end
+
 -- All of it. Returns the new sequence.
-local function write(now, time, lease, due_before, postings)
-  redis.call('HSET', VIDEO, 'rec', ARGV[5], 'v', ARGV[4], 'c', ARGV[2])
-  if ARGV[6] ~= '' then redis.call('HSET', VIDEO, 'pub', ARGV[6]) else redis.call('HDEL', VIDEO, 'pub') end
+local function write(now, time, lease, due_before, postings, more)
+  write_video(postings, more)
   if ARGV[10] == '1' then redis.call('ZREM', LIST, ID) end
   if ARGV[12] ~= '' then redis.call('HSET', REFS, ARGV[12], ARGV[13]) end
   write_postings(postings, time)

@@ -17,4 +17,4 @@ if owner then return {'REFTAKEN', owner} end
 if window_passed(time) then return {'WINDOWPASSED', time} end
 local postings = look_at_postings(15)
 
-return {'COMMITTED', now, write(now, time, lease, due_before, postings)}
+return {'COMMITTED', now, write(now, time, lease, due_before, postings, {})}
