@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
 from collections import OrderedDict
 
 import msgspec
+from msgspec import Struct
 
 from gateway.sandbox.orders import Done, Kind, Order, Task, name
 from gateway.sandbox.shelf import Shelf
@@ -22,6 +24,7 @@ WAITING_MAX = 64
 RENDER_S_MAX = 120.0
 FAILURES_KEPT = 1_000
 ANSWER_BYTES_MAX = 4_096
+TROUBLE_S = 5.0
 
 
 class Busy(Exception):
@@ -32,15 +35,33 @@ class CannotRender(Exception):
     """The clip cannot be made; the message says why in a few words."""
 
 
+class Failure(Struct, frozen=True):
+    """`passes`: of the machine, not of the order; the same may be rendered a little later."""
+
+    reason: str
+    passes: bool
+
+
 class Studio:
-    def __init__(self, clips: Shelf, uploads: Shelf, at_once: int = AT_ONCE, waiting_max: int = WAITING_MAX) -> None:
+    """`trouble_s`: how long a failure that passes is told instead of rendering again."""
+
+    def __init__(
+        self,
+        clips: Shelf,
+        uploads: Shelf,
+        *,
+        at_once: int = AT_ONCE,
+        waiting_max: int = WAITING_MAX,
+        trouble_s: float = TROUBLE_S,
+    ) -> None:
         self._clips = clips
         self._uploads = uploads
         self._turn = asyncio.Semaphore(at_once)
         self._at_once = at_once
         self._open_max = at_once + waiting_max
         self._work: dict[str, asyncio.Task[None]] = {}
-        self._failures: OrderedDict[str, str] = OrderedDict()
+        self._trouble_s = trouble_s
+        self._failures: OrderedDict[str, tuple[str, float]] = OrderedDict()  # the reason, and until when it counts
 
     def foresee(self, order: Order) -> None:
         """Begin a clip that will be wanted, if a renderer is idle: nobody who wants one now waits for it."""
@@ -50,8 +71,7 @@ class Studio:
     def ready(self, order: Order, kind: Kind = "video") -> bool:
         """Whether the file is there; if not, its rendering is begun. CannotRender if that has failed."""
         file = name(order, kind)
-        if file in self._failures:
-            raise CannotRender(self._failures[file])
+        self._raise_failure(file)
         if self._clips.find(file) is not None:
             return True
         with contextlib.suppress(Busy):  # whoever asks again begins it
@@ -65,8 +85,7 @@ class Studio:
             if kind != "video":
                 await self.file(order, "video")
             await asyncio.shield(self._begin(order, kind))
-            if file in self._failures:
-                raise CannotRender(self._failures[file])
+            self._raise_failure(file)
         return str(self._clips.root / file)
 
     async def close(self) -> None:
@@ -74,6 +93,11 @@ class Studio:
         for task in self._work.values():
             task.cancel()
         await asyncio.gather(*self._work.values(), return_exceptions=True)
+
+    def _raise_failure(self, file: str) -> None:
+        reason, until_s = self._failures.get(file, ("", 0.0))
+        if reason and asyncio.get_running_loop().time() < until_s:
+            raise CannotRender(reason)
 
     def _begin(self, order: Order, kind: Kind) -> asyncio.Task[None]:
         file = name(order, kind)
@@ -92,11 +116,12 @@ class Studio:
                 self._uploads.find(upload)
         try:
             async with self._turn:
-                error = await _process(task)
-            if error is None:
+                failure = await _process(task)
+            if failure is None:
                 self._clips.put(out, file)
             else:
-                self._failures[file] = error
+                until_s = asyncio.get_running_loop().time() + self._trouble_s if failure.passes else math.inf
+                self._failures[file] = (failure.reason, until_s)
                 while len(self._failures) > FAILURES_KEPT:
                     self._failures.popitem(last=False)
         finally:
@@ -104,8 +129,8 @@ class Studio:
             del self._work[file]
 
 
-async def _process(task: Task) -> str | None:
-    """Let one process do the task. What went wrong in a few words, None if nothing did."""
+async def _process(task: Task) -> Failure | None:
+    """Let one process do the task. What went wrong, None if nothing did."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-P",  # never from the directory that it happens to stand in
@@ -120,12 +145,13 @@ async def _process(task: Task) -> str | None:
         async with asyncio.timeout(RENDER_S_MAX):
             answer, _ = await process.communicate(msgspec.json.encode(task))
     except TimeoutError:
-        return "took too long"
+        return Failure("took too long", passes=True)
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     try:
-        return msgspec.json.decode(answer[:ANSWER_BYTES_MAX], type=Done).error
+        error = msgspec.json.decode(answer[:ANSWER_BYTES_MAX], type=Done).error
     except msgspec.DecodeError:
-        return f"the render process ended with status {process.returncode}"
+        return Failure(f"the render process ended with status {process.returncode}", passes=True)
+    return None if error is None else Failure(error, passes=False)

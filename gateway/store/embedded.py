@@ -32,6 +32,7 @@ ANSWER_S: Final = 2.0
 LOG_BYTES_MAX: Final = 1_000_000
 RESTART_S: Final = 0.2
 RESTART_S_MAX: Final = 10.0
+STEADY_S: Final = 5.0  # a server that lived so long did not die of what made it start
 PR_SET_PDEATHSIG: Final = 1
 
 
@@ -127,23 +128,28 @@ class Embedded:
                 raise StoreRefused("stopped while the private store was starting")
 
     def _watch(self) -> None:
-        pause_s = RESTART_S
+        """Start it again whenever it ends: at once, or after growing pauses while it does not live long."""
+        pause_s, began = RESTART_S, time.monotonic()
         while not self._stopping.wait(LOOK_EVERY_S):
             assert self._server is not None
             if self._server.poll() is None:
                 continue
             log("store_died", level="error", status=self._server.returncode)
+            if time.monotonic() - began > STEADY_S:
+                pause_s = RESTART_S
+            elif self._stopping.wait(pause_s):
+                break
+            else:
+                pause_s = min(2 * pause_s, RESTART_S_MAX)
+            began = time.monotonic()
             try:
                 self._spawn()
                 self._await_answer()
             except (StoreRefused, OSError) as error:
                 log("store_not_restarted", level="error", reason=str(error), again_in_s=pause_s)
                 self._end_server()
-                self._stopping.wait(pause_s)
-                pause_s = min(2 * pause_s, RESTART_S_MAX)
             else:
                 log("store_restarted", level="warning", pid=self.pid)
-                pause_s = RESTART_S
         # The server that this thread started ends with it; better so than by the kernel's word a moment later.
         self._end_server()
 
