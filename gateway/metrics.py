@@ -71,6 +71,14 @@ _requests = _counter(
 _request_seconds = _seconds(
     "telecine_request_seconds", "Time from a request's head to the end of its answer.", QUICK_S, "endpoint"
 )
+_budgets = _counter(
+    "telecine_budget_events_total",
+    "Budgets that reached a threshold or their cap, or went above it, by scope and window; once each per window.",
+    "scope",
+    "window",
+    "reached",
+)
+_limited = _counter("telecine_creates_refused_total", "Creates that a limit or a cap refused, by which.", "reason")
 _content_bytes = _counter("telecine_content_bytes_total", "Bytes of clips and pictures sent to clients.")
 _requests_cut = _counter("telecine_requests_cut_total", "Requests that were still open when the grace of a stop ended.")
 _videos = _counter("telecine_videos_total", "Videos that entered a state, by public model.", "model", "state")
@@ -120,6 +128,17 @@ def attempt_ended(provider: str, verdict: str) -> None:
 
 def doubted(provider: str) -> None:
     _doubts.of(provider).inc()
+
+
+def budget_crossed(scope: str, window: str, percent: int) -> None:
+    """`scope`: key, project, provider or gateway."""
+    reached = "threshold" if percent < 100 else "cap" if percent == 100 else "overrun"
+    _budgets.of(scope, window, reached).inc()
+
+
+def create_refused(reason: str) -> None:
+    """By `requests`, `in_flight`, `seconds` or `budget`."""
+    _limited.of(reason).inc()
 
 
 def poll_lag(seconds: float) -> None:

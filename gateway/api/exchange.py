@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, TypeAlias
 from urllib.parse import parse_qsl
@@ -204,7 +204,11 @@ def of_error(error: ClientError) -> Answer:
     if error.retry_after_s is not None:
         headers.append((b"retry-after", b"%d" % error.retry_after_s))
         headers.append((b"retry-after-ms", b"%d" % (error.retry_after_s * 1_000)))
-    return Answer(_encode(error.body()), error.status, tuple(headers))
+    return Answer(_encode(error.body()), error.status, (*headers, *in_bytes(error.headers)))
+
+
+def in_bytes(headers: Iterable[tuple[str, str]]) -> tuple[Header, ...]:
+    return tuple((name.encode("ascii"), value.encode("ascii")) for name, value in headers)
 
 
 def of_json(value: Any) -> Answer:

@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Struct
 
 from gateway.api.bodies import Bounds, Expected, body_of
-from gateway.api.exchange import Answer, Exchange, of_json
+from gateway.api.exchange import Answer, Exchange, in_bytes, of_json
 from gateway.domain.errors import BadInput
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.keys import Character
+from gateway.domain.limits import headers_of
 from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Hint, ask, ask_character
 from gateway.work import characters, read
 from gateway.work.caller import Caller, identify
@@ -109,12 +110,13 @@ def bounds_of(exchange: Exchange) -> Bounds:
     return Bounds(server.body_bytes_max, server.json_bytes_max, server.body_timeout_s)
 
 
-def of_video(face: bytes) -> Answer:
+def of_video(face: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A video's public JSON as it stands, and when to ask again while it is not final."""
     # The status stands before anything that a client wrote.
     begin = face.index(b'"status":"') + 10
     pending = PENDING_MS.get(face[begin : face.index(b'"', begin)])
-    return Answer(face) if pending is None else Answer(face, 200, ((b"openai-poll-after-ms", pending),))
+    more = in_bytes(headers)
+    return Answer(face, 200, more if pending is None else ((b"openai-poll-after-ms", pending), *more))
 
 
 async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None) -> Answer:
@@ -125,7 +127,8 @@ async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None)
             asked = await asyncio.to_thread(ask, verb, body.fields, body.files, source_id=source_id)
         else:
             asked = ask(verb, body.fields, body.files, source_id=source_id)
-        return of_video(await create_video(exchange.tools, caller, asked, hint))
+        created = await create_video(exchange.tools, caller, asked, hint)
+        return of_video(created.face, headers_of(created.rate) if created.rate is not None else ())
 
 
 def _of_character(character: Character) -> Answer:

@@ -52,6 +52,7 @@ COMMANDS = {
     "serve": ("gateway.cli.serve", "Run the gateway until it is told to stop."),
     "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
     "keys": ("gateway.cli.keys", "Create, list and revoke keys: who asks."),
+    "budgets": ("gateway.cli.budgets", "Set and list caps on spend."),
     "ledger": ("gateway.cli.ledger", "Check the books."),
     "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),

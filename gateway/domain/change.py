@@ -32,12 +32,15 @@ class Posting(Struct, frozen=True, kw_only=True):
     amount_micros: int
     released_micros: int = 0  # of the hold it ends
     counters: tuple[str, ...]
+    spared: int = 0  # so many of the first counters do not bear the amount: another does
     video: str
     attempt: str
     key_id: str
     project: str
     provider: str
     route: str
+    model: str = ""  # as the client named it
+    tags: str = ""  # a JSON object of texts; empty: none
     presumed: bool = False
     reason: str = ""
 
@@ -59,6 +62,7 @@ class Change(Struct, frozen=True, kw_only=True):
     due_ms: int | None = None  # when to look again; None: never, everything is closed
     keep_lease_ms: int = 0  # the holder goes on working: due after so long, still leased
     unlist: bool = False  # take it from the project's list (deleted)
+    over: bool = False  # the video has just ended: no more in flight
 
 
 class Repeat(Struct, frozen=True, kw_only=True):

@@ -9,6 +9,8 @@ ClientError (the base: an OpenAI-shaped body, and whether an SDK may send the re
 ├── WrongMethod       405
 ├── TooLarge          413
 ├── KeyReused         422   the Idempotency-Key belongs to another request
+├── RateLimited       429   too much at once; later it works
+├── QuotaGone         429   a budget or a quota is used up; sending again is no use
 ├── OutcomeUnknown    500   a vendor may have acted; sending again could pay twice
 └── Unavailable       503   nothing was written or spent; try again later
 """
@@ -29,13 +31,20 @@ class ClientError(Exception):
     retry: ClassVar[bool | None] = None
 
     def __init__(
-        self, message: str, *, code: str | None = None, param: str | None = None, retry_after_s: int | None = None
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        retry_after_s: int | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
     ) -> None:
         super().__init__(message)
         self.message = message
         self.error_code = code or self.code
         self.param = param
         self.retry_after_s = retry_after_s
+        self.headers = headers  # more of them, in lower case
 
     def body(self) -> dict[str, Json]:
         return {
@@ -80,6 +89,19 @@ class TooLarge(ClientError):
 class KeyReused(ClientError):
     status = 422
     code = "idempotency_key_reused"
+    retry = False
+
+
+class RateLimited(ClientError):
+    status = 429
+    kind = "requests"
+    code = "rate_limit_exceeded"
+
+
+class QuotaGone(ClientError):
+    status = 429
+    kind = "insufficient_quota"
+    code = "insufficient_quota"
     retry = False
 
 

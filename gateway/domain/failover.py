@@ -42,7 +42,8 @@ def go_on(video: Video, world: World) -> Moved:
         return Moved(video=ended(video, world, State.CANCELLED, CANCELLED))
     found = next_route(video, world)
     if found is None:
-        return Moved(video=ended(video, world, State.FAILED, reason_of(video)))
+        error = OVER_BUDGET if world.over_budget else reason_of(video)
+        return Moved(video=ended(video, world, State.FAILED, error))
     return planned(video, found, world)
 
 
@@ -86,7 +87,7 @@ def next_route(video: Video, world: World) -> Next | None:
 def _candidates(video: Video, world: World) -> Iterable[tuple[Next, bool]]:
     for choice in video.plan:
         route = world.routes.get(choice.route)
-        if choice.dropped or route is None:
+        if choice.dropped or route is None or choice.route in world.over_budget:
             continue
         history = [attempt for attempt in video.attempts if attempt.route == choice.route]
         at = _when(history, route, world)
@@ -132,6 +133,10 @@ POISONED: Final = VideoError(
 )
 ASSET_FAILED: Final = VideoError(
     "asset_failed", "The clip was rendered but could not be stored in time. Create a new video to try again."
+)
+OVER_BUDGET: Final = VideoError(
+    "insufficient_quota",
+    "The provider that had the video failed, and no budget allows another one. Ask your administrator to raise it.",
 )
 LOST: Final = VideoError("provider_failed", "The provider lost the job. Create a new video to try again.")
 MESSAGES: Final = {

@@ -31,10 +31,15 @@ def counters_of(key_id: str, project: str, provider: str, now_ms: int) -> tuple[
 
 @lru_cache(maxsize=1_024)
 def _counters(key_id: str, project: str, provider: str, days: int) -> tuple[str, ...]:
-    day = datetime.fromtimestamp(days * DAY_MS // 1_000, UTC).strftime("%Y-%m-%d")
+    day = utc_day(days * DAY_MS)
     scopes = (f"key/{key_id}", f"project/{project}", f"provider/{provider}", "gateway")
     windows = (f"day/{day}", f"month/{day[:7]}", "total")
     return tuple(f"{scope}/{window}" for scope in scopes for window in windows)
+
+
+def utc_day(at_ms: int) -> str:
+    """2026-11-21"""
+    return datetime.fromtimestamp(at_ms // 1_000, UTC).strftime("%Y-%m-%d")
 
 
 def window_until_ms(now_ms: int) -> int:
@@ -119,6 +124,7 @@ def _posting(
         released_micros=released_micros,
         counters=attempt.counters,
         video=video.id,
+        model=video.request.model,
         attempt=name,
         key_id=video.key_id,
         project=video.project,
@@ -153,7 +159,7 @@ class Books(Struct, frozen=True):
 
 
 def moves(posting: Posting) -> Balance:
-    """What a posting adds to each of its counters."""
+    """What a posting adds to each of its counters, the spared ones' settled side aside."""
     amount = posting.amount_micros
     return {
         Kind.HOLD: Balance(amount, 0),
@@ -184,9 +190,9 @@ class Tally:
         elif posting.kind is not Kind.ADJUST and posting.answers is not None:
             self.open.pop(posting.answers, None)
         move = moves(posting)
-        for counter in posting.counters:
+        for at, counter in enumerate(posting.counters):
             self._held[counter] += move.held_micros
-            self._settled[counter] += move.settled_micros
+            self._settled[counter] += move.settled_micros if at >= posting.spared else 0
 
     def books(self) -> Books:
         counters = {name: Balance(self._held[name], self._settled[name]) for name in self._held}

@@ -104,12 +104,13 @@ class VideoError(Struct, frozen=True):
     message: str
 
 
-class Choice(Struct, frozen=True, kw_only=True):
+class Choice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One route as the plan saw it: kept with its rank, or dropped with the reason."""
 
     route: str
     price_micros: int | None = None
     dropped: str | None = None
+    skipped: str | None = None  # kept, but not allowed when the video was admitted
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -24,6 +24,7 @@ class World(Struct, frozen=True, kw_only=True):
     model: Model
     routes: Mapping[str, Route]  # by name; a route of an open attempt may be missing after a reload
     jitter: float = 0.5  # in [0, 1)
+    over_budget: Mapping[str, str] = {}  # routes that a cap does not allow now, and which counter it is
     ledger_ms: int = 0  # the ledger's time where it was told: it never goes back, and may be ahead of any clock
 
     @property

@@ -30,8 +30,8 @@ def _join(name: str, *parts: str, flags: str = "") -> Script:
     )
 
 
-ADMIT: Final = _join("admit", "common", "change", "admit")
-COMMIT: Final = _join("commit", "common", "change", "commit", flags="allow-oom")
+ADMIT: Final = _join("admit", "common", "fields", "money", "change", "limits", "admit")
+COMMIT: Final = _join("commit", "common", "fields", "money", "change", "commit", flags="allow-oom")
 CLAIM: Final = _join("claim", "common", "claim", flags="allow-oom")
 REST: Final = _join("rest", "common", "rest", flags="allow-oom")
 RENEW: Final = _join("renew", "common", "renew", flags="allow-oom")
@@ -41,6 +41,7 @@ PAGE: Final = _join("page", "page", flags="no-writes")
 CREATE_PROJECT: Final = _join("create_project", "create_project")
 CREATE_KEY: Final = _join("create_key", "create_key")
 SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
+SET_CAP: Final = _join("set_cap", "set_cap", flags="allow-oom")
 BEGIN_CHARACTER: Final = _join("begin_character", "common", "begin_character")
 END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom")
 NOTE_REWIND: Final = _join("note_rewind", "common", "note_rewind", flags="allow-oom")
@@ -58,6 +59,7 @@ SCRIPTS: Final = (
     CREATE_PROJECT,
     CREATE_KEY,
     SET_STATUS,
+    SET_CAP,
     BEGIN_CHARACTER,
     END_CHARACTER,
     NOTE_REWIND,

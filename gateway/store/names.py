@@ -24,6 +24,10 @@ class Names:
         self.refs: Final = tag + "refs"  # hash "<account>|<digest of the ref>" -> attempt
         self.seq: Final = tag + "seq"  # raised by every commit
         self.time: Final = tag + "time"  # the last time that the ledger used, ms
+        self.caps: Final = tag + "caps"  # hash budget -> "micro-dollars|percent,percent"
+        self.crossed: Final = tag + "crossed"  # hash counter -> "cap|percent": what was told of it
+        self.events: Final = tag + "events"  # stream of what others may want to know
+        self.rates: Final = tag + "rates"  # hash key or project -> when all its requests are there again, us
         self.rewound: Final = tag + "rewound"  # hash about commits that were forgotten: see rewinds.FIELDS
         self.keys: Final = tag + "keys"  # hash key id -> digest of the secret
         self.projects: Final = tag + "projects"  # hash name -> project id
@@ -36,16 +40,25 @@ class Names:
         return self._video + video_id
 
     def key(self, key_hash: str) -> str:
-        """Hash: id, project, name, role, created_ms, expires_ms, status."""
+        """Hash: id, project, name, role, created_ms, expires_ms, status, and the limits that are set: rpm, in_flight,
+        seconds_per_day."""
         return self._key + key_hash
 
     def project(self, project_id: str) -> str:
-        """Hash: id, name, created_ms, status."""
+        """Hash: id, name, created_ms, status, and limits as a key has them."""
         return self._project + project_id
 
     def list(self, project_id: str) -> str:
         """Sorted set of a project's listed videos, all with score 0: their ids sort by time."""
         return f"{self.tag}list:{project_id}"
+
+    def in_flight(self, scope: str) -> str:
+        """Set of the videos of a key or a project that have not ended."""
+        return f"{self.tag}in_flight:{scope}"
+
+    def seconds(self, day: str) -> str:
+        """Hash key or project -> seconds of video asked for on that day (UTC)."""
+        return f"{self.tag}seconds:{day}"
 
     def idem(self, key_id: str, digest: str) -> str:
         """What an `Idempotency-Key` of this key stands for: "until_ms fingerprint WHAT"; WHAT is a video's id, or

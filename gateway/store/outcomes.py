@@ -6,9 +6,19 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
+from gateway.domain.limits import Limited, Rate
 from gateway.domain.videos import Video
 
 # --- admit -------------------------------------------------------------------------------------------------------
+
+
+class Crossed(Struct, frozen=True):
+    """A budget has reached a part of its cap that was not told yet in this window."""
+
+    counter: str
+    percent: int  # more than 100: above the cap
+    total_micros: int
+    cap_micros: int
 
 
 class Admitted(Struct, frozen=True):
@@ -16,6 +26,17 @@ class Admitted(Struct, frozen=True):
 
     now_ms: int  # the store's time
     seq: int
+    crossed: tuple[Crossed, ...] = ()
+    rate: Rate | None = None
+
+
+class Capped(Struct, frozen=True):
+    """A cap does not allow a hold; nothing was written. The sums are those before it."""
+
+    counter: str
+    cap_micros: int
+    held_micros: int
+    settled_micros: int
 
 
 class Repeated(Struct, frozen=True):
@@ -38,7 +59,7 @@ class WindowPassed(Struct, frozen=True):
     now_ms: int
 
 
-AdmitOutcome: TypeAlias = Admitted | Repeated | Reused | KeyGone | WindowPassed
+AdmitOutcome: TypeAlias = Admitted | Repeated | Reused | KeyGone | Limited | Capped | WindowPassed
 
 # --- characters --------------------------------------------------------------------------------------------------
 
@@ -71,6 +92,7 @@ class Committed(Struct, frozen=True):
 
     now_ms: int
     seq: int
+    crossed: tuple[Crossed, ...] = ()
 
 
 class Stale(Struct, frozen=True):
@@ -83,7 +105,7 @@ class RefTaken(Struct, frozen=True):
     attempt: str
 
 
-CommitOutcome: TypeAlias = Committed | Stale | RefTaken | WindowPassed
+CommitOutcome: TypeAlias = Committed | Stale | RefTaken | Capped | WindowPassed
 
 # --- due videos --------------------------------------------------------------------------------------------------
 

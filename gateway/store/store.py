@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from gateway.log import log
+from gateway.store.budgets import Budgets
 from gateway.store.characters import Characters
 from gateway.store.checks import Fitness, inspect
 from gateway.store.due import Due
@@ -31,7 +32,7 @@ CHECK_EVERY_S: Final = 5.0
 REMIND_EVERY_S: Final = 30.0
 
 
-class Store(Videos, Faces, Due, Projects, Characters, Ledger, Rewinds):
+class Store(Videos, Faces, Due, Projects, Budgets, Characters, Ledger, Rewinds):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""
 

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from gateway import killpoints
 from gateway.domain.change import Admission, Change, Posting, Repeat
+from gateway.domain.ledger import utc_day
+from gateway.domain.limits import Limited, Rate
 from gateway.domain.videos import Video, encode_public, encode_video
 from gateway.store.errors import StoreAway
 from gateway.store.lane import Word
@@ -17,8 +19,10 @@ from gateway.store.loader import ADMIT, COMMIT, Script
 from gateway.store.outcomes import (
     AdmitOutcome,
     Admitted,
+    Capped,
     CommitOutcome,
     Committed,
+    Crossed,
     KeyGone,
     RefTaken,
     Repeated,
@@ -27,6 +31,8 @@ from gateway.store.outcomes import (
     WindowPassed,
 )
 from gateway.store.room import Room
+
+SECONDS_KEPT_MS: Final = 3 * 86_400_000  # of a day's seconds: until nobody asks for that day any more
 
 
 class Videos(Room):
@@ -38,14 +44,21 @@ class Videos(Room):
         video = change.video
         names = self._names
         memory, words = self._memory(video, repeat)
+        seconds = names.seconds(utc_day(change.window_until_ms - 1))
         keys = [*self._keys(video), names.key(admission.key_hash), names.project(video.project), memory]
+        keys += [names.rates, seconds]
         commit_id = f"admit:{video.id}"
         head = [*self._head(change, commit_id, None), video.key_id, video.project, *words]
+        head += [video.request.seconds, SECONDS_KEPT_MS]
         floor = self._sequence.seen
         match await self._commit("admit", ADMIT, keys, [*head, *_postings(change.postings)]):
-            case [b"ADMITTED", now_ms, seq]:
+            case [b"ADMITTED", now_ms, seq, crossed, *rate]:
                 self._sequence.meet(seq, floor)
-                return Admitted(now_ms, seq)
+                return Admitted(now_ms, seq, _crossed(crossed), Rate(*rate) if rate else None)
+            case [b"LIMITED", what, scope, limit, used, wait_ms]:
+                return Limited(what.decode(), scope.decode(), limit, used, wait_ms)
+            case [b"CAPPED", counter, cap, held, settled]:
+                return Capped(counter.decode(), cap, held, settled)
             case [b"REPEATED", video_id]:
                 return Repeated(video_id.decode())
             case [b"REUSED"]:
@@ -75,9 +88,11 @@ class Videos(Room):
         floor = self._sequence.seen
         words = [*self._head(change, commit_id, token), *_postings(change.postings)]
         match await self._commit(change.label, COMMIT, keys, words):
-            case [b"COMMITTED", now_ms, seq]:
+            case [b"COMMITTED", now_ms, seq, crossed]:
                 self._sequence.meet(seq, floor)
-                return Committed(now_ms, seq)
+                return Committed(now_ms, seq, _crossed(crossed))
+            case [b"CAPPED", counter, cap, held, settled]:
+                return Capped(counter.decode(), cap, held, settled)
             case [b"STALE"]:
                 return Stale()
             case [b"REFTAKEN", attempt]:
@@ -94,7 +109,7 @@ class Videos(Room):
         return reply
 
     def _keys(self, video: Video) -> list[str]:
-        """KEYS 1 to 11 of change.lua."""
+        """KEYS 1 to 16 of fields.lua."""
         names = self._names
         return [
             names.video(video.id),
@@ -108,10 +123,15 @@ class Videos(Room):
             names.refs,
             names.seq,
             names.time,
+            names.caps,
+            names.crossed,
+            names.events,
+            names.in_flight(f"key/{video.key_id}"),
+            names.in_flight(f"project/{video.project}"),
         ]
 
     def _head(self, change: Change, commit_id: str, token: str | None) -> list[Word]:
-        """ARGV 1 to 13 of change.lua. A deleted video has no face and stands in no list."""
+        """ARGV 1 to 14 of fields.lua. A deleted video has no face and stands in no list."""
         video, binding = change.video, change.binding
         return [
             self._now_ms(),
@@ -127,10 +147,11 @@ class Videos(Room):
             change.window_until_ms,
             f"{binding.account}|{binding.ref}" if binding else "",
             binding.attempt if binding else "",
+            "1" if change.over else "",
         ]
 
     def _memory(self, video: Video, repeat: Repeat | None) -> tuple[str, list[Word]]:
-        """KEYS 14 and ARGV 16 to 20 of admit.lua."""
+        """KEYS 19 and ARGV 17 to 21 of admit.lua."""
         if repeat is None:
             return self._names.repeat(video.key_id, ""), ["", "", "", 0, 0]
         again = "1" if repeat.resend else ""
@@ -141,10 +162,14 @@ class Videos(Room):
 
 
 def _postings(postings: Sequence[Posting]) -> list[Word]:
-    """How many, and the fields of each in the order of change.lua's FIELDS."""
+    """How many, and the fields of each in the order of money.lua's FIELDS."""
     words: list[Word] = [len(postings)]
     for one in postings:
         words += (one.id, one.kind.value, one.answers or "", one.amount_micros, one.released_micros)
-        words += ("\n".join(one.counters), one.video, one.attempt, one.key_id, one.project, one.provider, one.route)
-        words += ("1" if one.presumed else "", one.reason)
+        words += ("\n".join(one.counters), one.spared, one.video, one.attempt, one.key_id, one.project, one.provider)
+        words += (one.route, one.model, one.tags, "1" if one.presumed else "", one.reason)
     return words
+
+
+def _crossed(rows: Sequence[Any]) -> tuple[Crossed, ...]:
+    return tuple(Crossed(counter.decode(), percent, int(total), int(cap)) for counter, percent, total, cap in rows)

@@ -7,6 +7,7 @@ is now. A store that is away is waited for, because what was learnt from a vendo
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -14,15 +15,16 @@ from msgspec.structs import replace
 from gateway import metrics
 from gateway.domain import agenda as todo
 from gateway.domain import moves
+from gateway.domain.budgets import budget_of, parts_of
 from gateway.domain.change import Change, Kind
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.news import LABELS, Ask, AskAgain, Doubted, News, Took
-from gateway.domain.videos import AttemptState, Video
+from gateway.domain.videos import FINAL, AttemptState, Video
 from gateway.domain.world import Moved, World
 from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.errors import StoreAway
-from gateway.store.outcomes import Committed, RefTaken, Stale, WindowPassed
+from gateway.store.outcomes import Capped, CommitOutcome, Committed, Crossed, RefTaken, Stale, WindowPassed
 from gateway.work.tools import Tools
 
 TRIES_MAX = 8
@@ -43,16 +45,17 @@ class Job:
 
 async def book(tools: Tools, job: Job, news: News) -> bool:
     """Apply news to the record and commit it; `job.video` is the record afterwards. False: nothing was written."""
-    ledger_ms = 0
-    for _ in range(TRIES_MAX):
-        world = tools.world(job.snapshot, job.video, ledger_ms=ledger_ms)
+    ledger_ms, over_budget = 0, dict[str, str]()
+    for _ in range(TRIES_MAX + len(job.video.plan)):
+        world = replace(tools.world(job.snapshot, job.video, ledger_ms=ledger_ms), over_budget=over_budget)
         moved = moves.apply(job.video, news, world)
         if moved.video is job.video:
             return False
         change = change_of(job, moved, news, world)
         match await _commit(tools, job, change):
-            case Committed(now_ms=now_ms):
+            case Committed(now_ms=now_ms, crossed=crossed):
                 tools.clock.correct(now_ms)
+                tell_crossed(crossed)
                 _tell(job.video, change.video, news)
                 job.video = change.video
                 if not change.keep_lease_ms:
@@ -65,6 +68,8 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
             case RefTaken(attempt):
                 log("ref_taken", level="error", video=job.video.id, by=attempt)
                 news = Doubted(news.attempt, "the vendor named a job that belongs to another attempt")
+            case Capped(counter=counter):
+                over_budget[change.video.current_attempt.route] = counter
             case WindowPassed(passed_ms):
                 ledger_ms = passed_ms
     log("gave_up_booking", level="error", video=job.video.id, news=LABELS[type(news)])
@@ -85,6 +90,7 @@ def change_of(job: Job, moved: Moved, news: News, world: World) -> Change:
         window_until_ms=window_until_ms(world.books_ms) if holds else 0,
         due_ms=due_ms,
         keep_lease_ms=keep_ms if job.token is not None else 0,
+        over=video.state in FINAL and job.video.state not in FINAL,
     )
 
 
@@ -119,7 +125,7 @@ def pause(
         job.waits[ordinal] = todo.next_look_ms(video, attempt, world, not_before_ms=not_before_ms)
 
 
-async def _commit(tools: Tools, job: Job, change: Change) -> Committed | Stale | RefTaken | WindowPassed:
+async def _commit(tools: Tools, job: Job, change: Change) -> CommitOutcome:
     """With one commit id until the store has answered: the same Change applied twice is applied once."""
     commit_id = tools.random(12).hex()
     ends = tools.clock.boot_s() + STORE_AWAY_S_MAX
@@ -139,6 +145,17 @@ async def _reread(tools: Tools, job: Job) -> None:
         raise LookupError(f"record of {job.video.id} is gone")
     metrics.lease_lost()
     job.video, job.token = current, None
+
+
+def tell_crossed(crossed: Iterable[Crossed]) -> None:
+    """A log line and a figure for each budget that has reached a part of its cap."""
+    for one in crossed:
+        name = budget_of(one.counter)
+        scope, window = parts_of(name)
+        metrics.budget_crossed(scope.partition("/")[0], window, one.percent)
+        level = "warning" if one.percent >= 100 else "info"
+        facts = {"total_micros": one.total_micros, "cap_micros": one.cap_micros}
+        log("budget_threshold", level, budget=name, counter=one.counter, percent=one.percent, **facts)
 
 
 def _tell(before: Video, after: Video, news: News) -> None:

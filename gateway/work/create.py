@@ -6,23 +6,30 @@ because a video that was admitted must be able to be sent; a refused admission t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway import metrics
 from gateway.domain import failover, fitting
 from gateway.domain.agenda import Rest, agenda
 from gateway.domain.assets import source_name
+from gateway.domain.budgets import Window, budget_of, counter_of, exhausted, name_of, resets_at
 from gateway.domain.change import Admission, Change, Repeat
-from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, Unavailable, WrongKey
+from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, QuotaGone, Unavailable, WrongKey
 from gateway.domain.fields import shown
 from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
+from gateway.domain.limits import Limited, Rate, refusal
 from gateway.domain.requests import Asked, Hint
 from gateway.domain.routing import Model, plan
 from gateway.domain.videos import CharacterUse, SourceVideo, State, Video, encode_public, public_seconds
 from gateway.domain.world import Moved, World
 from gateway.snapshot import Snapshot
-from gateway.store.outcomes import Admitted, KeyGone, Repeated, Reused, WindowPassed
+from gateway.store.outcomes import Admitted, Capped, KeyGone, Repeated, Reused, WindowPassed
 from gateway.work import repeats
+from gateway.work.book import tell_crossed
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
 from gateway.work.read import own_video
@@ -33,8 +40,15 @@ WINDOW_TRIES = 3
 IDEMPOTENCY_LIFE_S = 86_400
 
 
-async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> bytes:
-    """The new video's public JSON, or the first one's when this is a repeat. Raises ClientError."""
+class Created(Struct, frozen=True):
+    """A video's public JSON, and where the limit of requests stands, if there is one."""
+
+    face: bytes
+    rate: Rate | None = None
+
+
+async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> Created:
+    """The new video, or the first one when this is a repeat. Raises ClientError."""
     repeat = repeats.repeat_of(caller, asked, hint)
     try:
         return await _create(tools, caller, asked, repeat)
@@ -43,10 +57,10 @@ async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -
         first = await repeats.made_before(tools, caller, repeat)
         if first is None:
             raise
-        return first
+        return Created(first)
 
 
-async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) -> bytes:
+async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) -> Created:
     snapshot = tools.snapshot()
     source = await _source_of(tools, caller, asked)
     model = model_of(snapshot, source.request.model if source is not None else asked.model)
@@ -76,24 +90,23 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             plan=choices,
         )
         lives_s = max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s)
-        face = await _admit(tools, snapshot, caller, video, replace(repeat, key_ttl_s=lives_s))
-        if face is None:
-            raise Unavailable("The day changed while the video was being admitted. Try again.", retry_after_s=1)
-        admitted, public = face
-        if admitted:
+        new, created = await _admit(tools, snapshot, caller, video, replace(repeat, key_ttl_s=lives_s))
+        if new:
             inputs.keep()
             tools.due.set()
-        return public
+        return created
 
 
 async def _admit(
     tools: Tools, snapshot: Snapshot, caller: Caller, video: Video, repeat: Repeat
-) -> tuple[bool, bytes] | None:
-    """(is it new, public JSON); None if the ledger's window kept passing."""
-    ledger_ms = 0
-    for _ in range(WINDOW_TRIES):
-        world = tools.world(snapshot, video, ledger_ms=ledger_ms)
-        first = _first_attempt(video, world)
+) -> tuple[bool, Created]:
+    """Is it new, and what is answered. A route that a cap does not allow is skipped."""
+    ledger_ms, over_budget, refused = 0, dict[str, str](), list[tuple[Capped, int]]()
+    for _ in range(WINDOW_TRIES + len(video.plan)):
+        world = replace(tools.world(snapshot, video, ledger_ms=ledger_ms), over_budget=over_budget)
+        first = _first_attempt(_with_notes(video, over_budget), world)
+        if first is None:
+            raise _exhausted(*refused[0])
         change = Change(
             label="admit",
             video=first.video,
@@ -103,10 +116,11 @@ async def _admit(
         )
         admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
         match await tools.store.admit(admission):
-            case Admitted():
-                return True, encode_public(first.video)
+            case Admitted(rate=rate, crossed=crossed):
+                tell_crossed(crossed)
+                return True, Created(encode_public(first.video), rate)
             case Repeated(earlier):
-                return False, await repeats.first_video(tools, earlier)
+                return False, Created(await repeats.first_video(tools, earlier))
             case Reused():
                 raise KeyReused(
                     "This Idempotency-Key was used for another request. Use a new key for a new video.",
@@ -114,14 +128,38 @@ async def _admit(
                 )
             case KeyGone():
                 raise WrongKey("Incorrect API key provided. Ask your administrator for a key of this gateway.")
+            case Limited() as met:
+                metrics.create_refused(met.what)
+                raise refusal(met, resets_at(counter_of(name_of(met.scope, Window.DAY), world.books_ms)) or "")
+            case Capped() as capped:
+                attempt = first.video.current_attempt
+                over_budget[attempt.route] = capped.counter
+                refused.append((capped, attempt.price_micros))
             case WindowPassed(now_ms):
                 ledger_ms = now_ms
-    return None
+    raise Unavailable("The day changed while the video was being admitted. Try again.", retry_after_s=1)
 
 
-def _first_attempt(video: Video, world: World) -> Moved:
+def _exhausted(capped: Capped, price_micros: int) -> QuotaGone:
+    metrics.create_refused("budget")
+    spent_micros = capped.held_micros + capped.settled_micros
+    return QuotaGone(exhausted(capped.counter, capped.cap_micros, spent_micros, price_micros))
+
+
+def _with_notes(video: Video, over_budget: Mapping[str, str]) -> Video:
+    """The plan says which routes a cap did not allow."""
+    if not over_budget:
+        return video
+    notes = {route: f"over the budget {budget_of(counter)}" for route, counter in over_budget.items()}
+    choices = (replace(one, skipped=notes.get(one.route)) for one in video.plan)
+    return replace(video, plan=tuple(choices))
+
+
+def _first_attempt(video: Video, world: World) -> Moved | None:
+    """None where no route is left that the caps allow."""
     found = failover.next_route(video, world)
-    assert found is not None, "a plan with a kept route offers a first attempt"
+    if found is None:
+        return None
     moved = failover.planned(video, found, world)
     assert not isinstance(agenda(moved.video, world, {}), Rest)
     return moved

@@ -14,6 +14,7 @@ def everything(server: RedisServer) -> dict[str, Any]:
         "hash": client.hgetall,
         "zset": lambda key: client.zrange(key, 0, -1, withscores=True),
         "stream": client.xrange,
+        "set": client.smembers,
     }
     return {key: readers[client.type(key)](key) for key in sorted(client.scan_iter())}
 

@@ -186,21 +186,6 @@ def test_an_owner_that_follows_at_once_waits_for_the_orphan(data: Path) -> None:
         later.wait()
 
 
-def test_a_server_that_dies_again_and_again_is_started_more_and_more_slowly(data: Path) -> None:
-    """A full disk ends it at every write: neither the log nor the processor should fill up with that."""
-    own = Embedded(data)
-    own.start()
-    own.supervise()
-    pids, until = {own.pid}, time.monotonic() + 4.0
-    while time.monotonic() < until:
-        if own.pid is not None and alive(own.pid):
-            pids.add(own.pid)
-            os.kill(own.pid, signal.SIGKILL)
-        time.sleep(0.01)
-    own.stop()
-    assert 3 <= len(pids) <= 8
-
-
 def test_killing_owner_and_server_leaves_nothing_in_the_way(data: Path) -> None:
     """A stale socket, a stale lock file, a half-written log: the next start goes over them."""
     with Owner(data) as owner:

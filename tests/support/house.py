@@ -55,7 +55,7 @@ class House:
         hint: Hint | None = None,
     ) -> str:
         asked = ask(verb, fields, files or {}, source_id=source_id)
-        face = json.loads(await create.create_video(self.tools, self.caller, asked, hint or Hint()))
+        face = json.loads((await create.create_video(self.tools, self.caller, asked, hint or Hint())).face)
         return str(face["id"])
 
     async def face(self, video_id: str) -> dict[str, Any]:

@@ -18,7 +18,7 @@ end
 
 -- Numbers become text here only: `..` would write 1e14 as "1e+14".
 local function text_of(number)
-  return string.format('%.0f', number)
+  return string.format('%d', number)
 end
 
 -- ARGV[1] of every script: now in ms, 0 for this server's own clock.

@@ -1,0 +1,191 @@
+"""`telecine budgets`: caps on spend, for a scope in a window. The store holds them; scripts read them at every hold."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import click
+
+from gateway.cli.failure import Failure
+from gateway.cli.options import Place, json_option, option, place_options
+from gateway.cli.output import print_json, print_table
+from gateway.cli.storing import with_store
+from gateway.config.load import load_config
+from gateway.domain.budgets import THRESHOLDS, Budget, Cap, Window, sane_thresholds
+from gateway.domain.money import format_dollars, parse_dollars
+from gateway.store.store import Store
+from providers.contract import Json
+
+COLUMNS = ("budget", "cap", "spent", "held", "left", "overrun", "thresholds")
+
+
+class Dollars(click.ParamType[int]):
+    """`5`, `0.50`: dollars as micro-dollars."""
+
+    name = "dollars"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_dollars(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Percents(click.ParamType[tuple[int, ...]]):
+    """`50,80,100`, rising; an empty text is none."""
+
+    name = "percents"
+
+    def convert(
+        self, value: str | tuple[int, ...], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        if isinstance(value, tuple):
+            return value
+        words = [word.strip() for word in value.split(",")] if value.strip() else []
+        percents = tuple(int(word) for word in words if word.isascii() and word.isdigit() and len(word) <= 3)
+        if len(percents) != len(words) or not sane_thresholds(percents):
+            self.fail(f"{value!r} is not a rising list of percents such as 50,80,100", param, ctx)
+        return percents
+
+
+@click.group("budgets")
+def command() -> None:
+    """Set, list and remove caps on spend.
+
+    A cap is for a SCOPE: a project, a key, a provider or the whole gateway; and for a window: a day or a month (UTC),
+    or all time. What is held for videos that still run counts as spent, and no new video is let in that could bring
+    both together above a cap, however many ask at once. A cap holds from the moment that it is set, whatever was spent
+    before.
+
+    \b
+    SCOPE
+      project:NAME|ID   key:ID   provider:NAME   gateway
+    """
+
+
+@command.command("set")
+@click.argument("scope")
+@click.argument("cap", type=Dollars(), metavar="DOLLARS")
+@option("--window", type=click.Choice([one.value for one in Window]), required=True, help="What the cap is for.")
+@option(
+    "--thresholds",
+    type=Percents(),
+    default=THRESHOLDS,
+    metavar="PERCENTS",
+    help="Parts of the cap that raise an event, once in each window. [default: 50,80,100]",
+)
+@json_option
+@place_options
+def set_(scope: str, cap: int, *, window: str, thresholds: tuple[int, ...], json: bool, place: Place) -> None:
+    """Cap what SCOPE may spend in a window at DOLLARS.
+
+    \b
+    EXAMPLES
+      telecine budgets set project:films 50 --window day
+      telecine budgets set provider:vendor 1000 --window month --thresholds 80,95,100
+    """
+
+    async def make(store: Store) -> Budget:
+        full = await _scope(store, scope, place)
+        await store.set_cap(full, Window(window), Cap(cap, thresholds))
+        found = await store.list_budgets(_now_ms())
+        return next(one for one in found if (one.scope, one.window) == (full, window))
+
+    budget = with_store(place, make)
+    if json:
+        print_json(shown(budget))
+    else:
+        over = (
+            f"; {format_dollars(budget.overrun_micros)} more are spent or held already" if budget.overrun_micros else ""
+        )
+        click.echo(f"{budget.scope} may spend {format_dollars(cap)} {_per(budget.window)}{over}")
+
+
+@command.command("list")
+@json_option
+@place_options
+def list_(json: bool, place: Place) -> None:
+    """List every cap with what counts against it in its present window."""
+    found = [shown(one) for one in with_store(place, lambda store: store.list_budgets(_now_ms()))]
+    if json:
+        print_json(*found)
+    else:
+        print_table(COLUMNS, [{**row, "thresholds": ",".join(map(str, _list(row["thresholds"])))} for row in found])
+
+
+@command.command("remove")
+@click.argument("scope")
+@option("--window", type=click.Choice([one.value for one in Window]), required=True, help="Which of its caps.")
+@json_option
+@place_options
+def remove(scope: str, window: str, json: bool, place: Place) -> None:
+    """Remove the cap of SCOPE for a window.
+
+    \b
+    EXAMPLES
+      telecine budgets remove project:films --window day
+    """
+
+    async def take(store: Store) -> tuple[str, bool]:
+        full = await _scope(store, scope, place)
+        return full, await store.remove_cap(full, Window(window))
+
+    full, was_there = with_store(place, take)
+    if not was_there:
+        raise Failure(f"{full} has no cap {_per(Window(window))}; telecine budgets list shows all")
+    if json:
+        print_json({"budget": f"{full}/{window}", "status": "removed"})
+    else:
+        click.echo(f"{full} has no cap {_per(Window(window))} any more")
+
+
+def shown(budget: Budget) -> dict[str, Json]:
+    """A budget as JSON. Dollars as text, exactly."""
+    return {
+        "budget": f"{budget.scope}/{budget.window}",
+        "cap": format_dollars(budget.cap.micros),
+        "spent": format_dollars(budget.settled_micros),
+        "held": format_dollars(budget.held_micros),
+        "left": format_dollars(budget.left_micros),
+        "overrun": format_dollars(budget.overrun_micros) if budget.overrun_micros else None,
+        "thresholds": list(budget.cap.thresholds),
+    }
+
+
+async def _scope(store: Store, text: str, place: Place) -> str:
+    """`project:films` as the store names it. What does not exist is refused: a typing error would cap nothing."""
+    kind, _, name = text.partition(":")
+    match kind:
+        case "gateway" if text == "gateway":
+            return "gateway"
+        case "project":
+            project = await store.find_project(name)
+            if project is None:
+                raise Failure(f'no project is called "{name}"; telecine projects list shows them')
+            return f"project/{project.id}"
+        case "key":
+            if name not in {key.id for key in await store.list_keys()}:
+                raise Failure(f'no key has the id "{name}"; telecine keys list shows them')
+            return f"key/{name}"
+        case "provider":
+            known = load_config(place.config, os.environ).config.providers
+            if name not in known:
+                raise Failure(f'{place.config} has no provider "{name}"; it has {", ".join(sorted(known))}')
+            return f"provider/{name}"
+        case _:
+            raise Failure(f'"{text}" is no scope; write project:NAME, key:ID, provider:NAME or gateway')
+
+
+def _per(window: Window) -> str:
+    return {"day": "a day", "month": "a month"}.get(window, "in all")
+
+
+def _list(value: Json) -> list[Json]:
+    return value if isinstance(value, list) else []
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
