@@ -154,6 +154,7 @@ class _Build:
             socket_timeout_s=self._file.config.gateway.socket_timeout_s,
             poll_min_s=settings.poll_min_s,
             poll_max_s=settings.poll_max_s,
+            sandbox=made.base_url == SANDBOX,
         )
         # Attempts remember a route by name, so one name is one set of facts.
         if self.routes.setdefault(route.name, route) != route:

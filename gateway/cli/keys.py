@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import re
 import time
+from collections.abc import Callable
 
 import click
 
 from gateway.cli.failure import Failure
+from gateway.cli.limiting import limit_options, print_limits, shown_limits
 from gateway.cli.options import Place, json_option, option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
 from gateway.domain import ids
 from gateway.domain.keys import SECRET_BYTES, Key, digest, new_secret
+from gateway.domain.limits import NOTHING, Limits
 from gateway.store.outcomes import ProjectGone
 from gateway.store.store import Store
 from providers.contract import Json
@@ -54,9 +57,12 @@ def command() -> None:
 @option("--project", required=True, metavar="NAME|ID", help="The project that pays.")
 @option("--name", default="", metavar="TEXT", help="A name to know it by, such as who uses it.")
 @option("--expires-in", type=Duration(), metavar="DURATION", help="Such as 90s, 15m, 12h or 30d. [default: never]")
+@limit_options
 @json_option
 @place_options
-def create(project: str, name: str, expires_in: int | None, json: bool, place: Place) -> None:
+def create(
+    project: str, name: str, *, expires_in: int | None, limiting: Callable[[Limits], Limits], json: bool, place: Place
+) -> None:
     """Create a key and print its secret, which cannot be shown again.
 
     \b
@@ -79,6 +85,7 @@ def create(project: str, name: str, expires_in: int | None, json: bool, place: P
             name=name,
             created_ms=now_ms,
             expires_ms=now_ms + expires_in * 1_000 if expires_in else 0,
+            limits=limiting(NOTHING),
         )
         made = await store.create_key(key, digest(secret))
         return None if isinstance(made, ProjectGone) else made
@@ -115,6 +122,33 @@ def list_(project: str | None, json: bool, place: Place) -> None:
         print_table(("id", "project", "name", "status", "created_at", "expires_at"), [shown(key) for key in found])
 
 
+@command.command("limit")
+@click.argument("key_id", metavar="ID")
+@limit_options
+@json_option
+@place_options
+def limit(key_id: str, *, limiting: Callable[[Limits], Limits], json: bool, place: Place) -> None:
+    """Change the limits of the key ID at once; without an option, show them. What is not named stays as it is.
+
+    \b
+    EXAMPLES
+      telecine keys limit key_0123456789abcdef01234567 --rpm 25 --in-flight 10 --max-cost 2.50
+      telecine keys limit key_0123456789abcdef01234567 --rpm none
+    """
+
+    async def change(store: Store) -> Limits | None:
+        found = next((key for key in await store.list_keys() if key.id == key_id), None)
+        if found is None:
+            return None
+        limits = limiting(found.limits)
+        return limits if limits == found.limits or await store.limit_key(key_id, limits) else None
+
+    limits = with_store(place, change)
+    if limits is None:
+        raise Failure(f'no key has the id "{key_id}"; telecine keys list shows them')
+    print_limits(key_id, limits, json=json)
+
+
 @command.command("revoke")
 @click.argument("key_id", metavar="ID")
 @json_option
@@ -143,4 +177,5 @@ def shown(key: Key) -> dict[str, Json]:
         "status": key.status.value,
         "created_at": utc(key.created_ms),
         "expires_at": utc(key.expires_ms) if key.expires_ms else None,
+        "limits": shown_limits(key.limits),
     }

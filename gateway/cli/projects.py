@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 
 import click
 
 from gateway.cli.failure import Failure
+from gateway.cli.limiting import limit_options, print_limits, shown_limits
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
 from gateway.domain import ids
 from gateway.domain.keys import Project
+from gateway.domain.limits import Limits
 from gateway.store.outcomes import NameTaken
 from gateway.store.store import Store
 from providers.contract import Json
@@ -57,6 +60,33 @@ def create(name: str, json: bool, place: Place) -> None:
         )
 
 
+@command.command("limit")
+@click.argument("project", metavar="NAME|ID")
+@limit_options
+@json_option
+@place_options
+def limit(project: str, *, limiting: Callable[[Limits], Limits], json: bool, place: Place) -> None:
+    """Change the limits of a project, which hold for all its keys together, at once; without an option, show them.
+
+    \b
+    EXAMPLES
+      telecine projects limit demo --tier tier-1 --seconds-per-day 600
+      telecine projects limit demo --models sora-2 --sandbox-only yes
+    """
+
+    async def change(store: Store) -> Limits | None:
+        found = await store.find_project(project)
+        if found is None:
+            return None
+        limits = limiting(found.limits)
+        return limits if limits == found.limits or await store.limit_project(found.id, limits) else None
+
+    limits = with_store(place, change)
+    if limits is None:
+        raise Failure(f'no project is called "{project}"; telecine projects list shows them')
+    print_limits(project, limits, json=json)
+
+
 @command.command("list")
 @json_option
 @place_options
@@ -76,4 +106,5 @@ def shown(project: Project) -> dict[str, Json]:
         "name": project.name,
         "status": project.status.value,
         "created_at": utc(project.created_ms),
+        "limits": shown_limits(project.limits),
     }

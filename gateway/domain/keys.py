@@ -13,6 +13,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from gateway.domain.errors import NoKey, WrongKey
+from gateway.domain.limits import NOTHING, Limits
 from providers.contract import Ref
 
 SECRET_PREFIX = "sk-tc-"  # noqa: S105 - a public prefix, not a secret
@@ -31,6 +32,7 @@ class Project(Struct, frozen=True, kw_only=True):
     name: str
     created_ms: int
     status: Status = Status.ACTIVE
+    limits: Limits = NOTHING
 
 
 class Key(Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class Key(Struct, frozen=True, kw_only=True):
     created_ms: int
     expires_ms: int = 0  # 0: never
     status: Status = Status.ACTIVE
+    limits: Limits = NOTHING
 
 
 class Character(Struct, frozen=True, kw_only=True):
@@ -55,10 +58,11 @@ class Character(Struct, frozen=True, kw_only=True):
 
 
 class Standing(Struct, frozen=True):
-    """A key as the store knows it, with its project's status beside it."""
+    """A key as the store knows it, with its project's status and limits beside it."""
 
     key: Key
     project_status: Status
+    project_limits: Limits = NOTHING
 
 
 def new_secret(random: bytes) -> str:

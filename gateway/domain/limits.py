@@ -22,12 +22,27 @@ TIERS: Final[Mapping[str, int]] = {"tier-1": 25, "tier-2": 50, "tier-3": 125, "t
 """Requests per minute as OpenAI's usage tiers give them for its video models."""
 
 
-class Limits(Struct, frozen=True, kw_only=True):
-    """None: no limit."""
+class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Of a key or a project; None or empty: no limit. The first three are counted by the store, at the admission."""
 
     rpm: int | None = None
     in_flight: int | None = None
     seconds_per_day: int | None = None
+    request_max_micros: int | None = None  # what a single video may cost
+    models: tuple[str, ...] = ()
+    sizes: tuple[str, ...] = ()
+    seconds: tuple[int, ...] = ()
+    sandbox_only: bool = False
+
+
+class Owned(Struct, frozen=True):
+    """Limits, and whose they are: "this API key" or "this project"."""
+
+    owner: str
+    limits: Limits
+
+
+NOTHING: Final = Limits()
 
 
 class Rate(Struct, frozen=True):

@@ -36,6 +36,7 @@ class Route(Struct, frozen=True, kw_only=True):
     socket_timeout_s: float = 10.0  # the kernel delivers nothing later
     poll_min_s: float = 2.0
     poll_max_s: float = 15.0
+    sandbox: bool = False  # its vendor is the simulator: nothing costs money
 
 
 class Model(Struct, frozen=True, kw_only=True):

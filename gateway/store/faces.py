@@ -10,12 +10,12 @@ from gateway.domain.keys import Standing, Status
 from gateway.domain.videos import Video, decode_video
 from gateway.store.loader import FACE, PAGE
 from gateway.store.outcomes import Face, Page
-from gateway.store.projects import KEY_FIELDS, read_key
+from gateway.store.projects import KEY_FIELDS, read_key, read_limits
 from gateway.store.room import Room, Seen
 
 PAGE_MAX: Final = 1_000
 SEEN_MAX: Final = 10_000
-FACTS: Final = len(KEY_FIELDS) + 1  # of a key, and the status of its project
+FACTS: Final = len(KEY_FIELDS) + 2  # of a key, and the status and limits of its project
 
 
 class Faces(Room):
@@ -79,6 +79,7 @@ class Faces(Room):
 
 
 def _standing(facts: list[bytes | None]) -> Standing:
-    *key, project = facts
+    *key, project, limits = facts
     fields = dict(zip(KEY_FIELDS, key, strict=True))
-    return Standing(read_key(fields), Status.CLOSED if project is None else Status(project.decode()))
+    status = Status.CLOSED if project is None else Status(project.decode())
+    return Standing(read_key(fields), status, read_limits(limits))

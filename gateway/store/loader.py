@@ -41,6 +41,7 @@ PAGE: Final = _join("page", "page", flags="no-writes")
 CREATE_PROJECT: Final = _join("create_project", "create_project")
 CREATE_KEY: Final = _join("create_key", "create_key")
 SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
+SET_LIMITS: Final = _join("set_limits", "set_limits", flags="allow-oom")
 SET_CAP: Final = _join("set_cap", "set_cap", flags="allow-oom")
 BEGIN_CHARACTER: Final = _join("begin_character", "common", "begin_character")
 END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom")
@@ -59,6 +60,7 @@ SCRIPTS: Final = (
     CREATE_PROJECT,
     CREATE_KEY,
     SET_STATUS,
+    SET_LIMITS,
     SET_CAP,
     BEGIN_CHARACTER,
     END_CHARACTER,

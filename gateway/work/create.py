@@ -12,7 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway import metrics
-from gateway.domain import failover, fitting
+from gateway.domain import allowances, failover, fitting
 from gateway.domain.agenda import Rest, agenda
 from gateway.domain.assets import source_name
 from gateway.domain.budgets import Window, budget_of, counter_of, exhausted, name_of, resets_at
@@ -64,6 +64,7 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
     snapshot = tools.snapshot()
     source = await _source_of(tools, caller, asked)
     model = model_of(snapshot, source.request.model if source is not None else asked.model)
+    allowances.check_model(caller.owned, model.name, asked.model)
     identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     async with Inputs(tools, identity) as inputs:
         image = await inputs.measure(asked)
@@ -75,9 +76,13 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             characters=await _characters(tools, caller, asked),
             named=source.request.model if source is not None else None,
         )
+        allowances.check_request(caller.owned, request)
         choices = plan(model, request)
         if all(choice.dropped for choice in choices):
             raise fitting.unservable(request, model, choices)
+        choices = allowances.narrowed(caller.owned, choices, snapshot.routes)
+        if all(choice.dropped for choice in choices):
+            raise allowances.barred(choices)
         await inputs.store(asked, source)
         now_ms = tools.clock.now_ms()
         video = Video(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from msgspec import Struct
 
@@ -32,3 +34,8 @@ def telecine(folder: Path, *words: str, **environ: str) -> Done:
         check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)
+
+
+def objects(text: str) -> list[dict[str, Any]]:
+    """What `--json` printed: an object a line."""
+    return [json.loads(line) for line in text.splitlines()]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from gateway.cli.output import utc
-from tests.cli.telecine import telecine
+from tests.cli.telecine import objects, telecine
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
@@ -23,10 +21,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shutil.copy(SHIPPED, place / "config.yaml")
     assert telecine(place, "projects", "create", "films").status == 0
     return place
-
-
-def objects(text: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_a_key_is_shown_once(folder: Path) -> None:

@@ -15,11 +15,13 @@ from gateway.domain import ledger
 from gateway.domain.budgets import Cap, Window
 from gateway.domain.change import Binding, Repeat
 from gateway.domain.keys import Character, Key
+from gateway.domain.limits import Limits
 from gateway.store.loader import SCRIPTS
 from gateway.store.names import Names
 from gateway.store.outcomes import Admitted, Committed, Repeated
 from gateway.store.store import Store
 from tests.store.samples import HASH, PRICE, T0, Clock, admission, apply, claimed, closed, following, seed, video
+from tests.support.gateway import free_port
 from tests.support.redis import RedisServer
 
 SLOTS = 16_384
@@ -42,7 +44,8 @@ def slot(key: str) -> int:
 def cluster() -> Iterator[RedisServer]:
     """A Cluster of one node, which refuses keys of two slots and keys that were not declared."""
     folder = Path(tempfile.mkdtemp(prefix="tc"))
-    server = RedisServer(folder, cluster_enabled="yes", port="0", cluster_require_full_coverage="no")
+    settings = {"cluster_enabled": "yes", "cluster_port": str(free_port()), "cluster_require_full_coverage": "no"}
+    server = RedisServer(folder, **settings)
     server.client.execute_command("CLUSTER", "ADDSLOTSRANGE", 0, SLOTS - 1)
     yield server
     server.stop()
@@ -101,6 +104,7 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     await store.create_key(Key(id="key_2", project="proj_1", created_ms=T0), "2" * 64)
     assert await store.revoke_key("key_2")
     await store.set_cap("gateway", Window.DAY, Cap(10**9))
+    assert await store.limit_key("key_1", Limits(rpm=5, in_flight=5, seconds_per_day=600))
     assert len(await store.list_budgets(T0)) == 1
     assert await store.verify() == []
     cluster.client.set("{telecine}:seq", 0)

@@ -9,11 +9,13 @@ local RATES, SECONDS = KEYS[20], KEYS[21]
 local MINUTE_US = 60000000
 
 -- One request more under a limit of `per_minute`: {the time to keep, how many are left, ms until all are there again}, or
--- nil and the ms to wait. A clock that stepped back costs a minute at most.
+-- nil and the ms to wait. A time far further ahead than any that is kept is of a clock that stepped back, and forgotten.
 local function one_more(kept, per_minute, now)
   local period, now_us = math.floor(MINUTE_US / per_minute), now * 1000
   local full = period * per_minute
-  local next_us = math.min(math.max(tonumber(kept) or 0, now_us), now_us + full) + period
+  local at = math.max(tonumber(kept) or 0, now_us)
+  if at > now_us + 2 * MINUTE_US then at = now_us end
+  local next_us = math.min(at, now_us + full) + period
   local over = next_us - now_us - full
   if over > 0 then return nil, math.ceil(over / 1000) end
   return {next_us, math.floor(-over / period), math.ceil((next_us - now_us) / 1000)}

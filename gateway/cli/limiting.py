@@ -1,0 +1,153 @@
+"""The options that limit a key or a project, as several commands take them, and how limits are shown."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import click
+from msgspec.structs import replace
+
+from gateway.cli.budgets import Dollars
+from gateway.cli.options import Whole, option
+from gateway.cli.output import print_json
+from gateway.domain.limits import COUNT_MAX, RPM_MAX, TIERS, Limits
+from gateway.domain.money import format_dollars
+from providers.contract import Json, Size
+
+T = TypeVar("T")
+NONE: Final = "none"
+LIST_MAX: Final = 64
+
+
+class OrNone(click.ParamType[Any]):
+    """A value of another kind, or `none`: no such limit any more."""
+
+    def __init__(self, inner: click.ParamType[Any]) -> None:
+        self._inner = inner
+        self.name = inner.name
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        return NONE if value == NONE else self._inner.convert(value, param, ctx)
+
+
+class Several(click.ParamType[Any]):
+    """Values between commas, each read by `read`, which raises ValueError."""
+
+    def __init__(self, name: str, read: Callable[[str], Any]) -> None:
+        self.name = name
+        self._read = read
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if not isinstance(value, str):
+            return value
+        words = [word.strip() for word in value.split(",")]
+        try:
+            if len(words) > LIST_MAX:
+                raise ValueError
+            return tuple(self._read(word) for word in words)
+        except ValueError:
+            self.fail(f"{value!r} is not a list such as {self.name}", param, ctx)
+
+
+def _model(word: str) -> str:
+    if not word or len(word) > 128 or not word.isprintable():
+        raise ValueError
+    return word
+
+
+def _size(word: str) -> str:
+    return str(Size.parse(word))
+
+
+def _second(word: str) -> int:
+    if not (word.isascii() and word.isdigit() and 1 <= int(word) <= 3_600):
+        raise ValueError
+    return int(word)
+
+
+def limit_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Every limit as an option; the command receives as `limiting` what makes of old limits the new ones."""
+
+    @option(
+        "--tier", type=click.Choice(list(TIERS)), help="Requests per minute as OpenAI's tiers have them: 25 to 375."
+    )
+    @option("--rpm", type=OrNone(Whole(1, RPM_MAX)), metavar="N|none", help="New videos per minute.")
+    @option("--in-flight", type=OrNone(Whole(0, COUNT_MAX)), metavar="N|none", help="Videos that have not ended.")
+    @option(
+        "--seconds-per-day", type=OrNone(Whole(0, COUNT_MAX)), metavar="N|none", help="Seconds of video a day (UTC)."
+    )
+    @option("--max-cost", type=OrNone(Dollars()), metavar="DOLLARS|none", help="The most that one video may cost.")
+    @option("--models", type=OrNone(Several("sora-2,sora-2-pro", _model)), metavar="A,B|none", help="Only these.")
+    @option("--sizes", type=OrNone(Several("720x1280,1280x720", _size)), metavar="WxH,WxH|none", help="Only these.")
+    @option(
+        "--seconds", type=OrNone(Several("4,8,12", _second)), metavar="N,N|none", help="Only clips of these lengths."
+    )
+    @option("--sandbox-only", type=click.Choice(["yes", "no"]), help="Always the simulator, whatever the routes say.")
+    @functools.wraps(command)
+    def limited(**given: Any) -> object:
+        asked = {name: given.pop(name) for name in _OPTIONS}
+        return command(limiting=functools.partial(_limited, asked), **given)
+
+    return limited
+
+
+_OPTIONS: Final = {
+    "tier": "rpm",
+    "rpm": "rpm",
+    "in_flight": "in_flight",
+    "seconds_per_day": "seconds_per_day",
+    "max_cost": "request_max_micros",
+    "models": "models",
+    "sizes": "sizes",
+    "seconds": "seconds",
+    "sandbox_only": "sandbox_only",
+}
+_LISTS: Final = frozenset({"models", "sizes", "seconds"})
+
+
+def _limited(asked: dict[str, Any], old: Limits) -> Limits:
+    changes: dict[str, Any] = {}
+    for name, value in asked.items():
+        field = _OPTIONS[name]
+        if value is None:
+            continue
+        if name == "tier":
+            changes[field] = TIERS[value]
+        elif name == "sandbox_only":
+            changes[field] = value == "yes"
+        elif value == NONE:
+            changes[field] = () if field in _LISTS else None
+        else:
+            changes[field] = value
+    return replace(old, **changes)
+
+
+def shown_limits(limits: Limits) -> dict[str, Json]:
+    """Those that are set, as JSON."""
+    most = limits.request_max_micros
+    values: dict[str, Json] = {
+        "rpm": limits.rpm,
+        "in_flight": limits.in_flight,
+        "seconds_per_day": limits.seconds_per_day,
+        "max_cost": None if most is None else format_dollars(most),
+        "models": list(limits.models) or None,
+        "sizes": list(limits.sizes) or None,
+        "seconds": list(limits.seconds) or None,
+        "sandbox_only": limits.sandbox_only or None,
+    }
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def print_limits(owner: str, limits: Limits, *, json: bool) -> None:
+    """For programs an object, for people a line each."""
+    found = shown_limits(limits)
+    if json:
+        print_json(found)
+    elif not found:
+        click.echo(f"{owner} has no limits")
+    else:
+        for name, value in found.items():
+            text = ", ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else str(value)
+            click.echo(f"{name.replace('_', '-')}: {text}")

@@ -1,0 +1,97 @@
+"""`telecine budgets`, and the limits of keys and projects, on a store that nobody serves."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.telecine import objects, telecine
+
+SHIPPED = Path(__file__).parents[2] / "config.yaml"
+
+
+@pytest.fixture
+def films(tmp_path: Path) -> Path:
+    shutil.copy(SHIPPED, tmp_path / "config.yaml")
+    assert telecine(tmp_path, "projects", "create", "films").status == 0
+    return tmp_path
+
+
+def test_a_budget_is_set_listed_and_removed(films: Path) -> None:
+    """People read sentences and a table, programs objects."""
+    done = telecine(films, "budgets", "set", "project:films", "50", "--window", "day")
+    assert done.out.endswith(" may spend $50.00 a day\n")
+    words = ("budgets", "set", "provider:mock", "1000.5", "--window", "month", "--thresholds", "90", "--json")
+    (made,) = objects(telecine(films, *words).out)
+    assert (made["budget"], made["cap"], made["thresholds"]) == ("provider/mock/month", "$1000.50", [90])
+    listed = objects(telecine(films, "budgets", "list", "--json").out)
+    assert [one["left"] for one in listed] == ["$50.00", "$1000.50"]
+    table = telecine(films, "budgets", "list").out
+    assert table.startswith("BUDGET") and "50,80,100" in table
+    assert telecine(films, "budgets", "remove", "gateway", "--window", "day").status == 1
+    assert telecine(films, "budgets", "remove", "provider:mock", "--window", "month").status == 0
+    assert len(objects(telecine(films, "budgets", "list", "--json").out)) == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (("project:music", "1"), 1, 'telecine: no project is called "music"; '),
+        (("key:key_0", "1"), 1, 'telecine: no key has the id "key_0"; '),
+        (("provider:vendor", "1"), 1, 'telecine: config.yaml has no provider "vendor"; it has mock\n'),
+        (("films", "1"), 1, 'telecine: "films" is no scope; write project:NAME'),
+        (("gateway", "-1"), 2, ""),
+        (("gateway", "0.0000001"), 2, ""),
+        (("gateway", "1e3"), 2, ""),
+        (("gateway", "99999999999"), 2, ""),
+        (("gateway", "1", "--thresholds", "80,50"), 2, ""),
+        (("gateway", "1", "--thresholds", "0"), 2, ""),
+        (("gateway", "1", "--thresholds", "eighty"), 2, ""),
+    ],
+)
+def test_a_budget_that_cannot_be_is_refused(films: Path, words: tuple[str, ...], status: int, sentence: str) -> None:
+    """Nothing is set, and one sentence says what to write."""
+    done = telecine(films, "budgets", "set", *words, "--window", "day")
+    assert (done.status, done.out) == (status, "")
+    assert done.err.startswith(sentence)
+    assert telecine(films, "budgets", "list", "--json").out == ""
+
+
+def test_limits_are_set_shown_and_taken_away(films: Path) -> None:
+    """With the key or later; what is not named stays."""
+    made = objects(
+        telecine(films, "keys", "create", "--project", "films", "--rpm", "25", "--max-cost", "2.50", "--json").out
+    )[0]
+    assert made["limits"] == {"rpm": 25, "max_cost": "$2.50"}
+    words = ("--in-flight", "3", "--models", "sora-2, sora-2-pro", "--rpm", "none", "--json")
+    (limits,) = objects(telecine(films, "keys", "limit", made["id"], *words).out)
+    assert limits == {"in_flight": 3, "max_cost": "$2.50", "models": ["sora-2", "sora-2-pro"]}
+    shown = telecine(films, "keys", "limit", made["id"]).out
+    assert shown == "in-flight: 3\nmax-cost: $2.50\nmodels: sora-2, sora-2-pro\n"
+    (project,) = objects(telecine(films, "projects", "limit", "films", "--tier", "tier-3", "--json").out)
+    assert project == {"rpm": 125}
+    assert telecine(films, "projects", "limit", "films", "--rpm", "none").out == "films has no limits\n"
+    assert telecine(films, "keys", "limit", "key_0", "--rpm", "1").status == 1
+    assert telecine(films, "projects", "limit", "music").status == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--rpm", "0"),
+        ("--rpm", "1.5"),
+        ("--in-flight", "-1"),
+        ("--tier", "tier-9"),
+        ("--sizes", "big"),
+        ("--seconds", "0"),
+        ("--seconds", "4;8"),
+        ("--models", "a,,b"),
+        ("--sandbox-only", "maybe"),
+    ],
+)
+def test_a_limit_that_cannot_be_is_refused(films: Path, words: tuple[str, str]) -> None:
+    done = telecine(films, "projects", "limit", "films", *words)
+    assert (done.status, done.out) == (2, "")
+    assert telecine(films, "projects", "limit", "films").out == "films has no limits\n"
