@@ -68,7 +68,8 @@ def test_the_five_minutes_work_from_an_empty_environment(typed: str, place: Path
 
 def test_the_other_commands_answer(typed: str) -> None:
     """The check of the configuration, the manual, the lists, the probes."""
-    for said in ("is sound", "EXIT STATUS", '"name":"demo"', '"status":"ready"', "# HELP telecine_"):
+    said_by_all = ("is sound", "EXIT STATUS", '"name":"demo"', '"status":"ready"', "# HELP telecine_")
+    for said in (*said_by_all, "may spend $50.00 a day", "gateway/month", "rpm: 25"):
         assert said in typed, said
 
 
