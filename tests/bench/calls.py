@@ -13,6 +13,7 @@ from tests.bench.rows import PEER_CREATES_PER_S, PEER_RETRIEVES_PER_S, Row, Targ
 CONNECTIONS: Final = (16, 64)
 LISTED: Final = 50
 RETRIEVES: Final = {16: Target(least=20 * PEER_RETRIEVES_PER_S, ratio_least=0.75), 64: Target(ratio_least=0.75)}
+LIMITED: Final = Target(ratio_least=0.85)
 CREATES: Final = {16: Target(least=10 * PEER_CREATES_PER_S), 64: Target()}
 
 
@@ -35,6 +36,24 @@ def creates(folder: Path, pace: Pace) -> list[Row]:
                     f"  round {number + 1}, {connections} connections: {seen.last()}, {submitted:.0f} submitted by then"
                 )
     return seen.rows("creates", CREATES, {})
+
+
+def limited(folder: Path, pace: Pace) -> list[Row]:
+    """Creates under every limit and cap; the floor is the product without any."""
+    tell("creates with all limits and caps")
+    folder.mkdir(parents=True)
+    seen = Figures()
+    with beside.fast_vendor(folder) as vendor:
+        for number in range(pace.rounds):
+            for connections in CONNECTIONS:
+                for whose in ("product", "floor"):
+                    with stage.product(folder / f"{number}-{connections}-{whose}", vendor) as (gateway, key):
+                        if whose == "product":
+                            stage.limit(gateway)
+                        answered = _load(folder, gateway.port, stage.create(key), connections, pace)
+                    seen.add(whose, connections, answered)
+                tell(f"  round {number + 1}, {connections} connections: {seen.last()}")
+    return seen.rows("creates with all limits and caps", dict.fromkeys(CONNECTIONS, LIMITED), {})
 
 
 def reads(folder: Path, pace: Pace) -> list[Row]:

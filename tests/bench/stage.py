@@ -19,6 +19,12 @@ from typing import Any, Final, TypeVar
 import msgspec
 from ruamel.yaml import YAML
 
+from gateway.cli.options import Place
+from gateway.cli.storing import with_store
+from gateway.domain.budgets import Cap, Window
+from gateway.domain.limits import COUNT_MAX, RPM_MAX, Limits
+from gateway.domain.money import AMOUNT_MICROS_MAX
+from gateway.store.store import Store
 from tests.bench import load
 from tests.support.gateway import ROOT, SHIPPED, Gateway, command_line
 
@@ -159,6 +165,21 @@ def product(folder: Path, base_url: str, **provider: Any) -> Iterator[tuple[Gate
     gateway = Gateway(folder, config=text, command=INSTALLED, pinned=SERVES)
     with gateway:
         yield gateway, gateway.create_key("bench")
+
+
+def limit(gateway: Gateway) -> None:
+    """Every limit and every cap that there is, none of them reached."""
+
+    async def put(store: Store) -> None:
+        plenty = Limits(rpm=RPM_MAX, in_flight=COUNT_MAX, seconds_per_day=COUNT_MAX)
+        (key,) = await store.list_keys()
+        await store.limit_key(key.id, plenty)
+        await store.limit_project(key.project, plenty)
+        for scope in (f"key/{key.id}", f"project/{key.project}", "provider/bench", "gateway"):
+            for window in Window:
+                await store.set_cap(scope, window, Cap(AMOUNT_MICROS_MAX))
+
+    with_store(Place(gateway.config, gateway.data_dir), put)
 
 
 # --- processes ---------------------------------------------------------------------------------------------------
