@@ -45,6 +45,7 @@ EXIT STATUS
   0  done
   1  it could not be done; one sentence on stderr says why
   2  the command line cannot be understood
+  3  of ledger reconcile: the bill and the books differ
 """
 
 # Name -> (module, one line for the list of commands).
@@ -53,7 +54,7 @@ COMMANDS = {
     "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
     "keys": ("gateway.cli.keys", "Create, list and revoke keys: who asks."),
     "budgets": ("gateway.cli.budgets", "Set and list caps on spend."),
-    "ledger": ("gateway.cli.ledger", "Check the books."),
+    "ledger": ("gateway.cli.ledger", "Check the books, export them, compare them with a bill."),
     "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),
     "config": ("gateway.cli.config", "Check a configuration file."),

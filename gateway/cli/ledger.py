@@ -1,4 +1,4 @@
-"""`telecine ledger`: the books, checked on a live store."""
+"""`telecine ledger`: the books of a live store, checked, exported and compared with a vendor's bill."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 
 import click
 
+from gateway.cli import ledger_export, ledger_reconcile
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json
 from gateway.cli.storing import with_store
@@ -14,11 +15,15 @@ from gateway.store.store import Store
 
 @click.group("ledger")
 def command() -> None:
-    """Check the books.
+    """Check the books, export them, compare them with a vendor's bill.
 
     Every hold, settle and void is an entry that never changes; counters move with them. These commands work while the
     gateway runs and while it does not.
     """
+
+
+command.add_command(ledger_export.export)
+command.add_command(ledger_reconcile.reconcile_bill)
 
 
 @command.command("verify")

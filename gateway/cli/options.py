@@ -10,6 +10,9 @@ from typing import Any, TypeVar
 
 import click
 
+from gateway.domain.moments import Period, parse_moment
+from gateway.domain.money import parse_dollars
+
 F = TypeVar("F", bound=Callable[..., object])
 
 
@@ -28,6 +31,30 @@ class Whole(click.IntRange):
     def __init__(self, least: int, most: int) -> None:
         super().__init__(least, most)
         self.name = f"whole number from {least} to {most}"
+
+
+class Moment(click.ParamType[int]):
+    """A UTC date or RFC 3339, as Unix milliseconds."""
+
+    name = "moment"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_moment(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Dollars(click.ParamType[int]):
+    """`0.01` as micro-dollars."""
+
+    name = "dollars"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_dollars(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 DIRECTORY = _Path(path_type=Path, file_okay=False)
@@ -60,6 +87,20 @@ def place_options(command: Callable[..., object]) -> Callable[..., object]:
         return command(place=Place(config, data_dir), **others)
 
     return placed
+
+
+def period_options(command: Callable[..., object]) -> Callable[..., object]:
+    """`--since` and `--until`, which the command receives as one `period`."""
+
+    @option("--since", type=Moment(), metavar="MOMENT", help="From then on: a UTC date (its beginning) or RFC 3339.")
+    @option("--until", type=Moment(), metavar="MOMENT", help="Before then, written likewise.")
+    @functools.wraps(command)
+    def timed(since: int | None, until: int | None, **others: Any) -> object:
+        if since is not None and until is not None and since >= until:
+            raise click.UsageError("--since must lie before --until")
+        return command(period=Period(since, until), **others)
+
+    return timed
 
 
 def config_option(command: F) -> F:

@@ -1,14 +1,18 @@
-"""How commands print: JSON for programs, one object a line; a plain table for people."""
+"""How commands print: JSON for programs, one object a line; a plain table for people; and when nobody reads on."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import click
 import msgspec
 
+from gateway.domain.money import format_dollars
 from providers.contract import Json
 
 LAST_S: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -32,3 +36,24 @@ def utc(unix_ms: int) -> str:
     """RFC 3339, to the second. What lies beyond the calendar is its end: a list must not fail because of one entry."""
     seconds = max(0, min(unix_ms // 1_000, LAST_S))
     return datetime.datetime.fromtimestamp(seconds, datetime.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def utc_ms(unix_ms: int) -> str:
+    """The same to the millisecond."""
+    return f"{utc(unix_ms)[:-1]}.{max(0, unix_ms) % 1_000:03d}Z"
+
+
+def usd(micros: int) -> str:
+    """-1200000 -> `-1.20`: dollars for programs, without the sign of the currency."""
+    return format_dollars(micros).replace("$", "")
+
+
+@contextmanager
+def while_read() -> Iterator[None]:
+    """Whoever reads our output may have enough of it (`| head`): then the rest is not printed, and nothing is said."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # What is still on its way must go somewhere when the process ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -30,6 +30,11 @@ def with_store(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
         raise Failure(str(error)) from error
 
 
+def providers_of(place: Place) -> frozenset[str]:
+    """The names of the providers as they are configured now."""
+    return frozenset(load_config(place.config, os.environ).config.providers)
+
+
 @contextmanager
 def _url(settings: Config, data_dir: Path) -> Iterator[str]:
     if settings.store.url is not None:
