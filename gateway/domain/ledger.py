@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 
+import msgspec
 from msgspec import Struct
 
 from gateway.domain.change import Kind, Posting
@@ -125,6 +126,7 @@ def _posting(
         counters=attempt.counters,
         video=video.id,
         model=video.request.model,
+        tags=_tags(video),
         attempt=name,
         key_id=video.key_id,
         project=video.project,
@@ -133,6 +135,11 @@ def _posting(
         presumed=presumed,
         reason=reason,
     )
+
+
+def _tags(video: Video) -> str:
+    """The request's metadata, which bounds their number and length, in one fixed order."""
+    return msgspec.json.encode(video.request.metadata, order="sorted").decode() if video.request.metadata else ""
 
 
 # --- the sum -----------------------------------------------------------------------------------------------------

@@ -77,6 +77,16 @@ async def test_a_key_revoked_a_moment_ago_makes_and_reads_nothing(here: House) -
         await identify(here.tools, digest, admits=True)
 
 
+async def test_every_entry_names_the_model_and_carries_the_tags(here: House) -> None:
+    """So that spend can be told apart by them, whatever becomes of the video."""
+    video = await done(here, model="sora-2-2025-12-08", metadata={"owner": "ann", "campaign": "spring"})
+    entries, _ = await here.tools.store.ledger_entries()
+    mine = [entry.posting for entry in entries if entry.posting.video == video]
+    assert [(one.kind.value, one.model, one.tags) for one in mine] == [
+        (kind, "sora-2-2025-12-08", '{"campaign":"spring","owner":"ann"}') for kind in ("hold", "settle")
+    ]
+
+
 async def test_an_unfinished_source_is_refused_and_leaves_nothing(here: House) -> None:
     source = await here.create()
     with pytest.raises(BadInput, match="completed"):
