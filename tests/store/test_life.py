@@ -15,9 +15,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.domain import ledger
-from gateway.domain.change import Change, Posting
+from gateway.domain.budgets import Cap, Window, budget_of
+from gateway.domain.change import Change, Kind, Posting
 from gateway.domain.videos import AttemptState, Video, encode_video
-from gateway.store.outcomes import Admitted, Committed, Rest, Stale, WindowPassed
+from gateway.store.outcomes import Admitted, Capped, Committed, Crossed, Rest, Stale, WindowPassed
 from gateway.store.store import Store
 from tests.store.samples import T0, Clock, admission, apply, attempt, following, seed, video
 from tests.support.redis import RedisServer
@@ -59,6 +60,8 @@ class Life(RuleBasedStateMachine):
         self.commits = 0
         self.ledger_ms = 0
         self.old_tokens: list[tuple[str, str]] = []
+        self.caps: dict[str, int] = {}
+        self.told: dict[str, tuple[int, int]] = {}  # by counter: the cap, and the percentage that was told
 
     def run(self, act: Awaitable[T]) -> T:
         async def wait() -> T:
@@ -84,6 +87,36 @@ class Life(RuleBasedStateMachine):
         if postings:
             self.ledger_ms = max(self.ledger_ms, self.clock.now_ms)
 
+    def capped(self, postings: tuple[Posting, ...]) -> Capped | None:
+        """The first counter of a new hold whose cap the postings together would pass."""
+        moved: dict[str, int] = {}
+        for one in postings:
+            move = ledger.moves(one)
+            for name in one.counters:
+                moved[name] = moved.get(name, 0) + move.held_micros + move.settled_micros
+        holding = {name for one in postings if one.kind is Kind.HOLD and one.amount_micros for name in one.counters}
+        for name, by in moved.items():
+            cap, held, settled = self.caps.get(budget_of(name)), self.held.get(name, 0), self.settled.get(name, 0)
+            if cap is not None and name in holding and held + settled + by > cap:
+                return Capped(name, cap, held, settled)
+        return None
+
+    def crossed(self, postings: tuple[Posting, ...]) -> tuple[Crossed, ...]:
+        """What is told after the postings were booked: half of a cap, all of it, more than it; each once."""
+        found = []
+        for name in dict.fromkeys(name for one in postings for name in one.counters):
+            cap, total = self.caps.get(budget_of(name)), self.held[name] + self.settled[name]
+            if cap is None:
+                continue
+            percent = (
+                101 if total > cap else max((p for p in (50, 100) if total > 0 and total * 100 >= cap * p), default=0)
+            )
+            of, told = self.told.get(name, (-1, 0))
+            if percent and (of != cap or told < percent):
+                self.told[name] = (cap, percent)
+                found.append(Crossed(name, percent, total, cap))
+        return tuple(found)
+
     def book_due(self, known: Known, change: Change, token: str | None) -> None:
         lease, now = known.lease, self.clock.now_ms
         mine = lease is not None and lease.token == token
@@ -107,6 +140,20 @@ class Life(RuleBasedStateMachine):
 
     # --- what happens ---------------------------------------------------------------------------------------------
 
+    @rule(
+        scope=st.sampled_from(["key/key_1", "project/proj_1", "provider/mock", "provider/other", "gateway"]),
+        window=st.sampled_from(list(Window)),
+        cap=st.sampled_from([None, 0, 1, 400_000, 1_200_001, 2**40 + 400_000]),
+    )
+    def set_cap(self, scope: str, window: Window, cap: int | None) -> None:
+        """Also below what is spent already: it only bars what comes."""
+        if cap is None:
+            assert self.run(self.store.remove_cap(scope, window)) == (f"{scope}/{window}" in self.caps)
+            self.caps.pop(f"{scope}/{window}", None)
+        else:
+            self.run(self.store.set_cap(scope, window, Cap(cap, (50, 100))))
+            self.caps[f"{scope}/{window}"] = cap
+
     @rule(price=st.sampled_from([0, 1, 400_000, 2**40]))
     def admit(self, price: int) -> None:
         number, now = len(self.videos) + 1, self.clock.now_ms
@@ -114,11 +161,14 @@ class Life(RuleBasedStateMachine):
         asked = admission(made, due_ms=now)
         window = ledger.window_until_ms(max(now, self.ledger_ms))
         asked = replace(asked, change=replace(asked.change, window_until_ms=window))
-        for _ in range(2):  # the second time its answer was lost
-            assert self.run(self.store.admit(asked)) == Admitted(now, self.commits + (self.videos.get(made.id) is None))
-            if made.id not in self.videos:
-                self.videos[made.id] = Known(made, None, now)
-                self.book(asked.change.postings)
+        if capped := self.capped(asked.change.postings):
+            assert self.run(self.store.admit(asked)) == capped
+            return
+        outcome = self.run(self.store.admit(asked))
+        self.videos[made.id] = Known(made, None, now)
+        self.book(asked.change.postings)
+        assert outcome == Admitted(now, self.commits, self.crossed(asked.change.postings))
+        assert self.run(self.store.admit(asked)) == Admitted(now, self.commits)  # its answer was lost
 
     @precondition(lambda self: self.videos)
     @rule(
@@ -149,14 +199,17 @@ class Life(RuleBasedStateMachine):
         barred = change.keep_lease_ms and lease and lease.until_ms > now and lease.token != token
         self.commits_expected(known, change, token, Stale() if barred else None)
 
-    def commits_expected(self, known: Known, change: Change, token: str | None, expected: Stale | None) -> None:
+    def commits_expected(
+        self, known: Known, change: Change, token: str | None, expected: Stale | Capped | None
+    ) -> None:
         name = f"{change.video.id}:{change.video.version}:{self.commits}"
         outcome = self.run(apply(self.store, change, token=token, commit_id=name))
+        expected = expected or self.capped(change.postings)
         if expected is not None:
             assert outcome == expected
             return
         self.book(change.postings)
-        assert outcome == Committed(self.clock.now_ms, self.commits)
+        assert outcome == Committed(self.clock.now_ms, self.commits, self.crossed(change.postings))
         self.book_due(known, change, token)
         if token is not None:
             known.claims = 0
@@ -179,10 +232,11 @@ class Life(RuleBasedStateMachine):
                     return made, None
                 adjust = ledger.adjust(made, last, -2, "bill", 1_000 * made.version + ordinal)
                 return made, (adjust,)
-            case "next" if not is_open and len(made.attempts) < 5:
+            case "next" if len(made.attempts) < 5:
                 new = attempt(last.ordinal + 1, now_ms=max(self.clock.now_ms, self.ledger_ms), provider="other")
-                grown = replace(made, attempts=(*made.attempts, new))
-                return grown, (ledger.hold(grown, new),)
+                grown = replace(ended, attempts=(*ended.attempts, new))
+                void = (ledger.void(made, last, "refused"),) if is_open else ()
+                return grown, (*void, ledger.hold(grown, new))
         return made, None
 
     @precondition(lambda self: any(known.last for known in self.videos.values()))
