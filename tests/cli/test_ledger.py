@@ -269,6 +269,7 @@ def test_the_period_limits_what_a_bill_should_know(folder: Path) -> None:
     """By the bill's days, or as told; what is on the bill is compared whenever it was."""
     short = HEAD + "gen_1;0.40;2026-11-20\n"
     assert reconcile(folder, short).status == 0
+    assert "1 unknown (-$1.00)" in reconcile(folder, short + "gen_3;-0.85;2026-11-21\n").out
     assert "1 unknown (-$1.00)" in reconcile(folder, short, "--until", "2026-11-22").out
     assert "2 unknowns" in reconcile(folder, short, "--until", "2026-12-01").out
     assert reconcile(folder, HEAD + AGREED, "--since", "2030-01-01", "--until", "2031-01-01").status == 0
