@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,6 @@ import pytest
 
 from gateway.cli import COMMANDS, telecine
 from tests.cli.telecine import telecine as run
-
-HELP_S_MAX = 0.3
 
 
 def commands(group: click.Group = telecine, path: str = "telecine") -> Iterator[tuple[str, click.Command]]:
@@ -73,8 +70,8 @@ def test_defaults_are_the_documented_ones() -> None:
     }
 
 
-def test_the_list_of_commands_needs_none_of_them(tmp_path: Path) -> None:
-    """`telecine --help` names each command, imports nothing heavy, and answers at once."""
+def test_the_list_of_commands_needs_none_of_them() -> None:
+    """`telecine --help` names each command, and imports nothing heavy for that."""
     code = (
         "import sys; from gateway.cli import telecine\n"
         "telecine.main(['--help'], standalone_mode=False)\n"
@@ -87,12 +84,6 @@ def test_the_list_of_commands_needs_none_of_them(tmp_path: Path) -> None:
         assert f"\n  {name} " in done.stdout
     for part in ("FILES", "ENVIRONMENT", "EXIT STATUS", "telecine serve"):
         assert part in done.stdout
-    took = []
-    for _ in range(5):
-        began = time.perf_counter()
-        assert run(tmp_path, "--help").status == 0
-        took.append(time.perf_counter() - began)
-    assert min(took) < HELP_S_MAX
 
 
 def test_what_cannot_be_understood_is_said_with_status_two(tmp_path: Path) -> None:
