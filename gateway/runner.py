@@ -102,13 +102,14 @@ class Runner:
 
     async def _claim(self, limit: int) -> int:
         snapshot = self._tools.snapshot()
+        asked_s = self._tools.clock.boot_s()
         try:
             claims = await self._tools.store.claim(limit, lease_ms=snapshot.lease_ms, token_prefix=self._name)
         except StoreAway as error:
             log("store_away", level="error", operation=error.operation, reason=str(error))
             await asyncio.sleep(STORE_AWAY_S)
             return 0
-        self._tools.clock.correct(claims.now_ms)
+        self._tools.clock.correct(claims.now_ms, asked_s)
         for video_id in claims.unreadable:
             log("record_unreadable", level="error", video=video_id)
         self._courtesy.late(max((claims.now_ms - one.due_ms for one in claims.videos), default=0) / 1_000)

@@ -52,9 +52,10 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
         if moved.video is job.video:
             return False
         change = change_of(job, moved, news, world)
+        asked_s = tools.clock.boot_s()
         match await _commit(tools, job, change):
             case Committed(now_ms=now_ms, crossed=crossed):
-                tools.clock.correct(now_ms)
+                tools.clock.correct(now_ms, asked_s)
                 tell_crossed(crossed)
                 _tell(job.video, change.video, news)
                 job.video = change.video
