@@ -12,17 +12,19 @@ from typing import Any
 from pydantic import SecretStr, ValidationError
 
 from gateway.config.load import ConfigFile, problems_of
-from gateway.config.models import Config, PriceEntry, Provider, RouteEntry
+from gateway.config.models import Config, Provider, RouteEntry
 from gateway.config.models import Model as ModelEntry
+from gateway.config.prices import price_of
 from gateway.config.problems import ConfigError, Path, Problem
 from gateway.config.rules import did_you_mean
 from gateway.config.values import SANDBOX
+from gateway.domain.price_lists import faults
 from gateway.domain.routing import Doubt, Model, Route
 from gateway.registry import NoAdapter, adapter_class, known_kinds
 from gateway.store.address import parse
 from gateway.store.errors import StoreRefused
 from gateway.upstream.clients import Endpoint
-from providers.contract import Abilities, Adapter, Price, Size
+from providers.contract import Abilities, Adapter
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,15 @@ class _Build:
         except KeyError:
             self._wrong(path, f'{provider} knows no model "{model}"{did_you_mean(model, made.adapter.models())}')
             return
-        prices = abilities.prices if entry.prices is None else tuple(_price(one) for one in entry.prices)
+        prices = abilities.prices if entry.prices is None else tuple(map(price_of, entry.prices))
         if not prices:
             self._wrong(path, f"{entry.route} has no list price; add `prices` to this route")
             return
+        for at, reason in faults(prices, abilities):
+            if entry.prices is None:
+                self._wrong(path, f"line {at + 1} of the adapter's price list {reason}; write `prices` for this route")
+            else:
+                self._wrong((*path, "prices", at), reason)
         settings = self._file.config.providers[provider]
         route = Route(
             name=entry.route,
@@ -191,14 +198,3 @@ class _Build:
 def _doubt(entry: RouteEntry, provider: Provider, abilities: Abilities) -> Doubt:
     default = Doubt.FAILOVER if abilities.lost_jobs_free else Doubt.HOLD
     return entry.doubt or provider.doubt or default
-
-
-def _price(entry: PriceEntry) -> Price:
-    return Price(
-        per_second_micros=entry.per_second or 0,
-        per_clip_micros=entry.per_clip or 0,
-        sizes=tuple(Size.parse(size) for size in entry.sizes),
-        audio=entry.audio,
-        as_of=entry.as_of,
-        source=entry.source,
-    )

@@ -329,13 +329,33 @@ class Notice(Struct, frozen=True, kw_only=True):
 # --- declared data -----------------------------------------------------------------------------------------------
 
 
+BILLION = 10**9
+"""Credits, the worth of a credit and factors are counted in billionths: whole numbers, fine enough for any list."""
+
+
+class Modifier(Struct, frozen=True, kw_only=True):
+    """What a clip of one kind costs otherwise: a factor on the line's price, or an amount on top of it."""
+
+    factor_billionths: int = BILLION
+    add_micros: int = 0
+    add_credit_billionths: int = 0
+
+
 class Price(Struct, frozen=True, kw_only=True):
-    """A list price; the first entry that fits size and sound counts. Micro-dollars."""
+    """One line of a price list, in dollars or in credits. Which line counts: `gateway.domain.pricing`."""
 
     per_second_micros: int = 0
     per_clip_micros: int = 0
+    per_second_credit_billionths: int = 0
+    per_clip_credit_billionths: int = 0
+    credit_usd_billionths: int | None = None  # what one credit is worth; None: this vendor counts no credits
     sizes: tuple[Size, ...] = ()  # empty: every size
     audio: bool | None = None  # None: with and without
+    valid_from: str | None = None  # YYYY-MM-DD in UTC; None: always was
+    image: Modifier | None = None  # with an input image
+    remix: Modifier | None = None
+    edit: Modifier | None = None
+    extend: Modifier | None = None
     as_of: str  # YYYY-MM-DD
     source: str
 

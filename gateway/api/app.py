@@ -13,7 +13,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
 
-from gateway.api import content, models, ops, videos
+from gateway.api import content, models, ops, quotes, videos
 from gateway.api.exchange import Exchange, of_error
 from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, fault
 from gateway.api.routing import Routes
@@ -24,6 +24,7 @@ from gateway.work.tools import Tools
 VIDEO: Final = "/v1/videos/{video_id}"
 CLIENTS: Final[tuple[tuple[str, str, dict[str, Handler]], ...]] = (
     ("/v1/videos", "videos", {"GET": videos.list_page, "POST": videos.create}),
+    ("/v1/videos/quote", "quote", {"POST": quotes.quote}),
     ("/v1/videos/edits", "edits", {"POST": videos.edit}),
     ("/v1/videos/extensions", "extensions", {"POST": videos.extend}),
     ("/v1/videos/characters", "characters", {"POST": videos.create_character}),

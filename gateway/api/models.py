@@ -6,7 +6,7 @@ from gateway.api.exchange import Answer, Exchange, of_json
 from gateway.api.videos import caller_of
 from gateway.domain.routing import Model
 from gateway.snapshot import Snapshot
-from gateway.work.create import model_of
+from gateway.work.weigh import model_of
 from providers.contract import Json
 
 

@@ -8,13 +8,13 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from gateway.api.bodies import Bounds, Expected, body_of
+from gateway.api.bodies import Body, Bounds, Expected, body_of
 from gateway.api.exchange import Answer, Exchange, in_bytes, of_json
 from gateway.domain.errors import BadInput
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.keys import Character
 from gateway.domain.limits import headers_of
-from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Hint, ask, ask_character
+from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Asked, Hint, ask, ask_character
 from gateway.work import characters, read
 from gateway.work.caller import Caller, identify
 from gateway.work.create import create_video
@@ -110,6 +110,13 @@ def bounds_of(exchange: Exchange) -> Bounds:
     return Bounds(server.body_bytes_max, server.json_bytes_max, server.body_timeout_s)
 
 
+async def asked_in(body: Body, verb: Verb, *, source_id: str | None = None) -> Asked:
+    """What a body asks for. BadInput if it cannot be read so."""
+    if body.large:  # an image is decoded and digested: nothing that the event loop should wait for
+        return await asyncio.to_thread(ask, verb, body.fields, body.files, source_id=source_id)
+    return ask(verb, body.fields, body.files, source_id=source_id)
+
+
 def of_video(face: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     """A video's public JSON as it stands, and when to ask again while it is not final."""
     # The status stands before anything that a client wrote.
@@ -123,10 +130,7 @@ async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None)
     caller = await identify(exchange.tools, exchange.key_hash(), admits=True)
     hint = _hint(exchange)
     async with body_of(exchange, EXPECTED[verb], bounds_of(exchange)) as body:
-        if body.large:  # an image is decoded and digested: nothing that the event loop should wait for
-            asked = await asyncio.to_thread(ask, verb, body.fields, body.files, source_id=source_id)
-        else:
-            asked = ask(verb, body.fields, body.files, source_id=source_id)
+        asked = await asked_in(body, verb, source_id=source_id)
         created = await create_video(exchange.tools, caller, asked, hint)
         return of_video(created.face, headers_of(created.rate) if created.rate is not None else ())
 

@@ -15,6 +15,7 @@ from gateway.config.values import (
     Count,
     DateText,
     Dollars,
+    Fine,
     Host,
     ModelName,
     Name,
@@ -76,13 +77,40 @@ class Server(Section):
     connections_max: Count = Field(default=1_024, le=65_536, description="Requests served at the same time.")
 
 
+class Modifier(Section):
+    """What clips of one kind cost otherwise; the keys `remix`, `edit` and `extend` say it in the same words. One of the
+    three: a factor multiplies what seconds and clip cost, an amount is added to that."""
+
+    factor: Fine | None = Field(default=None, description='So many times the price: `"0.5"` is half.')
+    add: Dollars | None = Field(default=None, description="Dollars more.")
+    add_credits: Fine | None = Field(default=None, description="Credits more.")
+
+
 class PriceEntry(Section):
-    """One line of a price list. The first line that fits a request's size and sound counts."""
+    """One line of a price list, in dollars or in credits. Of the lines that fit a request's size and sound and have
+    begun, the one that began last counts; of several that began on the same day, or that name none, the first. A price
+    is counted exactly and rounded once, up to a whole millionth of a dollar."""
 
     per_second: Dollars | None = Field(default=None, description="Dollars for each second.")
     per_clip: Dollars | None = Field(default=None, description="Dollars for each clip, beside what its seconds cost.")
+    credits_per_second: Fine | None = Field(default=None, description="Credits for each second.")
+    credits_per_clip: Fine | None = Field(
+        default=None, description="Credits for each clip, beside what its seconds cost."
+    )
+    credit_usd: Fine | None = Field(
+        default=None,
+        description="What one credit is worth in dollars. A charge that the vendor reports in credits is booked at it, "
+        "also where the line's prices are in dollars.",
+    )
+    image: Modifier | None = Field(default=None, description="With an input image.")
+    remix: Modifier | None = Field(default=None, description="For remixes.")
+    edit: Modifier | None = Field(default=None, description="For edits.")
+    extend: Modifier | None = Field(default=None, description="For extensions.")
     sizes: tuple[SizeText, ...] = Field(default=(), max_length=64, description="Sizes it is for; none means all.")
     audio: bool | None = Field(default=None, description="Only with (`true`) or without (`false`) sound.")
+    valid_from: DateText | None = Field(
+        default=None, description="The day, in UTC, on which it begins; without one it has always been valid."
+    )
     as_of: DateText = Field(description="The day on which this price was read.")
     source: str = Field(min_length=1, max_length=500, description="Where it was read.")
 

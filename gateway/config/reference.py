@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from enum import Enum
+from inspect import cleandoc
 from types import NoneType, UnionType
 from typing import Annotated, Literal, Union, get_args, get_origin
 
@@ -14,8 +15,19 @@ from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from gateway.config.models import Config, Gateway, Model, PriceEntry, Provider, RouteEntry, Section, Server, Store
-from gateway.config.values import Dollars, SizeText
+from gateway.config.models import (
+    Config,
+    Gateway,
+    Model,
+    Modifier,
+    PriceEntry,
+    Provider,
+    RouteEntry,
+    Section,
+    Server,
+    Store,
+)
+from gateway.config.values import Dollars, Fine, SizeText
 
 INTRODUCTION = """\
 # Configuration
@@ -38,9 +50,10 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("models.NAME", Model),
     ("models.NAME.routes[]", RouteEntry),
     ("models.NAME.routes[].prices[]", PriceEntry),
+    ("models.NAME.routes[].prices[].image", Modifier),
 )
 
-SPOKEN: dict[object, str] = {Dollars: "dollars", SizeText: "size"}
+SPOKEN: dict[object, str] = {Dollars: "dollars", Fine: "decimal number", SizeText: "size"}
 
 
 def reference() -> str:
@@ -49,7 +62,7 @@ def reference() -> str:
     for name, model in SECTIONS:
         rows = [_row(key, field) for key, field in model.model_fields.items()]
         table = "\n".join(["| key | value | default | meaning |", "| --- | --- | --- | --- |", *rows])
-        parts.append(f"## `{name}`\n\n{model.__doc__}\n\n{table}\n")
+        parts.append(f"## `{name}`\n\n{cleandoc(model.__doc__ or '')}\n\n{table}\n")
     return "\n".join(parts)
 
 

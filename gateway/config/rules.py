@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
-from gateway.config.models import Config, PriceEntry
+from gateway.config.models import Config, Modifier, PriceEntry
 from gateway.config.problems import Path
 
 Broken: TypeAlias = tuple[Path, str]
+
+MODIFIERS: Final = ("image", "remix", "edit", "extend")
+"""The keys of a price line that hold one."""
 
 
 def broken_rules(config: Config) -> Iterator[Broken]:
@@ -76,9 +79,27 @@ def _prices(config: Config) -> Iterator[Broken]:
     for name, model in config.models.items():
         for index, entry in enumerate(model.routes):
             for at, price in enumerate(entry.prices or ()):
-                if _says_nothing(price):
-                    yield ("models", name, "routes", index, "prices", at), 'needs per_second or per_clip ("0" if free)'
+                path: Path = ("models", name, "routes", index, "prices", at)
+                yield from ((path + below, reason) for below, reason in _line(price))
 
 
-def _says_nothing(price: PriceEntry) -> bool:
-    return price.per_second is None and price.per_clip is None
+def _line(price: PriceEntry) -> Iterator[Broken]:
+    """A line speaks of dollars or of credits, and credits need a rate."""
+    in_dollars = price.per_second is not None or price.per_clip is not None
+    in_credits = price.credits_per_second is not None or price.credits_per_clip is not None
+    if in_dollars and in_credits:
+        yield (), "is in dollars and in credits; keep one of them"
+    if not in_dollars and not in_credits:
+        yield (), 'needs per_second or per_clip, or credits_per_second or credits_per_clip ("0" if free)'
+    if in_credits and price.credit_usd is None:
+        yield (), "credits need a rate: credit_usd, what one is worth in dollars"
+    if price.credit_usd == 0:
+        yield ("credit_usd",), "must be more than 0"
+    for key in MODIFIERS:
+        modifier: Modifier | None = getattr(price, key)
+        if modifier is None:
+            continue
+        if sum(one is not None for one in (modifier.factor, modifier.add, modifier.add_credits)) != 1:
+            yield (key,), "needs one of factor, add and add_credits"
+        if modifier.add_credits is not None and price.credit_usd is None:
+            yield (key, "add_credits"), "credits need a rate: credit_usd in the same line"

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import datetime
 import re
+from decimal import Decimal
 from typing import Annotated, Final, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from gateway.domain.money import parse_dollars
+from gateway.domain.money import parse_billionths, parse_dollars
 from providers.contract import Size
 
 SANDBOX: Final = "sandbox:"
 """The base URL of the gateway's own simulated vendor, wherever `serve` puts it."""
+
+DOUBLE_DIGITS: Final = 15
+"""So many decimal digits survive in a double."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}", re.ASCII)
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}", re.ASCII)
@@ -21,11 +25,24 @@ _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?(:[0-9]{1,5})?
 _BASE_URL = re.compile(r"https?://[^\s/?#@]+(/[^\s?#@]*)?", re.ASCII)
 
 
+def _decimal(value: object) -> str:
+    """Decimal text. A plain YAML number is taken by its shortest digits, which are those that were written as long as a
+    double has room for them."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        number = Decimal(str(value))
+        if number.is_finite() and (isinstance(value, int) or len(number.as_tuple().digits) <= DOUBLE_DIGITS):
+            return f"{number:f}"
+    raise ValueError('write a number as text such as "0.10"')
+
+
 def _dollars(value: object) -> int:
-    """Text such as `"0.10"`; a plain YAML number is taken by its shortest digits, which are those that were written."""
-    if isinstance(value, str | int | float) and not isinstance(value, bool):
-        return parse_dollars(str(value))
-    raise ValueError('write dollars as text such as "0.10"')
+    return parse_dollars(_decimal(value))
+
+
+def _billionths(value: object) -> int:
+    return parse_billionths(_decimal(value))
 
 
 def _size(value: str) -> str:
@@ -78,6 +95,8 @@ def _host(value: str) -> str:
 
 Dollars: TypeAlias = Annotated[int, BeforeValidator(_dollars)]
 """Micro-dollars inside, decimal dollars in the file."""
+Fine: TypeAlias = Annotated[int, BeforeValidator(_billionths)]
+"""Billionths inside, a decimal number in the file."""
 
 SizeText: TypeAlias = Annotated[str, AfterValidator(_size)]
 DateText: TypeAlias = Annotated[str, AfterValidator(_date)]

@@ -1,21 +1,19 @@
 """How an attempt ends, and what that does to its hold.
 
 Void only on proof: refused, not sent, not received, broken or cancelled and free. Every other end settles the whole
-hold, marked `presumed` where nobody knows; a dollar amount that the vendor reported wins over the price list.
+hold, marked `presumed` where nobody knows; what the vendor reports, in dollars or in credits that have a rate, wins
+over the price list.
 """
 
 from __future__ import annotations
 
-from decimal import Decimal, InvalidOperation
-
 from msgspec.structs import replace
 
-from gateway.domain import ledger
+from gateway.domain import charges, ledger
 from gateway.domain.change import Posting
-from gateway.domain.money import AMOUNT_MICROS_MAX, MICROS
 from gateway.domain.videos import Attempt, AttemptState, Video
 from gateway.domain.world import World
-from providers.contract import Charge, Unit, Why
+from providers.contract import Charge, Why
 
 
 def closed(
@@ -39,7 +37,7 @@ def voided(video: Video, attempt: Attempt, reason: str) -> tuple[Posting, ...]:
 
 def settled(video: Video, attempt: Attempt, charged: Charge | None, reason: str) -> tuple[Posting, ...]:
     """The hold turned into spend: what the vendor says it took, else the price that was held."""
-    amount = charged_micros(charged)
+    amount = charged_micros(attempt, charged)
     return (
         ledger.settle(
             video, attempt, attempt.price_micros if amount is None else amount, presumed=False, reason=reason
@@ -59,7 +57,7 @@ def broken(
     if free is None and charged is None:
         route = world.route_of(attempt)
         free = route is not None and route.abilities.failed_jobs_free
-    if free or charged_micros(charged) == 0:
+    if free or charged_micros(attempt, charged) == 0:
         return voided(video, attempt, reason)
     return settled(video, attempt, charged, reason)
 
@@ -76,14 +74,6 @@ def loses_for_free(attempt: Attempt, world: World) -> bool:
     return route is not None and route.abilities.lost_jobs_free
 
 
-def charged_micros(charged: Charge | None) -> int | None:
-    """A reported charge in micro-dollars, rounded up; None where it is not in dollars or makes no sense."""
-    if charged is None or charged.unit is not Unit.USD:
-        return None
-    try:
-        amount = Decimal(charged.amount)
-    except InvalidOperation:
-        return None
-    if not amount.is_finite() or amount < 0 or amount * MICROS > AMOUNT_MICROS_MAX:
-        return None
-    return -int(-(amount * MICROS) // 1)
+def charged_micros(attempt: Attempt, charged: Charge | None) -> int | None:
+    """A reported charge in micro-dollars, credits at the rate that the attempt was quoted with; None: not known."""
+    return charges.micros_of(charged, attempt.credit_usd_billionths)

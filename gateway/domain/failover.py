@@ -59,6 +59,7 @@ def planned(video: Video, found: Next, world: World) -> Moved:
         model=route.model,
         key=attempt_key(attempt_id(video.id, ordinal)),
         price_micros=found.choice.price_micros or 0,
+        credit_usd_billionths=found.choice.credit_usd_billionths,
         counters=ledger.counters_of(video.key_id, video.project, route.provider, world.books_ms),
         planned_ms=world.now_ms,
         due_ms=found.not_before_ms,

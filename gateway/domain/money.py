@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
+from providers.contract import BILLION
+
 MICROS = 1_000_000
 AMOUNT_MICROS_MAX = 2**53 - 1  # Redis compares in doubles; sums stay exact below this
 
 _DOLLARS = re.compile(r"\d{1,10}(\.\d{1,6})?", re.ASCII)
+_FINE = re.compile(r"(\d{1,10})(?:\.(\d{1,9}))?", re.ASCII)
 
 
 def parse_dollars(text: str) -> int:
@@ -19,6 +22,14 @@ def parse_dollars(text: str) -> int:
     if micros > AMOUNT_MICROS_MAX:
         raise ValueError(f"{text!r} is more than the ledger can count")
     return micros
+
+
+def parse_billionths(text: str) -> int:
+    """`"0.005"` -> 5000000. ValueError for anything negative, finer than a billionth or not a plain decimal."""
+    found = _FINE.fullmatch(text)
+    if found is None:
+        raise ValueError(f"{text!r} is not a number such as 0.005, with at most nine digits after the point")
+    return int(found[1]) * BILLION + int((found[2] or "").ljust(9, "0"))
 
 
 def format_dollars(micros: int) -> str:

@@ -85,7 +85,7 @@ def bound(video: Video, attempt: Attempt, ref: Ref) -> Binding:
 
 def cancel_money(video: Video, attempt: Attempt, news: CancelConfirmed) -> tuple[Posting, ...]:
     """Confirmed after the start: free only if the vendor says so."""
-    if news.free or closing.charged_micros(news.charged) == 0:
+    if news.free or closing.charged_micros(attempt, news.charged) == 0:
         return closing.voided(video, attempt, "cancelled, free")
     if news.charged is not None:
         return closing.settled(video, attempt, news.charged, "cancelled")

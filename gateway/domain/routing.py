@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from gateway.domain.pricing import quote_micros
+from gateway.domain.pricing import Quote, quote, with_sound
 from gateway.domain.videos import Choice, Request
 from providers.contract import Abilities, Price, Verb
 
@@ -79,17 +79,22 @@ def why_not(route: Route, request: Request) -> str | None:
     return next((reason for missing, reason in lacks if missing), None)
 
 
-def plan(model: Model, request: Request) -> tuple[Choice, ...]:
-    """Every route of the model: the kept ones first, ranked and priced; then the dropped ones with the reason."""
+def quote_on(route: Route, request: Request, day: str) -> Quote | None:
+    """What the request costs there on a day (YYYY-MM-DD in UTC), None if the route has no price for it."""
+    return quote(route.prices, request, sound=with_sound(route.abilities), day=day)
+
+
+def plan(model: Model, request: Request, day: str) -> tuple[Choice, ...]:
+    """Every route of the model: the kept ones first, ranked and priced as on `day` (YYYY-MM-DD in UTC); then the
+    dropped ones with the reason."""
     kept: list[Choice] = []
     dropped: list[Choice] = []
     for route in model.routes:
         reason = why_not(route, request)
-        price = None if reason else quote_micros(route.prices, request)
-        if reason is None and price is None:
-            reason = "has no price for this request"
-        if reason is None:
-            kept.append(Choice(route=route.name, price_micros=price))
-        else:
-            dropped.append(Choice(route=route.name, dropped=reason))
+        quoted = None if reason else quote_on(route, request, day)
+        if quoted is None:
+            dropped.append(Choice(route=route.name, dropped=reason or "has no price for this request"))
+            continue
+        rate = quoted.price.credit_usd_billionths
+        kept.append(Choice(route=route.name, price_micros=quoted.micros, credit_usd_billionths=rate))
     return (*kept, *dropped)

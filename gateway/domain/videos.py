@@ -109,6 +109,7 @@ class Choice(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     route: str
     price_micros: int | None = None
+    credit_usd_billionths: int | None = None  # of the price line: what a credit is worth there
     dropped: str | None = None
     skipped: str | None = None  # kept, but not allowed when the video was admitted
 
@@ -122,6 +123,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     state: AttemptState = AttemptState.PLANNED
     key: str  # idempotency key, the same for every sending of this attempt
     price_micros: int
+    credit_usd_billionths: int | None = None  # a charge in credits is booked at this
     counters: tuple[str, ...]  # what its hold touched
     planned_ms: int
     sent_ms: int = 0

@@ -19,10 +19,10 @@ from gateway.snapshot import Snapshot
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Begun, MadeBefore, Making, Reused
 from gateway.work.caller import Caller
-from gateway.work.create import model_of
 from gateway.work.inputs import inspect_upload, storage_needed, store_upload
 from gateway.work.repeats import repeat_of_character
 from gateway.work.tools import Tools
+from gateway.work.weigh import model_of
 from providers.contract import Accepted, Blob, CharacterSpec, Refused
 
 PENDING_S_MAX: Final = 120.0

@@ -12,19 +12,16 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway import metrics
-from gateway.domain import allowances, failover, fitting
+from gateway.domain import failover
 from gateway.domain.agenda import Rest, agenda
-from gateway.domain.assets import source_name
 from gateway.domain.budgets import Window, budget_of, counter_of, exhausted, name_of, resets_at
 from gateway.domain.change import Admission, Change, Repeat
-from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, QuotaGone, Unavailable, WrongKey
-from gateway.domain.fields import shown
+from gateway.domain.errors import ClientError, KeyReused, QuotaGone, Unavailable, WrongKey
 from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.limits import Limited, Rate, refusal
 from gateway.domain.requests import Asked, Hint
-from gateway.domain.routing import Model, plan
-from gateway.domain.videos import CharacterUse, SourceVideo, State, Video, encode_public, public_seconds
+from gateway.domain.videos import Video, encode_public
 from gateway.domain.world import Moved, World
 from gateway.snapshot import Snapshot
 from gateway.store.outcomes import Admitted, Capped, KeyGone, Repeated, Reused, WindowPassed
@@ -32,9 +29,8 @@ from gateway.work import repeats
 from gateway.work.book import tell_crossed
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
-from gateway.work.read import own_video
 from gateway.work.tools import Tools
-from providers.contract import Verb
+from gateway.work.weigh import weigh
 
 WINDOW_TRIES = 3
 IDEMPOTENCY_LIFE_S = 86_400
@@ -62,37 +58,20 @@ async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -
 
 async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) -> Created:
     snapshot = tools.snapshot()
-    source = await _source_of(tools, caller, asked)
-    model = model_of(snapshot, source.request.model if source is not None else asked.model)
-    allowances.check_model(caller.owned, model.name, asked.model)
     identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     async with Inputs(tools, identity) as inputs:
-        image = await inputs.measure(asked)
-        request = fitting.settle(
-            asked,
-            model,
-            image=image,
-            source=await _source_record(inputs, identity, asked, source),
-            characters=await _characters(tools, caller, asked),
-            named=source.request.model if source is not None else None,
-        )
-        allowances.check_request(caller.owned, request)
-        choices = plan(model, request)
-        if all(choice.dropped for choice in choices):
-            raise fitting.unservable(request, model, choices)
-        choices = allowances.narrowed(caller.owned, choices, snapshot.routes)
-        if all(choice.dropped for choice in choices):
-            raise allowances.barred(choices)
-        await inputs.store(asked, source)
+        weighed = await weigh(tools, snapshot, caller, asked, inputs)
+        model = weighed.model
+        await inputs.store(asked, weighed.source)
         now_ms = tools.clock.now_ms()
         video = Video(
             id=identity,
             project=caller.project,
             key_id=caller.key_id,
-            request=request,
+            request=weighed.request,
             created_ms=now_ms,
             deadline_ms=now_ms + model.deadline_s * 1_000,
-            plan=choices,
+            plan=weighed.choices,
         )
         lives_s = max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s)
         new, created = await _admit(tools, snapshot, caller, video, replace(repeat, key_ttl_s=lives_s))
@@ -168,55 +147,3 @@ def _first_attempt(video: Video, world: World) -> Moved | None:
     moved = failover.planned(video, found, world)
     assert not isinstance(agenda(moved.video, world, {}), Rest)
     return moved
-
-
-def model_of(snapshot: Snapshot, name: str) -> Model:
-    model = snapshot.model(name)
-    if model is None:
-        known = ", ".join(f"`{one}`" for one in sorted(snapshot.models))
-        raise Absent(
-            f"The model `{shown(name)}` does not exist. Available: {known}.", code="model_not_found", param="model"
-        )
-    return model
-
-
-async def _source_of(tools: Tools, caller: Caller, asked: Asked) -> Video | None:
-    if asked.source_id is None:
-        return None
-    param = "video_id" if asked.verb is Verb.REMIX else "video.id"
-    source = await own_video(tools, caller, asked.source_id, param=param)
-    if source.state is not State.COMPLETED or not source.assets:
-        raise BadInput(
-            "The source video must be completed and not expired. Wait for it, or create it again.",
-            param=param,
-        )
-    return source
-
-
-async def _source_record(inputs: Inputs, identity: str, asked: Asked, source: Video | None) -> SourceVideo | None:
-    if source is None:
-        return await inputs.measure_upload(asked.source_upload) if asked.source_upload is not None else None
-    clip = source.assets[0]
-    rendered = source.current_attempt
-    return SourceVideo(
-        video=source.id,
-        asset=source_name(identity),
-        size_bytes=clip.size_bytes,
-        account=rendered.account,
-        ref=rendered.ref,
-        prompt=source.request.prompt,
-        seconds=public_seconds(source.request),
-        size=source.request.size,
-    )
-
-
-async def _characters(tools: Tools, caller: Caller, asked: Asked) -> tuple[CharacterUse, ...]:
-    uses = []
-    for identity in asked.characters:
-        character = await tools.store.character(identity)
-        if character is None or character.project != caller.project:
-            raise BadInput(
-                f"Character {shown(identity)} was not found.", code="character_not_found", param="characters"
-            )
-        uses.append(CharacterUse(id=character.id, account=character.account, ref=character.ref))
-    return tuple(uses)

@@ -33,7 +33,7 @@ class Inputs:
 
     def __init__(self, tools: Tools, video_id: str) -> None:
         self._tools = tools
-        self._video_id = video_id
+        self.video_id = video_id
         self._image: ImageBytes | None = None
         self._stored: list[str] = []
 
@@ -60,7 +60,7 @@ class Inputs:
         if image is None:
             return None
         return StoredImage(
-            name=image_name(self._video_id),
+            name=image_name(self.video_id),
             media_type=image.media_type,
             width=image.width,
             height=image.height,
@@ -78,7 +78,7 @@ class Inputs:
             )
         return SourceVideo(
             video=None,
-            asset=source_name(self._video_id),
+            asset=source_name(self.video_id),
             size_bytes=upload.size_bytes,
             sha256=upload.sha256,
             seconds=seconds,
@@ -89,12 +89,12 @@ class Inputs:
         """Write everything that the record names."""
         with storage_needed():
             if self._image is not None:
-                await self._write(image_name(self._video_id), self._image.data)
+                await self._write(image_name(self.video_id), self._image.data)
             if source is not None:
                 await self._copy_source(source)
             elif asked.source_upload is not None:
-                self._stored.append(source_name(self._video_id))
-                await store_upload(self._tools, asked.source_upload, source_name(self._video_id))
+                self._stored.append(source_name(self.video_id))
+                await store_upload(self._tools, asked.source_upload, source_name(self.video_id))
 
     async def _fetched(self, url: str) -> ImageBytes:
         got = await self._tools.driver.fetch_image(url, bytes_max=IMAGE_BYTES_MAX)
@@ -111,7 +111,7 @@ class Inputs:
             await writer.commit()
 
     async def _copy_source(self, source: Video) -> None:
-        name = source_name(self._video_id)
+        name = source_name(self.video_id)
         self._stored.append(name)
         try:
             await self._tools.assets.link_or_copy(source.assets[0].name, name)

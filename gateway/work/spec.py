@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.domain.pricing import with_sound
 from gateway.domain.routing import Route
 from gateway.domain.videos import Attempt, StoredImage, Video
 from gateway.work.tools import Tools
@@ -19,7 +20,7 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
         seconds=request.seconds,
         size=request.size,
         # What decides the price is never left to a vendor's default.
-        audio=True if route.abilities.audio is None else None,
+        audio=with_sound(route.abilities) if route.abilities.audio is None else None,
         image=await _image(tools, request.image) if with_files and request.image is not None else None,
         source=Source(
             asset=Blob(source.asset, source.media_type, source.size_bytes),

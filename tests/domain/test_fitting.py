@@ -192,7 +192,7 @@ def test_a_plan_without_a_route_gives_the_routes_own_reasons() -> None:
     """What is no wish of the client's, a missing price for one, is said in the plan's words."""
     priceless = model(replace(route("a"), prices=()))
     request = settle(ASKED, priceless)
-    assert "has no price" in unservable(request, priceless, plan(priceless, request)).message
+    assert "has no price" in unservable(request, priceless, plan(priceless, request, "2026-11-21")).message
 
 
 LENGTHS = st.sets(st.sampled_from([4, 8, 12]), min_size=1).map(lambda one: tuple(sorted(one)))

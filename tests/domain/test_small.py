@@ -8,11 +8,10 @@ from hypothesis import strategies as st
 
 from gateway.domain import ids, keys, money, retry
 from gateway.domain.errors import NoKey, WrongKey
-from gateway.domain.pricing import quote_micros
 from gateway.domain.routing import plan
 from gateway.domain.videos import Request
-from providers.contract import Price, Size
-from tests.support.videos import PRICE, SIZE, T0, model, route
+from providers.contract import Size
+from tests.support.videos import SIZE, T0, model, route
 
 
 @given(st.integers(0, money.AMOUNT_MICROS_MAX))
@@ -90,17 +89,10 @@ def test_backoff_is_bounded(tries: int, jitter: float) -> None:
     assert 500 <= retry.backoff_ms(tries, jitter=jitter) <= retry.BACKOFF_MAX_MS
 
 
-def test_the_first_price_that_fits_counts_and_no_price_is_not_free() -> None:
-    hd = Price(per_second_micros=700_000, sizes=(Size(1920, 1080),), as_of="2026-11-01", source="t")
-    asked = Request(model="m", prompt="p", seconds=4, size=Size(1920, 1080))
-    assert quote_micros((hd, PRICE), asked) == 2_800_000
-    assert quote_micros((hd,), Request(model="m", prompt="p", seconds=4, size=SIZE)) is None
-
-
 def test_a_plan_keeps_the_configured_order_and_says_why_routes_were_dropped() -> None:
     config = model(route("small", sizes=(Size(128, 128),)), route("b"), route("c", seed=False), route("d"))
     asked = Request(model="sora-2", prompt="p", seconds=4, size=SIZE, seed=7)
-    assert [(one.route, one.dropped) for one in plan(config, asked)] == [
+    assert [(one.route, one.dropped) for one in plan(config, asked, "2026-11-21")] == [
         ("b/m", None),
         ("d/m", None),
         ("small/m", "cannot render 720x1280"),

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from gateway.domain.price_lists import faults
 from providers.contract import (
     Abilities,
     Accepted,
@@ -126,8 +127,12 @@ def test_prices_are_dated_and_sourced(kind: str, chosen: dict[str, Any]) -> None
         able = adapter.abilities(model)
         for price in able.prices:
             assert re.fullmatch(r"\d{4}-\d{2}-\d{2}", price.as_of) and date.fromisoformat(price.as_of)
+            assert price.valid_from is None or date.fromisoformat(price.valid_from).isoformat() == price.valid_from
             assert price.source.strip()
             assert price.per_second_micros >= 0 and price.per_clip_micros >= 0
+            in_credits = (price.per_second_credit_billionths, price.per_clip_credit_billionths)
+            assert min(in_credits) >= 0 and (price.credit_usd_billionths or not any(in_credits))
+        assert list(faults(able.prices, able)) == []
         uncovered = [size for size in able.sizes if not any(not one.sizes or size in one.sizes for one in able.prices)]
         assert not able.prices or not uncovered
 

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from gateway.domain import failover
 from gateway.domain.ids import video_id
+from gateway.domain.ledger import utc_day
 from gateway.domain.routing import Doubt, Model, Route, plan
 from gateway.domain.videos import Request, Video
 from gateway.domain.world import Moved, World
@@ -53,7 +54,7 @@ def admitted(model: Model, **request: object) -> Moved:
         request=asked,
         created_ms=T0,
         deadline_ms=T0 + model.deadline_s * 1_000,
-        plan=plan(model, asked),
+        plan=plan(model, asked, utc_day(T0)),
     )
     found = failover.next_route(video, world(model))
     assert found is not None
