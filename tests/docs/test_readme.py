@@ -62,6 +62,7 @@ def test_the_five_minutes_work_from_an_empty_environment(typed: str, place: Path
     assert (place / "boat.mp4").read_bytes()[4:8] == b"ftyp"
     assert '"status":"queued"' in typed
     assert '"object":"list"' in typed
+    assert '"price_usd":"2.40","price_micros":2400000' in typed
     installed = list((place / ".venv").glob("lib/python*/site-packages/gateway/__init__.py"))
     assert installed, "the package itself was installed, not a link to the sources"
 

@@ -182,6 +182,20 @@ def passes_strict_validation(run: Run) -> None:
     run.record.that("list", len(client.videos.list(limit=3).data) > 0)
 
 
+def quotes(run: Run) -> None:
+    """Not in the SDK's vocabulary, so asked for as the SDK asks for anything."""
+    check, client = run.record, run.client()
+    body = {"prompt": run.prompt("dear me"), "model": "sora-2", "seconds": "8"}
+    answer = client.post("/videos/quote", body=body, cast_to=object)
+    check.equal("object", answer["object"], "video.quote")
+    check.equal("price", (answer["price_usd"], answer["price_micros"], answer["currency"]), ("0.80", 800_000, "usd"))
+    check.equal("routes", [one["price_micros"] for one in answer["routes"]], [800_000])
+    refused = {**body, "seconds": "5"}
+    check.raises(
+        "a refusal", openai.BadRequestError, lambda: client.post("/videos/quote", body=refused, cast_to=object)
+    )
+
+
 def lists_page_by_page(run: Run) -> None:
     """In a project of its own, so that nothing else is listed."""
     check, client = run.record, run.client(api_key=run.order["list_key"])
@@ -259,6 +273,7 @@ SCENARIOS = (
     creates_and_polls,
     shows_a_failed_job_as_a_video,
     passes_strict_validation,
+    quotes,
     lists_page_by_page,
     deletes,
     refuses_to_touch_a_running_video,
