@@ -205,7 +205,7 @@ async function quotes(run) {
   check.equal("price", [answer.price_usd, answer.price_micros, answer.currency], ["0.80", 800000, "usd"]);
   check.equal("routes", answer.routes.map((one) => one.price_micros), [800000]);
   const refused = () => client.post("/videos/quote", { body: { ...body, seconds: "5" } });
-  await check.raises("a refusal", BadRequestError, refused);
+  await check.raises("a refusal", run.openai.BadRequestError, refused);
 }
 
 export const SCENARIOS = [
