@@ -78,7 +78,8 @@ def test_a_finding_names_only_so_many() -> None:
 _JOBS = st.integers(0, 9).map(str)
 _MICROS = st.integers(-3, 3)
 _BILLS = st.dictionaries(_JOBS, _MICROS)
-_TIES = st.lists(st.tuples(st.lists(_JOBS, unique=True, max_size=3), _MICROS), max_size=12)
+# No more than a finding names.
+_TIES = st.lists(st.tuples(st.lists(_JOBS, unique=True, max_size=3), _MICROS), max_size=NAMED_MAX)
 
 
 @given(_BILLS, _TIES, st.integers(0, 2))
