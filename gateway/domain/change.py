@@ -18,15 +18,17 @@ class Kind(StrEnum):
     SETTLE = "settle"
     VOID = "void"
     ADJUST = "adjust"
+    DISPUTE = "dispute"
 
 
 class Posting(Struct, frozen=True, kw_only=True):
     """One ledger entry. Counters move by (held, settled), which follow from the kind:
 
-    hold +amount, 0 · settle -released, +amount · void -released, 0 · adjust 0, +amount (signed)
+    hold +amount, 0 · settle -released, +amount · void -released, 0 · adjust 0, +amount (signed) ·
+    dispute 0, 0: its amount waits outside the counters for an operator's word, which is an adjust that answers it
     """
 
-    id: str  # unique in the ledger: `<attempt id>:<kind>`
+    id: str  # unique in the ledger: `<attempt id>:<kind>`, of an adjust with its number behind
     kind: Kind
     answers: str | None = None  # the entry that it answers
     amount_micros: int
@@ -60,6 +62,7 @@ class Change(Struct, frozen=True, kw_only=True):
     binding: Binding | None = None
     window_until_ms: int = 0  # a hold counts into windows that end here; 0 without a hold
     due_ms: int | None = None  # when to look again; None: never, everything is closed
+    aside: bool = False  # a change beside the video's life: its due time and its lease stay as they are
     keep_lease_ms: int = 0  # the holder goes on working: due after so long, still leased
     unlist: bool = False  # take it from the project's list (deleted)
     over: bool = False  # the video has just ended: no more in flight

@@ -1,16 +1,18 @@
-"""The books: which counters an attempt touches, the four entries that move them, and the sum that they must make.
+"""The books: which counters an attempt touches, the entries that move them, and the sum that they must make.
 
 Pure arithmetic. A hold reserves an attempt's price; exactly one settle or void ends it; an adjust corrects what was
-settled, when the truth is known. A counter is named `<scope>/<name>/<window>/<period>`, in UTC:
+settled, when the truth is known. What a vendor charges beyond belief is a dispute, which moves nothing, until an
+operator's word ends it with an adjust. A counter is named `<scope>/<name>/<window>/<period>`, in UTC:
 `project/proj_1/day/2026-11-21`, `project/proj_1/month/2026-11`, `project/proj_1/total`, `gateway/total`.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -48,7 +50,7 @@ def window_until_ms(now_ms: int) -> int:
     return now_ms - now_ms % DAY_MS + DAY_MS
 
 
-# --- the four entries --------------------------------------------------------------------------------------------
+# --- the entries -------------------------------------------------------------------------------------------------
 
 
 def hold(video: Video, attempt: Attempt) -> Posting:
@@ -56,8 +58,11 @@ def hold(video: Video, attempt: Attempt) -> Posting:
     return _posting(video, attempt, Kind.HOLD, amount_micros=attempt.price_micros)
 
 
-def settle(video: Video, attempt: Attempt, amount_micros: int, *, presumed: bool, reason: str) -> Posting:
-    """End the hold as spent. `presumed`: nobody knows the true amount yet."""
+def settle(
+    video: Video, attempt: Attempt, amount_micros: int, *, presumed: bool, reason: str, on_house: bool = False
+) -> Posting:
+    """End the hold as spent. `presumed`: nobody knows the true amount yet; `on_house`: key and project do not bear
+    it."""
     return _posting(
         video,
         attempt,
@@ -66,8 +71,14 @@ def settle(video: Video, attempt: Attempt, amount_micros: int, *, presumed: bool
         amount_micros=amount_micros,
         released_micros=attempt.price_micros,
         presumed=presumed,
+        spared=spared_of(attempt.counters) if on_house else 0,
         reason=reason,
     )
+
+
+def spared_of(counters: tuple[str, ...]) -> int:
+    """How many counters do not bear what the house does: those of key and project, which come first."""
+    return sum(one.startswith(("key/", "project/")) for one in counters)
 
 
 def void(video: Video, attempt: Attempt, reason: str) -> Posting:
@@ -83,22 +94,40 @@ def void(video: Video, attempt: Attempt, reason: str) -> Posting:
     )
 
 
-def adjust(video: Video, attempt: Attempt, amount_micros: int, reason: str, ordinal: int) -> Posting:
-    """Correct what an ended hold cost by a signed amount. It answers the hold, which names the counters, however that
-    ended; `ordinal` counts the attempt's adjusts from 1."""
+def dispute(video: Video, attempt: Attempt, amount_micros: int, *, reason: str, on_house: bool = False) -> Posting:
+    """What the vendor charged beyond belief, outside the counters until an operator decides."""
+    return _posting(
+        video,
+        attempt,
+        Kind.DISPUTE,
+        answers=hold_id(video, attempt),
+        amount_micros=amount_micros,
+        spared=spared_of(attempt.counters) if on_house else 0,
+        reason=reason,
+    )
+
+
+def adjust(video: Video, attempt: Attempt, amount_micros: int, reason: str, *, decides: bool = False) -> Posting:
+    """Correct what an ended hold cost by a signed amount, borne by whom its settle was. It answers the hold, which
+    names the counters, however that ended; with `decides` the attempt's dispute."""
     return _posting(
         video,
         attempt,
         Kind.ADJUST,
-        suffix=f".{ordinal}",
-        answers=hold_id(video, attempt),
+        suffix=f".{attempt.adjusts + 1}",
+        answers=dispute_id(video, attempt) if decides else hold_id(video, attempt),
         amount_micros=amount_micros,
+        spared=attempt.spared,
         reason=reason,
     )
 
 
 def hold_id(video: Video, attempt: Attempt) -> str:
     return f"{attempt_id(video.id, attempt.ordinal)}:{Kind.HOLD}"
+
+
+def dispute_id(video: Video, attempt: Attempt) -> str:
+    return f"{attempt_id(video.id, attempt.ordinal)}:{Kind.DISPUTE}"
 
 
 def _posting(
@@ -111,6 +140,7 @@ def _posting(
     answers: str | None = None,
     released_micros: int = 0,
     presumed: bool = False,
+    spared: int = 0,
     reason: str = "",
 ) -> Posting:
     assert abs(amount_micros) <= AMOUNT_MICROS_MAX
@@ -133,6 +163,7 @@ def _posting(
         provider=attempt.provider,
         route=attempt.route,
         presumed=presumed,
+        spared=spared,
         reason=reason,
     )
 
@@ -162,6 +193,7 @@ class Books(Struct, frozen=True):
 
     counters: dict[str, Balance]
     open_holds: dict[str, int]
+    disputes: dict[str, int]  # that nobody has decided
     faults: tuple[str, ...]
 
 
@@ -173,6 +205,7 @@ def moves(posting: Posting) -> Balance:
         Kind.SETTLE: Balance(-posting.released_micros, amount),
         Kind.VOID: Balance(-posting.released_micros, 0),
         Kind.ADJUST: Balance(0, amount),
+        Kind.DISPUTE: Balance(0, 0),
     }[posting.kind]
 
 
@@ -181,6 +214,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.open: dict[str, Posting] = {}  # holds that nothing has ended yet
+        self.disputed: dict[str, Posting] = {}  # disputes that nobody has decided yet
         self._held: defaultdict[str, int] = defaultdict(int)
         self._settled: defaultdict[str, int] = defaultdict(int)
         self._seen: dict[str, tuple[str, ...]] = {}
@@ -194,8 +228,12 @@ class Tally:
         self._seen[posting.id] = self._counters.setdefault(posting.counters, posting.counters)
         if posting.kind is Kind.HOLD:
             self.open[posting.id] = posting
-        elif posting.kind is not Kind.ADJUST and posting.answers is not None:
-            self.open.pop(posting.answers, None)
+        elif posting.kind is Kind.DISPUTE:
+            self.disputed[posting.id] = posting
+        elif posting.kind in ENDS:
+            self.open.pop(posting.answers or "", None)
+        else:
+            self.disputed.pop(posting.answers or "", None)
         move = moves(posting)
         for at, counter in enumerate(posting.counters):
             self._held[counter] += move.held_micros
@@ -204,7 +242,8 @@ class Tally:
     def books(self) -> Books:
         counters = {name: Balance(self._held[name], self._settled[name]) for name in self._held}
         open_holds = {name: posting.amount_micros for name, posting in self.open.items()}
-        return Books(counters, open_holds, tuple(self._faults))
+        disputes = {name: posting.amount_micros for name, posting in self.disputed.items()}
+        return Books(counters, open_holds, disputes, tuple(self._faults))
 
     def _broken(self, posting: Posting) -> list[str]:
         """The rules that an entry breaks, given the entries before it."""
@@ -212,24 +251,48 @@ class Tally:
         faults = [f"entry {name} stands in the ledger twice"] if name in self._seen else []
         if posting.kind is Kind.HOLD:
             return faults
-        ends = posting.kind is not Kind.ADJUST
-        hold = self.open.get(answers)
         if answers not in self._seen:
             faults.append(f"entry {name} answers {answers or 'nothing'}, which is not in the ledger before it")
         elif self._seen[answers] != posting.counters:
             faults.append(f"entry {name} touches other counters than {answers}, which it answers")
-        elif ends and hold is None:
-            faults.append(f"entry {name} ends {answers}, which had ended before")
-        elif ends and hold is not None and hold.amount_micros != posting.released_micros:
-            faults.append(
-                f"entry {name} releases {posting.released_micros} micro-dollars of {answers}, "
-                f"which holds {hold.amount_micros}"
-            )
+        elif posting.kind in ENDS:
+            faults += _ends_badly(posting, self.open.get(answers))
+        elif is_dispute(answers):
+            faults += _decides_badly(posting, self.disputed.get(answers))
         return faults
 
 
-def differences(books: Books, counters: Mapping[str, Balance], open_holds: Mapping[str, int]) -> list[str]:
-    """Where the store's counters and open holds are not what the entries add up to, one sentence each."""
+ENDS: Final = frozenset({Kind.SETTLE, Kind.VOID})
+
+
+def is_dispute(entry_id: str) -> bool:
+    return entry_id.endswith(f":{Kind.DISPUTE}")
+
+
+def _ends_badly(posting: Posting, hold: Posting | None) -> Iterator[str]:
+    if hold is None:
+        yield f"entry {posting.id} ends {posting.answers}, which had ended before"
+    elif hold.amount_micros != posting.released_micros:
+        yield (
+            f"entry {posting.id} releases {posting.released_micros} micro-dollars of {posting.answers}, "
+            f"which holds {hold.amount_micros}"
+        )
+
+
+def _decides_badly(posting: Posting, dispute: Posting | None) -> Iterator[str]:
+    if dispute is None:
+        yield f"entry {posting.id} decides {posting.answers}, which had been decided before"
+    elif not 0 <= posting.amount_micros <= dispute.amount_micros:
+        yield (
+            f"entry {posting.id} books {posting.amount_micros} micro-dollars of {posting.answers}, "
+            f"which is about {dispute.amount_micros}"
+        )
+
+
+def differences(
+    books: Books, counters: Mapping[str, Balance], open_holds: Mapping[str, int], disputes: Mapping[str, int]
+) -> list[str]:
+    """Where the store's counters, open holds and disputes are not what the entries add up to, one sentence each."""
     found = list(books.faults)
     for name in sorted(books.counters.keys() | counters.keys()):
         booked, stored = books.counters.get(name, Balance()), counters.get(name, Balance())
@@ -239,12 +302,14 @@ def differences(books: Books, counters: Mapping[str, Balance], open_holds: Mappi
         ):
             if entries != counter:
                 found.append(f"counter {name} says {counter} micro-dollars {word}, its entries add up to {entries}")
-    for name in sorted(books.open_holds.keys() | open_holds.keys()):
-        booked_micros, stored_micros = books.open_holds.get(name), open_holds.get(name)
-        if booked_micros != stored_micros:
-            found.append(
-                f"hold {name} is {_said(stored_micros)} in the store and {_said(booked_micros)} by the entries"
-            )
+    for word, booked_open, stored_open in (
+        ("hold", books.open_holds, open_holds),
+        ("dispute", books.disputes, disputes),
+    ):
+        for name in sorted(booked_open.keys() | stored_open.keys()):
+            ours, theirs = booked_open.get(name), stored_open.get(name)
+            if ours != theirs:
+                found.append(f"{word} {name} is {_said(theirs)} in the store and {_said(ours)} by the entries")
     return found
 
 

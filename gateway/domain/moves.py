@@ -102,9 +102,9 @@ def _declined(video: Video, attempt: Attempt, news: Declined, world: World) -> M
     if _proves_nothing(attempt, news):
         return Moved(video=video)
     retry_at = world.now_ms + round((news.retry_after_s or 0) * 1_000)
-    end = closing.closed(attempt, world, why=news.why, message=news.message, retry_at_ms=retry_at)
-    after = with_attempt(video, end)
     void = closing.voided(video, attempt, f"refused: {news.why}")
+    end = closing.closed(attempt, world, void, why=news.why, message=news.message, retry_at_ms=retry_at)
+    after = with_attempt(video, end)
     if _stops(news.why, world):
         return Moved(video=failover.ended(after, world, *_stopped(video, news.why)), postings=void)
     return _then(failover.go_on(after, world), void)
@@ -113,8 +113,9 @@ def _declined(video: Video, attempt: Attempt, news: Declined, world: World) -> M
 def _unsent(video: Video, attempt: Attempt, news: Unsent, world: World) -> Moved:
     if _proves_nothing(attempt, news):
         return Moved(video=video)
-    after = with_attempt(video, closing.closed(attempt, world, message=news.message))
-    return _then(failover.go_on(after, world), closing.voided(video, attempt, "not sent"))
+    void = closing.voided(video, attempt, "not sent")
+    after = with_attempt(video, closing.closed(attempt, world, void, message=news.message))
+    return _then(failover.go_on(after, world), void)
 
 
 def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Moved:
@@ -130,8 +131,9 @@ def _not_found(video: Video, attempt: Attempt, news: NotFound, world: World) -> 
     once = replace(attempt, empty_finds=attempt.empty_finds + 1)
     if once.empty_finds < EMPTY_FINDS_NEEDED:
         return Moved(video=with_attempt(video, once))
-    after = with_attempt(video, closing.closed(once, world, message="not received"))
-    return _then(failover.go_on(after, world), closing.voided(video, attempt, "not received"))
+    void = closing.voided(video, attempt, "not received")
+    after = with_attempt(video, closing.closed(once, world, void, message="not received"))
+    return _then(failover.go_on(after, world), void)
 
 
 def _fail_over(video: Video, attempt: Attempt, news: FailOver, world: World) -> Moved:
@@ -155,8 +157,8 @@ def _progressed(video: Video, attempt: Attempt, news: Progressed, world: World) 
 
 
 def _broke(video: Video, attempt: Attempt, news: Broke, world: World) -> Moved:
-    after = with_attempt(video, closing.closed(attempt, world, why=news.why, message=news.message))
-    money = closing.broken(video, attempt, world, charged=news.charged, free=news.free, reason=f"broken: {news.why}")
+    money = closing.broken(video, attempt, world, news.why, charged=news.charged, free=news.free)
+    after = with_attempt(video, closing.closed(attempt, world, money, why=news.why, message=news.message))
     if TAXONOMY[news.why].at_poll is AtPoll.END and (news.why is Why.INVALID or _stops(news.why, world)):
         return Moved(video=failover.ended(after, world, *_stopped(video, news.why)), postings=money)
     return _then(failover.go_on(after, world), money)
@@ -166,8 +168,8 @@ def _lost(video: Video, attempt: Attempt, news: Lost, world: World) -> Moved:
     once = replace(attempt, lost_in_a_row=attempt.lost_in_a_row + 1)
     if once.lost_in_a_row < LOST_MAX:
         return Moved(video=with_attempt(video, once))
-    after = with_attempt(video, closing.closed(once, world, why=Why.NOT_FOUND, message="the vendor forgot it"))
     money = closing.lost(video, attempt, world, "lost by the vendor")
+    after = with_attempt(video, closing.closed(once, world, money, why=Why.NOT_FOUND, message="the vendor forgot it"))
     if closing.loses_for_free(attempt, world):
         return _then(failover.go_on(after, world), money)
     return Moved(video=failover.ended(after, world, State.FAILED, failover.LOST), postings=money)
@@ -177,17 +179,16 @@ def _lost(video: Video, attempt: Attempt, news: Lost, world: World) -> Moved:
 
 
 def _stored(video: Video, attempt: Attempt, news: Stored, world: World) -> Moved:
-    after = with_attempt(video, closing.closed(attempt, world), assets=news.assets)
-    return Moved(
-        video=failover.ended(after, world, State.COMPLETED, None),
-        postings=closing.settled(video, attempt, attempt.charged, "completed"),
-    )
+    money = closing.delivered(video, attempt, world)
+    after = with_attempt(video, closing.closed(attempt, world, money), assets=news.assets)
+    return Moved(video=failover.ended(after, world, State.COMPLETED, None), postings=money)
 
 
 def _wrong_file(video: Video, attempt: Attempt, news: WrongFile, world: World) -> Moved:
     """The vendor delivered and will bill; what it delivered is of no use."""
-    after = with_attempt(video, closing.closed(attempt, world, why=Why.UNREADABLE, message=news.reason))
-    return _then(failover.go_on(after, world), closing.settled(video, attempt, attempt.charged, "wrong file"))
+    money = closing.settled(video, attempt, attempt.charged, world, "wrong file")
+    after = with_attempt(video, closing.closed(attempt, world, money, why=Why.UNREADABLE, message=news.reason))
+    return _then(failover.go_on(after, world), money)
 
 
 def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -> Moved:
@@ -202,11 +203,9 @@ def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -
 
 
 def _cancel_queued(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    after = with_attempt(video, closing.closed(attempt, world, message="cancelled before it was sent"))
-    return Moved(
-        video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED),
-        postings=closing.voided(video, attempt, "cancelled before the start"),
-    )
+    void = closing.voided(video, attempt, "cancelled before the start")
+    after = with_attempt(video, closing.closed(attempt, world, void, message="cancelled before it was sent"))
+    return Moved(video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED), postings=void)
 
 
 def _cancel_noted(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
@@ -214,7 +213,7 @@ def _cancel_noted(video: Video, attempt: Attempt, news: CancelAsked, world: Worl
 
 
 def _cancel_doubt(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    return _leave(video, attempt, world, State.CANCELLED)
+    return _leave(replace(video, cancel_asked=True), attempt, world, State.CANCELLED)
 
 
 def _cancel_running(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
@@ -223,11 +222,9 @@ def _cancel_running(video: Video, attempt: Attempt, news: CancelAsked, world: Wo
 
 
 def _cancelled(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> Moved:
-    after = with_attempt(video, closing.closed(attempt, world, message="cancelled"))
-    return Moved(
-        video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED),
-        postings=orphans.cancel_money(video, attempt, news),
-    )
+    money = orphans.cancel_money(video, attempt, news, world)
+    after = with_attempt(video, closing.closed(attempt, world, money, message="cancelled"))
+    return Moved(video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED), postings=money)
 
 
 def _cancel_failed(video: Video, attempt: Attempt, news: CancelFailed, world: World) -> Moved:
@@ -236,12 +233,10 @@ def _cancel_failed(video: Video, attempt: Attempt, news: CancelFailed, world: Wo
 
 
 def _give_up_queued(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
-    after = with_attempt(video, closing.closed(attempt, world, message="not asked in time"))
+    void = closing.voided(video, attempt, "not sent in time")
+    after = with_attempt(video, closing.closed(attempt, world, void, message="not asked in time"))
     earlier = failover.reason_of(video) if len(video.attempts) > 1 else failover.DEADLINE
-    return Moved(
-        video=failover.ended(after, world, State.FAILED, earlier),
-        postings=closing.voided(video, attempt, "not sent in time"),
-    )
+    return Moved(video=failover.ended(after, world, State.FAILED, earlier), postings=void)
 
 
 def _give_up_doubt(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
@@ -254,21 +249,21 @@ def _give_up_running(video: Video, attempt: Attempt, news: GiveUp, world: World)
 
 
 def _give_up_collecting(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
-    after = with_attempt(video, closing.closed(attempt, world, message="not stored in time"))
-    return Moved(
-        video=failover.ended(after, world, State.FAILED, failover.ASSET_FAILED),
-        postings=closing.settled(video, attempt, attempt.charged, "rendered, not stored"),
-    )
+    money = closing.settled(video, attempt, attempt.charged, world, "rendered, not stored")
+    after = with_attempt(video, closing.closed(attempt, world, money, message="not stored in time"))
+    return Moved(video=failover.ended(after, world, State.FAILED, failover.ASSET_FAILED), postings=money)
 
 
 def _poisoned(video: Video, attempt: Attempt, news: Poisoned, world: World) -> Moved:
     """Nobody may touch it again: every open attempt is booked as far as it may have got."""
     postings: list[Posting] = []
     for open_attempt in video.open_attempts:
-        planned = open_attempt.state is AttemptState.PLANNED
-        book = closing.voided if planned else closing.presumed
-        postings.extend(book(video, open_attempt, "poisoned"))
-        video = with_attempt(video, closing.closed(open_attempt, world, message="poisoned"))
+        if open_attempt.state is AttemptState.PLANNED:
+            money = closing.voided(video, open_attempt, "poisoned")
+        else:
+            money = closing.presumed(video, open_attempt, world, "poisoned")
+        postings.extend(money)
+        video = with_attempt(video, closing.closed(open_attempt, world, money, message="poisoned"))
     if video.state not in FINAL:
         video = failover.ended(video, world, State.FAILED, failover.POISONED)
     return Moved(video=video, postings=tuple(postings))
@@ -303,11 +298,9 @@ def _leave(video: Video, attempt: Attempt, world: World, state: State) -> Moved:
     if route is not None and route.abilities.finds:
         after = with_attempt(video, abandon(video, attempt, world))
         return Moved(video=failover.ended(after, world, state, error))
-    after = with_attempt(video, closing.closed(attempt, world))
-    return Moved(
-        video=failover.ended(after, world, state, error),
-        postings=closing.presumed(video, attempt, "outcome unknown"),
-    )
+    money = closing.presumed(video, attempt, world, "outcome unknown")
+    after = with_attempt(video, closing.closed(attempt, world, money))
+    return Moved(video=failover.ended(after, world, state, error), postings=money)
 
 
 _EVERYWHERE: Final[dict[tuple[State, type], Move]] = {

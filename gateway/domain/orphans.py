@@ -83,13 +83,13 @@ def bound(video: Video, attempt: Attempt, ref: Ref) -> Binding:
     return Binding(attempt.account, hashlib.sha256(text).hexdigest(), attempt_id(video.id, attempt.ordinal))
 
 
-def cancel_money(video: Video, attempt: Attempt, news: CancelConfirmed) -> tuple[Posting, ...]:
+def cancel_money(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> tuple[Posting, ...]:
     """Confirmed after the start: free only if the vendor says so."""
     if news.free or closing.charged_micros(attempt, news.charged) == 0:
         return closing.voided(video, attempt, "cancelled, free")
     if news.charged is not None:
-        return closing.settled(video, attempt, news.charged, "cancelled")
-    return closing.presumed(video, attempt, "cancelled after the start")
+        return closing.settled(video, attempt, news.charged, world, "cancelled")
+    return closing.presumed(video, attempt, world, "cancelled after the start")
 
 
 def _may_adopt(video: Video, attempt: Attempt) -> bool:
@@ -108,8 +108,9 @@ def _adopt(video: Video, attempt: Attempt, news: Took | Made, world: World) -> M
     for later in video.attempts[attempt.ordinal :]:
         if later.state is AttemptState.CLOSED:
             continue
-        postings.extend(closing.voided(video, later, "an earlier attempt was found alive"))
-        video = with_attempt(video, closing.closed(later, world, message="an earlier attempt was found alive"))
+        void = closing.voided(video, later, "an earlier attempt was found alive")
+        postings.extend(void)
+        video = with_attempt(video, closing.closed(later, world, void, message="an earlier attempt was found alive"))
     back = replace(attempt, abandoned=False, follow_until_ms=0)
     ref: Ref | None = news.ref
     if isinstance(news, Took):
@@ -127,30 +128,31 @@ def _took(video: Video, attempt: Attempt, news: Took, world: World) -> Moved:
 
 def _made(video: Video, attempt: Attempt, news: Made, world: World) -> Moved:
     """Rendered for nobody: paid all the same. Its links stay in the record for the operator."""
-    end = closing.closed(made(attempt, news, world), world, message="finished after the video had gone on")
-    return Moved(
-        video=with_attempt(video, end), postings=closing.settled(video, attempt, news.charged, "finished too late")
-    )
+    money = closing.settled(video, attempt, news.charged, world, "finished too late")
+    end = closing.closed(made(attempt, news, world), world, money, message="finished after the video had gone on")
+    return Moved(video=with_attempt(video, end), postings=money)
 
 
 def _broke(video: Video, attempt: Attempt, news: Broke, world: World) -> Moved:
-    money = closing.broken(video, attempt, world, charged=news.charged, free=news.free, reason=f"broken: {news.why}")
-    end = closing.closed(attempt, world, why=news.why, message=news.message)
+    money = closing.broken(video, attempt, world, news.why, charged=news.charged, free=news.free)
+    end = closing.closed(attempt, world, money, why=news.why, message=news.message)
     return Moved(video=with_attempt(video, end), postings=money)
 
 
 def _declined(video: Video, attempt: Attempt, news: Declined, world: World) -> Moved:
     if news.resend or attempt.sendings > 1:
         return Moved(video=video)
-    end = closing.closed(attempt, world, why=news.why, message=news.message)
-    return Moved(video=with_attempt(video, end), postings=closing.voided(video, attempt, f"refused: {news.why}"))
+    void = closing.voided(video, attempt, f"refused: {news.why}")
+    end = closing.closed(attempt, world, void, why=news.why, message=news.message)
+    return Moved(video=with_attempt(video, end), postings=void)
 
 
 def _unsent(video: Video, attempt: Attempt, news: Unsent, world: World) -> Moved:
     if news.resend or attempt.sendings > 1:
         return Moved(video=video)
-    end = closing.closed(attempt, world, message=news.message)
-    return Moved(video=with_attempt(video, end), postings=closing.voided(video, attempt, "not sent"))
+    void = closing.voided(video, attempt, "not sent")
+    end = closing.closed(attempt, world, void, message=news.message)
+    return Moved(video=with_attempt(video, end), postings=void)
 
 
 def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Moved:
@@ -162,21 +164,24 @@ def _not_found(video: Video, attempt: Attempt, news: NotFound, world: World) -> 
     once = replace(attempt, empty_finds=attempt.empty_finds + 1)
     if once.empty_finds < 2:
         return Moved(video=with_attempt(video, once))
-    end = closing.closed(once, world, message="not received")
-    return Moved(video=with_attempt(video, end), postings=closing.voided(video, attempt, "not received"))
+    void = closing.voided(video, attempt, "not received")
+    end = closing.closed(once, world, void, message="not received")
+    return Moved(video=with_attempt(video, end), postings=void)
 
 
 def _lost(video: Video, attempt: Attempt, news: Lost, world: World) -> Moved:
     once = replace(attempt, lost_in_a_row=attempt.lost_in_a_row + 1)
     if once.lost_in_a_row < LOST_MAX:
         return Moved(video=with_attempt(video, once))
-    end = closing.closed(once, world, message="the vendor forgot it")
-    return Moved(video=with_attempt(video, end), postings=closing.lost(video, attempt, world, "lost by the vendor"))
+    money = closing.lost(video, attempt, world, "lost by the vendor")
+    end = closing.closed(once, world, money, message="the vendor forgot it")
+    return Moved(video=with_attempt(video, end), postings=money)
 
 
 def _cancelled(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> Moved:
-    end = closing.closed(attempt, world, message="cancelled")
-    return Moved(video=with_attempt(video, end), postings=cancel_money(video, attempt, news))
+    money = cancel_money(video, attempt, news, world)
+    end = closing.closed(attempt, world, money, message="cancelled")
+    return Moved(video=with_attempt(video, end), postings=money)
 
 
 def _cancel_failed(video: Video, attempt: Attempt, news: CancelFailed, world: World) -> Moved:
@@ -190,8 +195,9 @@ def _progressed(video: Video, attempt: Attempt, news: Progressed, world: World) 
 
 
 def _booked(video: Video, attempt: Attempt, news: GiveUp | Poisoned, world: World) -> Moved:
-    end = closing.closed(attempt, world, message="followed long enough")
-    return Moved(video=with_attempt(video, end), postings=closing.presumed(video, attempt, "never known"))
+    money = closing.presumed(video, attempt, world, "never known")
+    end = closing.closed(attempt, world, money, message="followed long enough")
+    return Moved(video=with_attempt(video, end), postings=money)
 
 
 TABLE: Final[dict[tuple[AttemptState, type], Move]] = {

@@ -6,12 +6,16 @@ Pure. `plan` drops what cannot serve and ranks the rest; strategy `ordered` keep
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
 from gateway.domain.pricing import Quote, quote, with_sound
 from gateway.domain.videos import Choice, Request
-from providers.contract import Abilities, Price, Verb
+from providers.contract import BILLION, Abilities, Price, Verb
+
+CHARGE_FACTOR_BILLIONTHS: Final = 2 * BILLION
+"""Unless the configuration says otherwise, a charge is believed up to twice the price."""
 
 
 class Doubt(StrEnum):
@@ -19,6 +23,13 @@ class Doubt(StrEnum):
 
     HOLD = "hold"
     FAILOVER = "failover"
+
+
+class Bearer(StrEnum):
+    """Who pays for an attempt that gave the client no clip."""
+
+    PROJECT = "project"
+    HOUSE = "house"
 
 
 class Route(Struct, frozen=True, kw_only=True):
@@ -31,6 +42,8 @@ class Route(Struct, frozen=True, kw_only=True):
     abilities: Abilities
     prices: tuple[Price, ...]
     doubt: Doubt = Doubt.HOLD
+    losses: Bearer = Bearer.PROJECT
+    charge_factor_billionths: int = CHARGE_FACTOR_BILLIONTHS  # of the price: what is charged beyond waits as disputed
     submit_timeout_s: float = 60.0
     poll_timeout_s: float = 30.0
     socket_timeout_s: float = 10.0  # the kernel delivers nothing later

@@ -140,6 +140,10 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     abandoned: bool = False  # the video went on without it: followed for the books, its clip not shown
     follow_until_ms: int = 0  # an abandoned attempt is booked as presumed then
     cancel_tried: bool = False
+    cost_micros: int = 0  # what was settled and adjusted
+    disputed_micros: int = 0  # charged beyond belief, until an operator decides
+    spared: int = 0  # so many of its first counters do not bear what it cost
+    adjusts: int = 0  # how often that was corrected
     why: Why | None = None  # the class it ended with
     message: str = ""
     retry_at_ms: int = 0  # the vendor asked not to be tried before

@@ -24,8 +24,11 @@ class Ledger(Room):
         """Every difference between the counters, the open holds and the entries, one sentence each. None is right.
         Entries never change, so what was read at one moment is compared with the entries up to that moment."""
         names = self._names
-        last, counters, holds = await self._at_one_moment(
-            ("XREVRANGE", names.ledger, "+", "-", "COUNT", 1), ("HGETALL", names.counters), ("HGETALL", names.holds)
+        last, counters, holds, disputes = await self._at_one_moment(
+            ("XREVRANGE", names.ledger, "+", "-", "COUNT", 1),
+            ("HGETALL", names.counters),
+            ("HGETALL", names.holds),
+            ("HGETALL", names.disputes),
         )
         tally = Tally()
         after, end = "", last[0][0].decode() if last else ""
@@ -38,8 +41,7 @@ class Ledger(Room):
             for _, fields in rows:
                 tally.add(_entry(fields))
             after = rows[-1][0].decode()
-        open_holds = {name.decode(): int(amount) for name, amount in _pairs(holds)}
-        found = differences(tally.books(), _balances(counters), open_holds)
+        found = differences(tally.books(), _balances(counters), _amounts(holds), _amounts(disputes))
         return found + await self._idle_holds(list(tally.open.values()))
 
     async def _idle_holds(self, open_holds: Sequence[Posting]) -> list[str]:
@@ -66,6 +68,10 @@ class Ledger(Room):
 
 def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
     return list(zip(flat[::2], flat[1::2], strict=True))
+
+
+def _amounts(flat: list[bytes]) -> dict[str, int]:
+    return {name.decode(): int(amount) for name, amount in _pairs(flat)}
 
 
 def _balances(flat: list[bytes]) -> dict[str, Balance]:

@@ -20,6 +20,7 @@ class Names:
         self.claims: Final = tag + "claims"  # hash video -> claims without a commit
         self.ledger: Final = tag + "ledger"  # stream of entries
         self.counters: Final = tag + "counters"  # hash "<counter>:held|settled" -> micro-dollars
+        self.disputes: Final = tag + "disputes"  # hash of open disputes -> micro-dollars
         self.holds: Final = tag + "holds"  # hash of open holds -> micro-dollars
         self.refs: Final = tag + "refs"  # hash "<account>|<digest of the ref>" -> attempt
         self.seq: Final = tag + "seq"  # raised by every commit

@@ -109,7 +109,7 @@ class Videos(Room):
         return reply
 
     def _keys(self, video: Video) -> list[str]:
-        """KEYS 1 to 16 of fields.lua."""
+        """KEYS 1 to 17 of fields.lua."""
         names = self._names
         return [
             names.video(video.id),
@@ -128,6 +128,7 @@ class Videos(Room):
             names.events,
             names.in_flight(f"key/{video.key_id}"),
             names.in_flight(f"project/{video.project}"),
+            names.disputes,
         ]
 
     def _head(self, change: Change, commit_id: str, token: str | None) -> list[Word]:
@@ -140,7 +141,7 @@ class Videos(Room):
             video.version,
             encode_video(video),
             b"" if video.deleted else encode_public(video),
-            "" if change.due_ms is None else change.due_ms,
+            "aside" if change.aside else "" if change.due_ms is None else change.due_ms,
             change.keep_lease_ms,
             token or "",
             "1" if change.unlist or video.deleted else "",
@@ -151,7 +152,7 @@ class Videos(Room):
         ]
 
     def _memory(self, video: Video, repeat: Repeat | None) -> tuple[str, list[Word]]:
-        """KEYS 19 and ARGV 17 to 21 of admit.lua."""
+        """KEYS 20 and ARGV 17 to 21 of admit.lua."""
         if repeat is None:
             return self._names.repeat(video.key_id, ""), ["", "", "", 0, 0]
         again = "1" if repeat.resend else ""

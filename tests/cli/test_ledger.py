@@ -61,7 +61,7 @@ async def _books(url: str) -> None:
         await _ended(store, clock, 1, ref={"id": "gen_1"}, amount=PRICE, reason="finished")
         await _ended(store, clock, 2, ref={"task": {"number": 17}}, amount=1_000_000, reason=DANGEROUS)
         third = await _ended(store, clock, 3, ref={"id": "gen_3"}, amount=PRICE, reason="Möwe, fertig")
-        refund = ledger.adjust(third, third.attempts[0], -1_250_000, "the vendor's word", 1)
+        refund = ledger.adjust(third, third.attempts[0], -1_250_000, "the vendor's word")
         await apply(store, following(replace(third, version=2), refund))
         other = replace(attempt(provider="acme", now_ms=clock.now_ms), ref={"id": "gen_1"})
         made = video(4, project="proj_2", key_id="key_2", attempts=(other,))

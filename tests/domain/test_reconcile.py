@@ -133,7 +133,7 @@ VOID = ledger.void(MADE, ONE, "refused")
 
 
 def adjust(amount: int, ordinal: int = 1) -> Posting:
-    return ledger.adjust(MADE, ONE, amount, "the vendor's bill", ordinal)
+    return ledger.adjust(MADE, replace(ONE, adjusts=ordinal - 1), amount, "the vendor's bill")
 
 
 def gathered(

@@ -61,6 +61,7 @@ class Life(RuleBasedStateMachine):
         self.ledger_ms = 0
         self.old_tokens: list[tuple[str, str]] = []
         self.caps: dict[str, int] = {}
+        self.disputes: dict[str, int] = {}  # not decided yet
         self.told: dict[str, tuple[int, int]] = {}  # by counter: the cap, and the percentage that was told
 
     def run(self, act: Awaitable[T]) -> T:
@@ -80,9 +81,12 @@ class Life(RuleBasedStateMachine):
     def book(self, postings: tuple[Posting, ...]) -> None:
         for one in postings:
             move = ledger.moves(one)
-            for name in one.counters:
+            for at, name in enumerate(one.counters):
                 self.held[name] = self.held.get(name, 0) + move.held_micros
-                self.settled[name] = self.settled.get(name, 0) + move.settled_micros
+                self.settled[name] = self.settled.get(name, 0) + (move.settled_micros if at >= one.spared else 0)
+            if one.kind is Kind.DISPUTE:
+                self.disputes[one.id] = one.amount_micros
+            self.disputes.pop(one.answers or "", None)
         self.commits += 1
         if postings:
             self.ledger_ms = max(self.ledger_ms, self.clock.now_ms)
@@ -92,8 +96,9 @@ class Life(RuleBasedStateMachine):
         moved: dict[str, int] = {}
         for one in postings:
             move = ledger.moves(one)
-            for name in one.counters:
-                moved[name] = moved.get(name, 0) + move.held_micros + move.settled_micros
+            for at, name in enumerate(one.counters):
+                settled = move.settled_micros if at >= one.spared else 0
+                moved[name] = moved.get(name, 0) + move.held_micros + settled
         holding = {name for one in postings if one.kind is Kind.HOLD and one.amount_micros for name in one.counters}
         for name, by in moved.items():
             cap, held, settled = self.caps.get(budget_of(name)), self.held.get(name, 0), self.settled.get(name, 0)
@@ -118,6 +123,8 @@ class Life(RuleBasedStateMachine):
         return tuple(found)
 
     def book_due(self, known: Known, change: Change, token: str | None) -> None:
+        if change.aside:
+            return
         lease, now = known.lease, self.clock.now_ms
         mine = lease is not None and lease.token == token
         if lease is not None and not mine and lease.until_ms > now:
@@ -173,7 +180,7 @@ class Life(RuleBasedStateMachine):
     @precondition(lambda self: self.videos)
     @rule(
         data=st.data(),
-        how=st.sampled_from(["news", "settle", "void", "next", "adjust"]),
+        how=st.sampled_from(["news", "settle", "loss", "void", "dispute", "decide", "next", "adjust"]),
         due=st.sampled_from([None, -5, 0, 4_000]),
         keep=st.sampled_from([0, 0, 30_000]),
         by=st.sampled_from(["holder", "client", "late"]),
@@ -192,6 +199,7 @@ class Life(RuleBasedStateMachine):
             moved,
             *postings,
             due_ms=None if due is None else now + due,
+            aside=token is None and how in ("decide", "adjust"),
             keep_lease_ms=keep if token else 0,
             window_until_ms=ledger.window_until_ms(max(now, self.ledger_ms)) if how == "next" else 0,
         )
@@ -224,14 +232,24 @@ class Life(RuleBasedStateMachine):
                 return replace(made, progress=(made.progress + 1) % 100), ()
             case "settle" if is_open:
                 return ended, (ledger.settle(made, last, last.price_micros + 3, presumed=False, reason="finished"),)
+            case "loss" if is_open:
+                settle = ledger.settle(made, last, 5, presumed=False, reason="broken", on_house=True)
+                lost = replace(ended.attempts[-1], spared=settle.spared)
+                return replace(made, attempts=(*made.attempts[:-1], lost)), (settle,)
+            case "dispute" if is_open:
+                settle = ledger.settle(made, last, last.price_micros, presumed=False, reason="finished")
+                dispute = ledger.dispute(made, last, 9, reason="far too much")
+                waits = replace(ended.attempts[-1], disputed_micros=9)
+                return replace(made, attempts=(*made.attempts[:-1], waits)), (settle, dispute)
+            case "decide" if last.disputed_micros:
+                word = ledger.adjust(made, last, made.version % 10, "the operator's word", decides=True)
+                decided = replace(last, disputed_micros=0, adjusts=last.adjusts + 1)
+                return replace(made, attempts=(*made.attempts[:-1], decided)), (word,)
             case "void" if is_open:
                 return ended, (ledger.void(made, last, "refused"),)
             case "adjust" if not is_open:
-                ordinal = made.progress + 1
-                if made.progress >= 90:
-                    return made, None
-                adjust = ledger.adjust(made, last, -2, "bill", 1_000 * made.version + ordinal)
-                return made, (adjust,)
+                again = replace(last, adjusts=last.adjusts + 1)
+                return replace(made, attempts=(*made.attempts[:-1], again)), (ledger.adjust(made, last, -2, "bill"),)
             case "next" if len(made.attempts) < 5:
                 new = attempt(last.ordinal + 1, now_ms=max(self.clock.now_ms, self.ledger_ms), provider="other")
                 grown = replace(ended, attempts=(*ended.attempts, new))
@@ -355,6 +373,7 @@ class Life(RuleBasedStateMachine):
             **{f"{name}:held": value for name, value in self.held.items() if value},
             **{f"{name}:settled": value for name, value in self.settled.items() if value},
         }
+        assert client.hgetall("{telecine}:disputes") == {name: str(one) for name, one in self.disputes.items()}
         for name, known in self.videos.items():
             assert client.hget(f"{{telecine}}:video:{name}", "rec") == encode_video(known.video).decode()
 

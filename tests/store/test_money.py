@@ -106,7 +106,7 @@ async def test_sums_are_exact_up_to_the_limit(books: Store, empty_redis: RedisSe
 
 
 def _adjust(made: Video, amount: int, ordinal: int = 1) -> Posting:
-    return ledger.adjust(made, made.attempts[0], amount, "the vendor's bill", ordinal)
+    return ledger.adjust(made, replace(made.attempts[0], adjusts=ordinal - 1), amount, "the vendor's bill")
 
 
 BAD: dict[str, tuple[Callable[[Video], Posting], str]] = {
@@ -247,9 +247,9 @@ def recount(*postings: Posting) -> Books:
 
 def test_differences_of_equal_books_are_none() -> None:
     """A counter of nothing is as good as none."""
-    books = Books({"gateway/total": Balance(0, 0)}, {}, ())
-    assert ledger.differences(books, {}, {}) == []
-    assert ledger.differences(books, {"key/k/total": Balance(0, 0)}, {}) == []
+    books = Books({"gateway/total": Balance(0, 0)}, {}, {}, ())
+    assert ledger.differences(books, {}, {}, {}) == []
+    assert ledger.differences(books, {"key/k/total": Balance(0, 0)}, {}, {}) == []
 
 
 def test_a_hold_names_twelve_counters() -> None:
@@ -270,4 +270,5 @@ def test_moves_follow_from_the_kind() -> None:
         for one in (ledger.hold(made, made.attempts[0]), settled(made, 7), voided(made), _adjust(made, -2))
     ]
     assert found == [Balance(PRICE, 0), Balance(-PRICE, 7), Balance(-PRICE, 0), Balance(0, -2)]
-    assert {Kind.HOLD, Kind.SETTLE, Kind.VOID, Kind.ADJUST} == set(Kind)
+    assert ledger.moves(ledger.dispute(made, made.attempts[0], 7, reason="too much")) == Balance(0, 0)
+    assert {Kind.HOLD, Kind.SETTLE, Kind.VOID, Kind.ADJUST, Kind.DISPUTE} == set(Kind)

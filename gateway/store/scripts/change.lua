@@ -13,7 +13,7 @@ end
 -- Everything that writing touches is read once, so that a key of a wrong type stops the script before it wrote.
 local function look_at_types()
   whole(ARGV[4], 1, MICROS_MAX, 'the version')
-  if ARGV[7] ~= '' then whole(ARGV[7], 0, MICROS_MAX, 'the due time') end
+  if ARGV[7] ~= '' and ARGV[7] ~= 'aside' then whole(ARGV[7], 0, MICROS_MAX, 'the due time') end
   local keep = whole(ARGV[8], 0, MICROS_MAX, 'the time to keep the lease')
   if keep > 0 and TOKEN == '' then broken('a lease is kept without a token') end
   whole(redis.call('GET', SEQ) or '0', 0, MICROS_MAX, 'the sequence')
@@ -39,6 +39,7 @@ end
 
 -- While another works on the video, its time is not touched: a mark makes it due as soon as that one lets go.
 local function write_due(now, lease, due_before)
+  if ARGV[7] == 'aside' then return end
   local due, keep = tonumber(ARGV[7]), tonumber(ARGV[8])
   if lease and lease.live and not lease.mine then
     redis.call('HSET', LEASES, ID, lease_text(lease.token, lease.till, true))

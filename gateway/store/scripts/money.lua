@@ -20,24 +20,42 @@ local function posting_at(index)
   return posting
 end
 
+local LOWEST = {hold = 0, settle = 0, void = 0, adjust = -MICROS_MAX, dispute = 1}
+
 -- What the posting adds to (held, settled) of each of its counters; and whether it ends a hold.
 local function moves_of(posting)
   local kind, id = posting.kind, posting.id
-  local amount = whole(posting.amount, kind == 'adjust' and -MICROS_MAX or 0, MICROS_MAX, 'the amount of ', id)
+  if not LOWEST[kind] then broken('the kind of ' .. id .. ' is ' .. tostring(kind)) end
+  local amount = whole(posting.amount, LOWEST[kind], MICROS_MAX, 'the amount of ', id)
   local released = whole(posting.released, 0, MICROS_MAX, 'the release of ', id)
   local ends = kind == 'settle' or kind == 'void'
-  if not ends and kind ~= 'hold' and kind ~= 'adjust' then broken('the kind of ' .. id .. ' is ' .. tostring(kind)) end
   if (kind == 'void' and amount ~= 0) or (not ends and released ~= 0) then
     broken(id .. ' is a ' .. kind .. ' of ' .. posting.amount .. ' that releases ' .. posting.released)
   end
   if kind == 'hold' then return amount, 0, false end
   if kind == 'adjust' then return 0, amount, false end
+  if kind == 'dispute' then return 0, 0, false end
   return -released, amount, true
 end
 
--- A hold answers nothing; whatever answers a hold touches its counters; settle and void end it, whole and once.
-local function check_answer(posting, ends, entries, open)
-  local id, answers = posting.id, posting.answers
+-- Whether a posting is an operator's word on a dispute.
+local function decides(posting)
+  return posting.kind == 'adjust' and string.find(posting.answers, ':dispute$') ~= nil
+end
+
+-- A dispute is decided once, by no more than it is about.
+local function check_word(posting, disputes)
+  local disputed = disputes[posting.answers]
+  if disputed == nil then disputed = redis.call('HGET', DISPUTES, posting.answers) end
+  if not disputed or tonumber(posting.amount) < 0 or tonumber(posting.amount) > tonumber(disputed) then
+    broken(posting.id .. ' books ' .. posting.amount .. ' of ' .. posting.answers .. ', open: ' .. tostring(disputed))
+  end
+  disputes[posting.answers] = false
+end
+
+-- A hold answers nothing; whatever answers an entry touches its counters; settle and void end a hold, whole and once.
+local function check_answer(posting, ends, seen)
+  local id, answers, entries, open = posting.id, posting.answers, seen.entries, seen.open
   posting.digest = redis.sha1hex(posting.counters)
   if entries[id] or redis.call('HEXISTS', VIDEO, 'e:' .. id) == 1 then broken(id .. ' is in the ledger already') end
   if posting.kind == 'hold' then
@@ -56,6 +74,8 @@ local function check_answer(posting, ends, entries, open)
     end
     open[answers] = false
   end
+  if posting.kind == 'dispute' then seen.disputes[id] = posting.amount end
+  if decides(posting) then check_word(posting, seen.disputes) end
   entries[id] = posting.digest
 end
 
@@ -157,18 +177,22 @@ end
 local function look_at_postings(first)
   local count = whole(ARGV[first - 1], 0, 64, 'the number of postings')
   if #ARGV ~= first - 1 + count * POSTING then broken('there are ' .. #ARGV .. ' arguments') end
-  local postings, entries, open = {after = {}, crossed = {}}, {}, {}
+  local postings, seen = {after = {}, crossed = {}}, {entries = {}, open = {}, disputes = {}}
   local sums = {names = {}, place = {}, held = {}, settled = {}, holds = {}, caps = {}}
   for i = 1, count do
     local posting = posting_at(first + (i - 1) * POSTING)
     if posting.video ~= ID then broken(posting.id .. ' is about ' .. posting.video) end
     local held, settled, ends = moves_of(posting)
-    check_answer(posting, ends, entries, open)
+    check_answer(posting, ends, seen)
     add_up(sums, posting, held, settled)
     postings[i] = posting
   end
   if count == 0 then return postings end
   redis.call('HEXISTS', HOLDS, ID)
+  if next(seen.disputes) then
+    redis.call('HEXISTS', DISPUTES, ID)
+    redis.call('XLEN', EVENTS)
+  end
   redis.call('XLEN', LEDGER)
   find_caps(sums)
   look_at_counters(sums, postings.after)
@@ -177,11 +201,15 @@ local function look_at_postings(first)
   return postings
 end
 
+local function tell(kind, at, ...)
+  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_MAX, '*', 'kind', kind, 'at', at, ...)
+end
+
 local function write_events(crossed, at)
   for _, one in ipairs(crossed) do
     local counter, percent, total, cap = one[1], one[2], one[3], one[4]
-    redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_MAX, '*', 'kind', percent == OVERRUN and 'budget.overrun' or
-      'budget.threshold', 'at', at, 'counter', counter, 'percent', percent, 'total', total, 'cap', cap)
+    tell(percent == OVERRUN and 'budget.overrun' or 'budget.threshold', at, 'counter', counter, 'percent', percent,
+      'total', total, 'cap', cap)
     redis.call('HSET', CROSSED, counter, cap .. '|' .. percent)
   end
 end
@@ -198,8 +226,13 @@ local function write_postings(postings, time)
     redis.call('XADD', LEDGER, '*', unpack(entry))
     if posting.kind == 'hold' then
       redis.call('HSET', HOLDS, posting.id, posting.amount)
+    elseif posting.kind == 'dispute' then
+      redis.call('HSET', DISPUTES, posting.id, posting.amount)
+      tell('ledger.disputed', at, 'entry', posting.id, 'amount', posting.amount)
     elseif posting.kind ~= 'adjust' then
       redis.call('HDEL', HOLDS, posting.answers)
+    elseif decides(posting) then
+      redis.call('HDEL', DISPUTES, posting.answers)
     end
   end
   if #postings.after > 0 then redis.call('HSET', COUNTERS, unpack(postings.after)) end
