@@ -10,7 +10,7 @@ from collections.abc import Callable
 import click
 
 from gateway.cli.failure import Failure
-from gateway.cli.limiting import limit_options, print_limits, shown_limits
+from gateway.cli.limiting import brief_tags, limit_options, print_limits, shown_limits
 from gateway.cli.options import Place, json_option, option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
@@ -69,6 +69,7 @@ def create(
     EXAMPLES
       export OPENAI_API_KEY=$(telecine keys create --project demo)
       telecine keys create --project demo --expires-in 30d --json     {"id": "key_…", "key": "sk-tc-…", …}
+      telecine keys create --project demo --tag campaign=spring --tag owner=anna
     """
     if not _DISPLAY_NAME.fullmatch(name):
         raise Failure("a key's name has at most 100 printable characters")
@@ -119,7 +120,8 @@ def list_(project: str | None, json: bool, place: Place) -> None:
     if json:
         print_json(*map(shown, found))
     else:
-        print_table(("id", "project", "name", "status", "created_at", "expires_at"), [shown(key) for key in found])
+        rows = [{**shown(key), "tags": brief_tags(key.limits)} for key in found]
+        print_table(("id", "project", "name", "status", "created_at", "expires_at", "tags"), rows)
 
 
 @command.command("limit")
@@ -128,12 +130,14 @@ def list_(project: str | None, json: bool, place: Place) -> None:
 @json_option
 @place_options
 def limit(key_id: str, *, limiting: Callable[[Limits], Limits], json: bool, place: Place) -> None:
-    """Change the limits of the key ID at once; without an option, show them. What is not named stays as it is.
+    """Change limits and default tags of the key ID at once; without an option, show them.
+
+    What is not named stays as it is. Videos keep the tags that they were admitted with.
 
     \b
     EXAMPLES
       telecine keys limit key_0123456789abcdef01234567 --rpm 25 --in-flight 10 --max-cost 2.50
-      telecine keys limit key_0123456789abcdef01234567 --rpm none
+      telecine keys limit key_0123456789abcdef01234567 --rpm none --tag owner=anna --no-tag campaign
     """
 
     async def change(store: Store) -> Limits | None:

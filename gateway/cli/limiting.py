@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 import click
 from msgspec.structs import replace
 
 from gateway.cli.budgets import Dollars
+from gateway.cli.failure import Failure
 from gateway.cli.options import Whole, option
 from gateway.cli.output import print_json
 from gateway.domain.limits import COUNT_MAX, RPM_MAX, TIERS, Limits
 from gateway.domain.money import format_dollars
+from gateway.domain.tags import TAGS_MAX, parse_tag
 from providers.contract import Json, Size
 
 T = TypeVar("T")
 NONE: Final = "none"
 LIST_MAX: Final = 64
+BRIEF_CHARS_MAX: Final = 60
 
 
 class OrNone(click.ParamType[Any]):
@@ -67,6 +70,18 @@ def _second(word: str) -> int:
     return int(word)
 
 
+class Tag(click.ParamType[tuple[str, str]]):
+    """`campaign=spring`. In the variable several stand between blanks."""
+
+    name = "tag"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        try:
+            return value if isinstance(value, tuple) else parse_tag(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 def limit_options(command: Callable[..., object]) -> Callable[..., object]:
     """Every limit as an option; the command receives as `limiting` what makes of old limits the new ones."""
 
@@ -85,10 +100,23 @@ def limit_options(command: Callable[..., object]) -> Callable[..., object]:
         "--seconds", type=OrNone(Several("4,8,12", _second)), metavar="N,N|none", help="Only clips of these lengths."
     )
     @option("--sandbox-only", type=click.Choice(["yes", "no"]), help="Always the simulator, whatever the routes say.")
+    @option(
+        "--tag",
+        type=Tag(),
+        multiple=True,
+        metavar="NAME=VALUE",
+        help="A default tag of its videos and their ledger entries. May be repeated.",
+    )
+    @option("--no-tag", multiple=True, metavar="NAME", help="Take this default tag away. May be repeated.")
     @functools.wraps(command)
-    def limited(**given: Any) -> object:
+    def limited(tag: Sequence[tuple[str, str]], no_tag: Sequence[str], **given: Any) -> object:
         asked = {name: given.pop(name) for name in _OPTIONS}
-        return command(limiting=functools.partial(_limited, asked), **given)
+        named = [name for name, _ in tag] + list(no_tag)
+        twice = next((name for name in named if named.count(name) > 1), None)
+        if twice is not None:
+            raise click.UsageError(f'the tag "{twice}" is named twice')
+        tags = functools.partial(_tagged, dict(tag), no_tag)
+        return command(limiting=lambda old: _limited(asked, replace(old, tags=tags(old.tags))), **given)
 
     return limited
 
@@ -124,6 +152,17 @@ def _limited(asked: dict[str, Any], old: Limits) -> Limits:
     return replace(old, **changes)
 
 
+def _tagged(new: Mapping[str, str], gone: Sequence[str], old: Mapping[str, str]) -> dict[str, str]:
+    for name in gone:
+        if name not in old:
+            known = f"there are {', '.join(old)}" if old else "there is none"
+            raise Failure(f'no default tag is called "{name}"; {known}')
+    tags = {name: value for name, value in {**old, **new}.items() if name not in gone}
+    if len(tags) > TAGS_MAX:
+        raise Failure(f"there would be {len(tags)} default tags; at most {TAGS_MAX} can be")
+    return dict(sorted(tags.items()))
+
+
 def shown_limits(limits: Limits) -> dict[str, Json]:
     """Those that are set, as JSON."""
     most = limits.request_max_micros
@@ -136,6 +175,7 @@ def shown_limits(limits: Limits) -> dict[str, Json]:
         "sizes": list(limits.sizes) or None,
         "seconds": list(limits.seconds) or None,
         "sandbox_only": limits.sandbox_only or None,
+        "tags": {**limits.tags} or None,
     }
     return {name: value for name, value in values.items() if value is not None}
 
@@ -149,5 +189,22 @@ def print_limits(owner: str, limits: Limits, *, json: bool) -> None:
         click.echo(f"{owner} has no limits")
     else:
         for name, value in found.items():
-            text = ", ".join(map(str, value)) if isinstance(value, list) else "yes" if value is True else str(value)
-            click.echo(f"{name.replace('_', '-')}: {text}")
+            click.echo(f"{name.replace('_', '-')}: {_told(value)}")
+
+
+def _told(value: Json) -> str:
+    match value:
+        case dict():
+            return ", ".join(f"{name}={one}" for name, one in value.items())
+        case list():
+            return ", ".join(map(str, value))
+        case True:
+            return "yes"
+        case _:
+            return str(value)
+
+
+def brief_tags(limits: Limits) -> str:
+    """In a column of a table."""
+    text = _told({**limits.tags})
+    return text if len(text) <= BRIEF_CHARS_MAX else f"{text[:BRIEF_CHARS_MAX]}…"

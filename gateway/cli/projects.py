@@ -9,7 +9,7 @@ from collections.abc import Callable
 import click
 
 from gateway.cli.failure import Failure
-from gateway.cli.limiting import limit_options, print_limits, shown_limits
+from gateway.cli.limiting import brief_tags, limit_options, print_limits, shown_limits
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
@@ -66,7 +66,10 @@ def create(name: str, json: bool, place: Place) -> None:
 @json_option
 @place_options
 def limit(project: str, *, limiting: Callable[[Limits], Limits], json: bool, place: Place) -> None:
-    """Change the limits of a project, which hold for all its keys together, at once; without an option, show them.
+    """Change limits and default tags of a project at once; without an option, show them.
+
+    Limits hold for all its keys together. Of default tags, those of a key go before its project's, and those that a
+    request names in its metadata before both.
 
     \b
     EXAMPLES
@@ -92,11 +95,12 @@ def limit(project: str, *, limiting: Callable[[Limits], Limits], json: bool, pla
 @place_options
 def list_(json: bool, place: Place) -> None:
     """List all projects by name."""
-    projects = [shown(project) for project in with_store(place, Store.list_projects)]
+    projects = with_store(place, Store.list_projects)
     if json:
-        print_json(*projects)
+        print_json(*map(shown, projects))
     else:
-        print_table(("id", "name", "status", "created_at"), projects)
+        rows = [{**shown(project), "tags": brief_tags(project.limits)} for project in projects]
+        print_table(("id", "name", "status", "created_at", "tags"), rows)
 
 
 def shown(project: Project) -> dict[str, Json]:

@@ -9,6 +9,7 @@ from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, utc
 from gateway.cli.storing import with_store
 from gateway.domain.ids import VIDEO_ID
+from gateway.domain.ledger import tags_text
 from gateway.domain.money import format_dollars
 from gateway.domain.videos import Attempt, Choice, Video, public_status
 from providers.contract import Json
@@ -49,6 +50,7 @@ def shown(video: Video) -> dict[str, Json]:
         "model": video.request.model,
         "seconds": video.request.seconds,
         "size": str(video.request.size),
+        "tags": {**video.tags},
         "created_at": utc(video.created_ms),
         "completed_at": utc(video.completed_ms) if video.completed_ms else None,
         "plan": [
@@ -78,6 +80,8 @@ def told(video: Video) -> list[str]:
         "  attempts:",
         *(f"    {_attempt(one)}" for one in video.attempts),
     ]
+    if video.tags:
+        lines.insert(2, f"  tags: {tags_text(video)}")
     if video.completed_ms:
         lines.append(
             f"  completed {utc(video.completed_ms)}, after {(video.completed_ms - video.created_ms) / 1000:.1f} s"

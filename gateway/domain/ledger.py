@@ -156,7 +156,7 @@ def _posting(
         counters=attempt.counters,
         video=video.id,
         model=video.request.model,
-        tags=_tags(video),
+        tags=tags_text(video),
         attempt=name,
         key_id=video.key_id,
         project=video.project,
@@ -168,9 +168,10 @@ def _posting(
     )
 
 
-def _tags(video: Video) -> str:
-    """The request's metadata, which bounds their number and length, in one fixed order."""
-    return msgspec.json.encode(video.request.metadata, order="sorted").decode() if video.request.metadata else ""
+def tags_text(video: Video) -> str:
+    """The video's tags as a JSON object in one fixed order, empty for none. The admission has bounded them."""
+    tags = video.tags
+    return msgspec.json.encode(tags, order="sorted").decode() if tags else ""
 
 
 # --- the sum -----------------------------------------------------------------------------------------------------

@@ -23,7 +23,8 @@ TIERS: Final[Mapping[str, int]] = {"tier-1": 25, "tier-2": 50, "tier-3": 125, "t
 
 
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Of a key or a project; None or empty: no limit. The first three are counted by the store, at the admission."""
+    """Of a key or a project; None or empty: no limit. The first three are counted by the store, at the admission.
+    Default tags limit nothing; they stand here because they are set, kept and read with the rest."""
 
     rpm: int | None = None
     in_flight: int | None = None
@@ -33,6 +34,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sizes: tuple[str, ...] = ()
     seconds: tuple[int, ...] = ()
     sandbox_only: bool = False
+    tags: dict[str, str] = {}  # for videos whose requests name no others
 
 
 class Owned(Struct, frozen=True):

@@ -156,6 +156,7 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int = 1
     state: State = State.QUEUED
     request: Request
+    default_tags: dict[str, str] = {}  # of its key and project when it was admitted; none that its metadata names
     created_ms: int
     deadline_ms: int
     plan: tuple[Choice, ...] = ()
@@ -171,6 +172,11 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_ms: int = 0  # when the assets go, as the client is told
     sweep_ms: int = 0  # when its files are removed; 0: it has none
     deleted: bool = False
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """What every entry about it carries."""
+        return {**self.default_tags, **self.request.metadata}
 
     @property
     def current_attempt(self) -> Attempt:

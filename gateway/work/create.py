@@ -21,6 +21,7 @@ from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.limits import Limited, Rate, refusal
 from gateway.domain.requests import Asked, Hint
+from gateway.domain.tags import default_tags
 from gateway.domain.videos import Video, encode_public
 from gateway.domain.world import Moved, World
 from gateway.snapshot import Snapshot
@@ -69,6 +70,7 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             project=caller.project,
             key_id=caller.key_id,
             request=weighed.request,
+            default_tags=default_tags(caller.owned, weighed.request.metadata),
             created_ms=now_ms,
             deadline_ms=now_ms + model.deadline_s * 1_000,
             plan=weighed.choices,

@@ -77,6 +77,50 @@ def test_limits_are_set_shown_and_taken_away(films: Path) -> None:
     assert telecine(films, "projects", "limit", "music").status == 1
 
 
+def test_default_tags_are_set_shown_and_taken_away(films: Path) -> None:
+    """With the key or later, of a key and of a project; what is not named stays."""
+    words = ("keys", "create", "--project", "films", "--tag", "owner=anna", "--tag", "campaign=spring", "--json")
+    (made,) = objects(telecine(films, *words).out)
+    assert made["limits"] == {"tags": {"campaign": "spring", "owner": "anna"}}
+    change = telecine(
+        films, "keys", "limit", made["id"], "--tag", "owner=bert b.", "--no-tag", "campaign", "--rpm", "9"
+    )
+    assert change.out == "rpm: 9\ntags: owner=bert b.\n"
+    (listed,) = objects(telecine(films, "keys", "list", "--json").out)
+    assert listed["limits"] == {"rpm": 9, "tags": {"owner": "bert b."}}
+    assert "owner=bert b." in telecine(films, "keys", "list").out
+    by_variable = telecine(films, "projects", "limit", "films", "--json", TELECINE_TAG="a=1 b=2")
+    assert objects(by_variable.out) == [{"tags": {"a": "1", "b": "2"}}]
+    assert "a=1, b=2" in telecine(films, "projects", "list").out
+    assert (
+        telecine(films, "projects", "limit", "films", "--no-tag", "a", "--no-tag", "b").out == "films has no limits\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "sentence"),
+    [
+        (("--tag", "campaign"), 2, "'campaign' is not a tag such as campaign=spring"),
+        (("--tag", "a=1", "--tag", "a=2"), 2, 'the tag "a" is named twice'),
+        (("--tag", "a=1", "--no-tag", "a"), 2, 'the tag "a" is named twice'),
+        (("--no-tag", "a"), 1, 'telecine: no default tag is called "a"; there is none\n'),
+        (
+            tuple(word for n in range(17) for word in ("--tag", f"t{n}=1")),
+            1,
+            "telecine: there would be 17 default tags",
+        ),
+    ],
+)
+def test_tags_that_cannot_be_are_refused(films: Path, words: tuple[str, ...], status: int, sentence: str) -> None:
+    """With a key nothing is made, and of an old one nothing is changed."""
+    done = telecine(films, "projects", "limit", "films", *words)
+    assert (done.status, done.out) == (status, "")
+    assert sentence in done.err
+    assert telecine(films, "keys", "create", "--project", "films", *words).status == status
+    assert telecine(films, "keys", "list", "--json").out == ""
+    assert telecine(films, "projects", "limit", "films").out == "films has no limits\n"
+
+
 @pytest.mark.parametrize(
     "words",
     [

@@ -131,7 +131,9 @@ async def test_many_at_once_share_a_limit_exactly(books: Store) -> None:
 
 async def test_limits_are_taken_away_and_kept_with_the_key(books: Store) -> None:
     """Whole, as they were set; unknown keys and projects are said."""
-    limits = Limits(rpm=25, request_max_micros=PRICE, models=("sora-2",), sizes=("720x1280",), seconds=(4,))
+    limits = Limits(
+        rpm=25, request_max_micros=PRICE, models=("sora-2",), sizes=("720x1280",), seconds=(4,), tags={"owner": "ann"}
+    )
     assert await books.limit_key("key_1", limits)
     (key,) = await books.list_keys()
     assert key.limits == limits

@@ -14,6 +14,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain.errors import Absent, BadInput, KeyReused, OutcomeUnknown, Unavailable, WrongKey
+from gateway.domain.limits import Limits
 from gateway.domain.references import Upload
 from gateway.domain.requests import AskedCharacter, Hint, ask_character
 from gateway.store.outcomes import Page
@@ -84,6 +85,28 @@ async def test_every_entry_names_the_model_and_carries_the_tags(here: House) -> 
     mine = [entry.posting for entry in entries if entry.posting.video == video]
     assert [(one.kind.value, one.model, one.tags) for one in mine] == [
         (kind, "sora-2-2025-12-08", '{"campaign":"spring","owner":"ann"}') for kind in ("hold", "settle")
+    ]
+
+
+async def test_default_tags_are_pinned_when_a_video_is_admitted(here: House) -> None:
+    """Of project and key, below its own metadata; whatever the key says later, the video's entries say the same. A
+    remix has those of its own time."""
+    store = here.tools.store
+    project = Limits(tags={"campaign": "spring", "owner": "films"})
+    await store.limit_project(here.caller.project, project)
+    await store.limit_key(here.caller.key_id, Limits(tags={"owner": "anna", "team": "red"}))
+    here.caller = await identify(here.tools, here.caller.key_hash)
+    video = await here.create(metadata={"team": "blue"})
+    await store.limit_key(here.caller.key_id, Limits(tags={"owner": "bert"}))
+    face = await here.until(video)
+    assert (face["status"], face["metadata"]) == ("completed", {"team": "blue"})
+    here.caller = await identify(here.tools, here.caller.key_hash)
+    edit = await here.make(Verb.EDIT, {"prompt": "at night", "video": {"id": video}})
+    assert "metadata" not in await here.until(edit)
+    entries, _ = await store.ledger_entries()
+    assert [(one.posting.video, one.posting.tags) for one in entries] == [
+        *[(video, '{"campaign":"spring","owner":"anna","team":"blue"}')] * 2,
+        *[(edit, '{"campaign":"spring","owner":"bert"}')] * 2,
     ]
 
 
