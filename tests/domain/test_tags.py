@@ -52,7 +52,7 @@ def test_every_posting_carries_them_in_one_order_and_the_face_none() -> None:
         ledger.hold(made, attempt),
         ledger.settle(made, attempt, 1, presumed=True, reason=""),
         ledger.void(made, attempt, ""),
-        ledger.adjust(made, attempt, 1, "", 1),
+        ledger.adjust(made, attempt, 1, ""),
     )
     assert {one.tags for one in postings} == {'{"a":"1","b":"2","c":"3"}'}
     assert msgspec.json.decode(encode_public(made))["metadata"] == {"c": "3"}
