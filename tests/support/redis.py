@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from gateway.store import binary
 from gateway.store.store import Store
@@ -34,8 +36,9 @@ class RedisServer:
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
         self.client: Any = redis.Redis(
-            unix_socket_path=str(self.socket), protocol=2, decode_responses=True, socket_timeout=30
-        )
+            unix_socket_path=str(self.socket), protocol=2, decode_responses=True, socket_timeout=30,
+            retry=Retry(NoBackoff(), 3),  # the default sleeps for seconds where a test has stopped the server
+        )  # fmt: skip
 
     @property
     def url(self) -> str:
