@@ -78,6 +78,9 @@ _budgets = _counter(
     "window",
     "reached",
 )
+_disputes = _counter(
+    "telecine_charges_disputed_total", "Charges of a vendor that wait for an operator's word.", "provider"
+)
 _limited = _counter("telecine_creates_refused_total", "Creates that a limit or a cap refused, by which.", "reason")
 _content_bytes = _counter("telecine_content_bytes_total", "Bytes of clips and pictures sent to clients.")
 _requests_cut = _counter("telecine_requests_cut_total", "Requests that were still open when the grace of a stop ended.")
@@ -134,6 +137,10 @@ def budget_crossed(scope: str, window: str, percent: int) -> None:
     """`scope`: key, project, provider or gateway."""
     reached = "threshold" if percent < 100 else "cap" if percent == 100 else "overrun"
     _budgets.of(scope, window, reached).inc()
+
+
+def charge_disputed(provider: str) -> None:
+    _disputes.of(provider).inc()
 
 
 def create_refused(reason: str) -> None:

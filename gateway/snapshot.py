@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
 from pydantic import SecretStr, ValidationError
 
 from gateway.config.load import ConfigFile, problems_of
@@ -133,8 +134,9 @@ class _Build:
 
     def _route(self, path: Path, entry: RouteEntry, made: _Made) -> Iterator[Route]:
         provider, _, model = entry.route.partition("/")
+        settings = self._file.config.providers[provider]
         try:
-            abilities = made.adapter.abilities(model)
+            abilities = _as_configured(made.adapter.abilities(model), entry, settings)
         except KeyError:
             self._wrong(path, f'{provider} knows no model "{model}"{did_you_mean(model, made.adapter.models())}')
             return
@@ -147,7 +149,7 @@ class _Build:
                 self._wrong(path, f"line {at + 1} of the adapter's price list {reason}; write `prices` for this route")
             else:
                 self._wrong((*path, "prices", at), reason)
-        settings = self._file.config.providers[provider]
+        gateway = self._file.config.gateway
         route = Route(
             name=entry.route,
             provider=provider,
@@ -156,9 +158,11 @@ class _Build:
             abilities=abilities,
             prices=prices,
             doubt=_doubt(entry, settings, abilities),
+            losses=settings.losses or gateway.losses,
+            charge_factor_billionths=settings.charge_factor_max or gateway.charge_factor_max,
             submit_timeout_s=settings.submit_timeout_s,
             poll_timeout_s=settings.poll_timeout_s,
-            socket_timeout_s=self._file.config.gateway.socket_timeout_s,
+            socket_timeout_s=gateway.socket_timeout_s,
             poll_min_s=settings.poll_min_s,
             poll_max_s=settings.poll_max_s,
             sandbox=made.base_url == SANDBOX,
@@ -193,6 +197,16 @@ class _Build:
 
     def _wrong(self, path: Path, reason: str) -> None:
         self.problems.append(self._file.document.problem(path, reason))
+
+
+def _as_configured(abilities: Abilities, entry: RouteEntry, provider: Provider) -> Abilities:
+    """What failed and lost jobs cost is a contract between people: the configuration knows better than the adapter."""
+    failed, lost = entry.failed_jobs or provider.failed_jobs, entry.lost_jobs or provider.lost_jobs
+    if failed is not None:
+        abilities = replace(abilities, failed_jobs_free=failed == "free")
+    if lost is not None:
+        abilities = replace(abilities, lost_jobs_free=lost == "free")
+    return abilities
 
 
 def _doubt(entry: RouteEntry, provider: Provider, abilities: Abilities) -> Doubt:

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from gateway.cli import ledger_export, ledger_reconcile
+from gateway.cli import ledger_export, ledger_reconcile, ledger_word
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json
 from gateway.cli.storing import with_store
@@ -15,15 +15,18 @@ from gateway.store.store import Store
 
 @click.group("ledger")
 def command() -> None:
-    """Check the books, export them, compare them with a vendor's bill.
+    """Check the books, export them, compare them with a vendor's bill, correct them.
 
-    Every hold, settle and void is an entry that never changes; counters move with them. These commands work while the
-    gateway runs and while it does not.
+    Every hold, settle and void is an entry that never changes; counters move with them, and a correction is one more
+    entry. These commands work while the gateway runs and while it does not.
     """
 
 
 command.add_command(ledger_export.export)
 command.add_command(ledger_reconcile.reconcile_bill)
+command.add_command(ledger_word.disputes)
+command.add_command(ledger_word.decide_)
+command.add_command(ledger_word.adjust)
 
 
 @command.command("verify")

@@ -44,10 +44,12 @@ class Column(Struct, frozen=True):
 COLUMNS: Final = (
     Column("id", "The entry's own name, unique in the ledger.", lambda one: one.posting.id),
     Column("at", "When it was made: UTC, to the millisecond.", lambda one: utc_ms(one.at_ms)),
-    Column("kind", "hold, settle, void or adjust.", lambda one: one.posting.kind.value),
-    Column("answers", "The entry that it ends or corrects; empty for a hold.", lambda one: one.posting.answers),
+    Column("kind", "hold, settle, void, adjust or dispute.", lambda one: one.posting.kind.value),
+    Column("answers", "The entry that it ends, corrects or decides.", lambda one: one.posting.answers),
     Column(
-        "amount_micros", "Held, settled or (signed) adjusted: micro-dollars.", lambda one: one.posting.amount_micros
+        "amount_micros",
+        "Held, settled, disputed or (signed) adjusted: micro-dollars.",
+        lambda one: one.posting.amount_micros,
     ),
     Column("amount_usd", "The same in dollars.", lambda one: usd(one.posting.amount_micros)),
     Column("released_micros", "Of the hold that it ends: micro-dollars.", lambda one: one.posting.released_micros),

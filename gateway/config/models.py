@@ -15,6 +15,7 @@ from gateway.config.values import (
     Count,
     DateText,
     Dollars,
+    Factor,
     Fine,
     Host,
     ModelName,
@@ -24,7 +25,7 @@ from gateway.config.values import (
     SizeText,
     WholeSeconds,
 )
-from gateway.domain.routing import Doubt
+from gateway.domain.routing import CHARGE_FACTOR_BILLIONTHS, Bearer, Doubt
 from gateway.domain.videos import ATTEMPTS_MAX
 
 
@@ -54,6 +55,16 @@ class Gateway(Section):
     asset_life_s: WholeSeconds = Field(default=86_400, description="How long a finished clip can be downloaded.")
     stop_grace_s: Seconds = Field(
         default=30, description="After SIGTERM, what ends within this time finishes; the rest is cut and counted."
+    )
+    losses: Bearer = Field(
+        default=Bearer.PROJECT,
+        description="Who pays for an attempt that gave the client no clip: `project`, or `house`, and it counts for "
+        "the provider and the gateway alone. A blocked prompt and what a client cancelled are always the project's.",
+    )
+    charge_factor_max: Factor = Field(
+        default=CHARGE_FACTOR_BILLIONTHS,
+        description="A vendor's charge is believed up to so many times the price; what is above the price then waits "
+        "as disputed, outside all budgets, for `telecine ledger decide`.",
     )
 
 
@@ -137,6 +148,15 @@ class Provider(Section):
         "`failover` tries the next route and may pay twice. "
         "By default `hold`, and `failover` where lost jobs are free.",
     )
+    failed_jobs: Literal["free", "charged"] | None = Field(
+        default=None,
+        description="What a job costs that the vendor broke, if it says no charge. By default as the adapter says.",
+    )
+    lost_jobs: Literal["free", "charged"] | None = Field(
+        default=None, description="The same for a job that the vendor forgot."
+    )
+    losses: Bearer | None = Field(default=None, description="Instead of `gateway.losses`.")
+    charge_factor_max: Factor | None = Field(default=None, description="Instead of `gateway.charge_factor_max`.")
     connect_timeout_s: Seconds = Field(default=5, description="For a connection to stand.")
     submit_timeout_s: Seconds = Field(default=60, description="For the answer to a submission.")
     poll_timeout_s: Seconds = Field(default=15, description="For the answer to a poll, a cancel or a find.")
@@ -160,6 +180,12 @@ class RouteEntry(Section):
         default=None, min_length=1, max_length=64, description="Instead of the adapter's price list."
     )
     doubt: Doubt | None = Field(default=None, description="Instead of the provider's `doubt`.")
+    failed_jobs: Literal["free", "charged"] | None = Field(
+        default=None, description="Instead of the provider's `failed_jobs`."
+    )
+    lost_jobs: Literal["free", "charged"] | None = Field(
+        default=None, description="Instead of the provider's `lost_jobs`."
+    )
 
 
 def _short_route(value: object) -> object:

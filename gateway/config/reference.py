@@ -27,7 +27,8 @@ from gateway.config.models import (
     Server,
     Store,
 )
-from gateway.config.values import Dollars, Fine, SizeText
+from gateway.config.values import Dollars, Factor, Fine, SizeText
+from providers.contract import BILLION
 
 INTRODUCTION = """\
 # Configuration
@@ -53,7 +54,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("models.NAME.routes[].prices[].image", Modifier),
 )
 
-SPOKEN: dict[object, str] = {Dollars: "dollars", Fine: "decimal number", SizeText: "size"}
+SPOKEN: dict[object, str] = {Dollars: "dollars", Fine: "decimal number", Factor: "decimal number", SizeText: "size"}
 
 
 def reference() -> str:
@@ -76,11 +77,19 @@ def undocumented() -> list[str]:
 
 
 def _row(key: str, field: FieldInfo) -> str:
-    default = "required" if field.is_required() else _default(field.default)
-    return f"| `{key}` | {_kind(field.annotation)} | {default} | {field.description} |"
+    annotation = _written(field)
+    default = "required" if field.is_required() else _default(field.default, annotation)
+    return f"| `{key}` | {_kind(annotation)} | {default} | {field.description} |"
 
 
-def _default(value: object) -> str:
+def _written(field: FieldInfo) -> object:
+    """The annotation as it stands in the model; pydantic keeps a plain type and what was around it apart."""
+    return Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+
+
+def _default(value: object, annotation: object) -> str:
+    if annotation == Factor and isinstance(value, int):
+        value = value / BILLION
     if value is PydanticUndefined or value is None or value in ((), {}, ""):
         return ""
     if isinstance(value, Enum):

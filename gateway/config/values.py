@@ -10,7 +10,7 @@ from typing import Annotated, Final, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field
 
 from gateway.domain.money import parse_billionths, parse_dollars
-from providers.contract import Size
+from providers.contract import BILLION, Size
 
 SANDBOX: Final = "sandbox:"
 """The base URL of the gateway's own simulated vendor, wherever `serve` puts it."""
@@ -43,6 +43,13 @@ def _dollars(value: object) -> int:
 
 def _billionths(value: object) -> int:
     return parse_billionths(_decimal(value))
+
+
+def _factor(value: object) -> int:
+    billionths = _billionths(value)
+    if billionths < BILLION:
+        raise ValueError("write a factor of at least 1")
+    return billionths
 
 
 def _size(value: str) -> str:
@@ -97,6 +104,8 @@ Dollars: TypeAlias = Annotated[int, BeforeValidator(_dollars)]
 """Micro-dollars inside, decimal dollars in the file."""
 Fine: TypeAlias = Annotated[int, BeforeValidator(_billionths)]
 """Billionths inside, a decimal number in the file."""
+Factor: TypeAlias = Annotated[int, BeforeValidator(_factor)]
+"""The same, at least 1."""
 
 SizeText: TypeAlias = Annotated[str, AfterValidator(_size)]
 DateText: TypeAlias = Annotated[str, AfterValidator(_date)]

@@ -44,6 +44,18 @@ class Ledger(Room):
         found = differences(tally.books(), _balances(counters), _amounts(holds), _amounts(disputes))
         return found + await self._idle_holds(list(tally.open.values()))
 
+    async def disputes(self, *, limit: int = ENTRIES_MAX) -> tuple[dict[str, int], int]:
+        """Micro-dollars by the entry of each dispute that nobody has decided, at most `limit` or a few more of them;
+        and how many there are."""
+        found: dict[str, int] = {}
+        total, cursor = int(await self._link.command("HLEN", self._names.disputes)), b"0"
+        while len(found) < limit:
+            cursor, flat = await self._link.command("HSCAN", self._names.disputes, cursor, "COUNT", limit)
+            found |= _amounts(flat)
+            if cursor == b"0":
+                break
+        return found, max(total, len(found))
+
     async def _idle_holds(self, open_holds: Sequence[Posting]) -> list[str]:
         """Holds of attempts that are closed: nothing will ever end them."""
         found = []

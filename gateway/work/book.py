@@ -57,6 +57,7 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
             case Committed(now_ms=now_ms, crossed=crossed):
                 tools.clock.correct(now_ms, asked_s)
                 tell_crossed(crossed)
+                _tell_disputes(change)
                 _tell(job.video, change.video, news)
                 job.video = change.video
                 if not change.keep_lease_ms:
@@ -157,6 +158,21 @@ def tell_crossed(crossed: Iterable[Crossed]) -> None:
         level = "warning" if one.percent >= 100 else "info"
         facts = {"total_micros": one.total_micros, "cap_micros": one.cap_micros}
         log("budget_threshold", level, budget=name, counter=one.counter, percent=one.percent, **facts)
+
+
+def _tell_disputes(change: Change) -> None:
+    for one in change.postings:
+        if one.kind is Kind.DISPUTE:
+            metrics.charge_disputed(one.provider)
+            log(
+                "charge_disputed",
+                "warning",
+                video=one.video,
+                attempt=one.attempt,
+                provider=one.provider,
+                excess_micros=one.amount_micros,
+                reason=one.reason,
+            )
 
 
 def _tell(before: Video, after: Video, news: News) -> None:

@@ -10,9 +10,10 @@ import pytest
 
 from gateway.config.load import parse_config
 from gateway.config.problems import ConfigError
-from gateway.domain.routing import Doubt
+from gateway.domain.routing import Bearer, Doubt
 from gateway.registry import NoAdapter, adapter_class, known_kinds
 from gateway.snapshot import Snapshot, build_snapshot
+from providers.contract import BILLION
 from tests.support.adapters import install_adapter
 
 TEXT = """\
@@ -57,6 +58,46 @@ def test_a_foreign_adapter_is_found_by_its_entry_point() -> None:
     endpoint = snapshot.endpoints["away"]
     assert (endpoint.base_url, endpoint.unix_socket) == ("https://api.elsewhere.example/v1", None)
     assert "elsewhere" in known_kinds()
+
+
+MONEY = """\
+gateway: {losses: house, charge_factor_max: 3}
+providers:
+  away: {adapter: elsewhere, api_key: "${AWAY_KEY}"%s}
+models:
+  sora-2:
+    routes: [{route: away/engine%s}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("provider", "route", "expected"),
+    [
+        ("", "", (Bearer.HOUSE, 3 * BILLION, True, False, Doubt.HOLD)),
+        (", losses: project, charge_factor_max: 1.25", "", (Bearer.PROJECT, 1_250_000_000, True, False, Doubt.HOLD)),
+        (", failed_jobs: charged, lost_jobs: free", "", (Bearer.HOUSE, 3 * BILLION, False, True, Doubt.FAILOVER)),
+        (
+            ", failed_jobs: charged, lost_jobs: free",
+            ", failed_jobs: free, lost_jobs: charged",
+            (Bearer.HOUSE, 3 * BILLION, True, False, Doubt.HOLD),
+        ),
+    ],
+)
+def test_what_losses_cost_and_who_bears_them_is_configuration(
+    provider: str, route: str, expected: tuple[object, ...]
+) -> None:
+    """The route before the provider, that before the gateway, and all before the adapter."""
+    found = build(MONEY % (provider, route)).routes["away/engine"]
+    able = found.abilities
+    charges = (found.losses, found.charge_factor_billionths, able.failed_jobs_free, able.lost_jobs_free)
+    assert (*charges, found.doubt) == expected
+
+
+@pytest.mark.parametrize("factor", ["0.99", "0", "-2", "two", "1.0000000001"])
+def test_a_factor_below_one_or_unreadable_is_refused(factor: str) -> None:
+    (found,) = complaints(MONEY % (f', charge_factor_max: "{factor}"', ""))
+    assert "config.yaml:3" in found
+    assert "charge_factor_max" in found
 
 
 def test_a_model_answers_to_its_aliases() -> None:

@@ -119,6 +119,9 @@ BAD: dict[str, tuple[Callable[[Video], Posting], str]] = {
     "no counter": (lambda made: replace(ledger.hold(made, attempt(2)), counters=()), "touch no counter"),
     "a void that costs": (lambda made: replace(voided(made), amount_micros=1), "is a void of 1"),
     "an adjust that releases": (lambda made: replace(_adjust(made, 1), released_micros=1), "that releases 1"),
+    "a dispute of nothing": (lambda made: replace(_dispute(made), amount_micros=0), "the amount of"),
+    "a dispute that releases": (lambda made: replace(_dispute(made), released_micros=1), "that releases 1"),
+    "a word on no dispute": (lambda made: _word(made, 1), "not in the ledger"),
     "a hold that answers": (lambda made: replace(ledger.hold(made, attempt(2)), answers="x"), "answers x"),
     "a negative hold": (lambda made: replace(ledger.hold(made, attempt(2)), amount_micros=-1), "the amount of"),
     "a negative settle": (lambda made: replace(settled(made), amount_micros=-1), "the amount of"),
@@ -127,6 +130,14 @@ BAD: dict[str, tuple[Callable[[Video], Posting], str]] = {
     "another video's": (lambda made: replace(ledger.hold(made, attempt(2)), video="video_x"), "is about video_x"),
     "an unknown kind": (lambda made: replace(voided(made), kind=_Odd()), "the kind of"),
 }  # fmt: skip
+
+
+def _dispute(made: Video) -> Posting:
+    return ledger.dispute(made, made.attempts[0], 7, reason="far too much")
+
+
+def _word(made: Video, amount: int) -> Posting:
+    return ledger.adjust(made, made.attempts[0], amount, "an operator's word", decides=True)
 
 
 class _Odd:
