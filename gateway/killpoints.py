@@ -16,10 +16,11 @@ from gateway.domain.news import LABELS
 # A client's cancel has its moves and no caller yet, so nothing commits it.
 COMMITS = ("admit", *sorted(set(LABELS.values()) - {"cancel"}), "delete", "sweep", "rest")
 BY_COMMAND = ("rule",)  # commits of `telecine`, not of the gateway
+CHORES = ("remove",)  # commits whose time comes long after a video's life
 SENDS = ("submit", "resend", "find", "poll", "cancel", "download")
 POINTS = frozenset(
     [
-        *(f"{side}.commit.{name}" for side, name in product(("before", "after"), (*COMMITS, *BY_COMMAND))),
+        *(f"{side}.commit.{name}" for side, name in product(("before", "after"), (*COMMITS, *BY_COMMAND, *CHORES))),
         *(f"{side}.send.{name}" for side, name in product(("before", "after"), SENDS)),
     ]
 )

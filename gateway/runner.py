@@ -17,6 +17,7 @@ from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
 from gateway.work.courtesy import TICK_S, Courtesy
+from gateway.work.retire import retire
 from gateway.work.step import step
 from gateway.work.strays import sweep_strays
 from gateway.work.tools import Tools
@@ -29,6 +30,7 @@ REST_MAX = 256
 STORE_AWAY_S = 0.5
 LOOP_LAG_EVERY_S = 0.05
 STRAYS_EVERY_S = 3_600.0
+RETENTION_EVERY_S = 60.0
 
 
 @dataclass(slots=True)
@@ -48,9 +50,11 @@ class Runner:
         name: str,
         arrived: Callable[[], int] = lambda: 0,
         strays_every_s: float = STRAYS_EVERY_S,
+        retention_every_s: float = RETENTION_EVERY_S,
     ) -> None:
         self._tools = tools
         self._strays_every_s = strays_every_s
+        self._retention_every_s = retention_every_s
         self._name = name
         self._courtesy = Courtesy(arrived)
         self._steps: dict[asyncio.Task[None], Claimed] = {}
@@ -65,6 +69,7 @@ class Runner:
             asyncio.create_task(self._rest_loop(), name="rest"),
             asyncio.create_task(self._lag_loop(), name="lag"),
             asyncio.create_task(self._strays_loop(), name="strays"),
+            asyncio.create_task(self._retention_loop(), name="retention"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -185,3 +190,12 @@ class Runner:
                 await sweep_strays(self._tools)
             except Exception as error:
                 log("strays_failed", level="error", **where(error))
+
+    async def _retention_loop(self) -> None:
+        """At its own pace in every worker, so that they seldom meet."""
+        while True:
+            await asyncio.sleep(self._retention_every_s * (0.5 + self._tools.chance()))
+            try:
+                await retire(self._tools)
+            except Exception as error:
+                log("retention_failed", level="error", **where(error))

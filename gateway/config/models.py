@@ -18,6 +18,7 @@ from gateway.config.values import (
     Factor,
     Fine,
     Host,
+    Lifetime,
     ModelName,
     Name,
     RouteName,
@@ -86,6 +87,23 @@ class Server(Section):
     body_timeout_s: Seconds = Field(default=300, description="A request body must have arrived by then.")
     header_timeout_s: Seconds = Field(default=10, description="A request's head must have arrived by then.")
     connections_max: Count = Field(default=1_024, le=65_536, description="Requests served at the same time.")
+
+
+class Retention(Section):
+    """How long what is over is kept: a number with `d`, `h`, `m` or `s` behind it, or `forever`."""
+
+    videos: Lifetime = Field(
+        default="90d",
+        validate_default=True,
+        description="The record of a finished video, from when its files are gone. A deleted one goes as soon as no "
+        "attempt and no repeat of its create can ask for it.",
+    )
+    ledger: Lifetime = Field(
+        default="400d",
+        validate_default=True,
+        description="Entries of the ledger. Older ones, of videos whose records are gone, are carried: one entry for "
+        "each counter takes their place. At least as long as `videos`.",
+    )
 
 
 class Modifier(Section):
@@ -218,5 +236,6 @@ class Config(Section):
     gateway: Gateway = Gateway()
     store: Store = Store()
     server: Server = Server()
+    retention: Retention = Retention()
     providers: dict[Name, Provider] = Field(min_length=1, max_length=200)
     models: dict[ModelName, Model] = Field(min_length=1, max_length=1_000)

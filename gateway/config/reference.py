@@ -22,12 +22,13 @@ from gateway.config.models import (
     Modifier,
     PriceEntry,
     Provider,
+    Retention,
     RouteEntry,
     Section,
     Server,
     Store,
 )
-from gateway.config.values import Dollars, Factor, Fine, SizeText
+from gateway.config.values import Dollars, Factor, Fine, Lifetime, SizeText
 from providers.contract import BILLION
 
 INTRODUCTION = """\
@@ -39,7 +40,8 @@ unknown key is a mistake. This page is made from the code (`python -m gateway.co
 
 - `${NAME}` inside a value is replaced by the environment variable; `${NAME:-default}` has a default; `$$` is a dollar
   sign. A variable that is empty counts as unset. Inside `{…}` and `[…]` such a value needs quotes.
-- Times are in seconds (`…_s`), sizes of files in bytes (`…_bytes_max`), money in dollars as text (`"0.10"`).
+- Times are in seconds (`…_s`) or carry their unit (`90d`), sizes of files in bytes (`…_bytes_max`), money in dollars
+  as text (`"0.10"`).
 - At most 256 KiB; aliases (`&`, `*`) work and count as what they repeat; merge keys (`<<`) and tags do not.
 """
 
@@ -47,6 +49,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("gateway", Gateway),
     ("store", Store),
     ("server", Server),
+    ("retention", Retention),
     ("providers.NAME", Provider),
     ("models.NAME", Model),
     ("models.NAME.routes[]", RouteEntry),
@@ -54,7 +57,13 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("models.NAME.routes[].prices[].image", Modifier),
 )
 
-SPOKEN: dict[object, str] = {Dollars: "dollars", Fine: "decimal number", Factor: "decimal number", SizeText: "size"}
+SPOKEN: dict[object, str] = {
+    Dollars: "dollars",
+    Fine: "decimal number",
+    Factor: "decimal number",
+    SizeText: "size",
+    Lifetime: "time",
+}
 
 
 def reference() -> str:

@@ -17,6 +17,7 @@ MODIFIERS: Final = ("image", "remix", "edit", "extend")
 
 def broken_rules(config: Config) -> Iterator[Broken]:
     yield from _times(config)
+    yield from _retention(config)
     yield from _credentials(config)
     yield from _routes(config)
     yield from _names(config)
@@ -40,6 +41,11 @@ def _times(config: Config) -> Iterator[Broken]:
             yield ("providers", name, "poll_timeout_s"), f"must be shorter than gateway.lease_s ({lease_s:g})"
         if provider.poll_min_s > provider.poll_max_s:
             yield ("providers", name, "poll_min_s"), f"must not be longer than poll_max_s ({provider.poll_max_s:g})"
+
+
+def _retention(config: Config) -> Iterator[Broken]:
+    if config.retention.ledger < config.retention.videos:
+        yield ("retention", "ledger"), "must not be shorter than retention.videos: a record needs its entries"
 
 
 def _credentials(config: Config) -> Iterator[Broken]:

@@ -18,6 +18,13 @@ SANDBOX: Final = "sandbox:"
 DOUBLE_DIGITS: Final = 15
 """So many decimal digits survive in a double."""
 
+FOREVER_S: Final = 4_000_000_000_000
+"""Longer than anything is kept; in milliseconds still a number that a script counts exactly."""
+
+LIFETIME_S_MAX: Final = 36_500 * 86_400
+
+_LIFETIME = re.compile(r"([0-9]{1,10})([smhd])", re.ASCII)
+_UNITS_S: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}", re.ASCII)
 _MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}", re.ASCII)
 _ROUTE = re.compile(r"[a-z0-9][a-z0-9_-]{0,47}/[!-~]{1,200}", re.ASCII)
@@ -100,12 +107,25 @@ def _host(value: str) -> str:
     return value.lower()
 
 
+def _lifetime(value: object) -> int:
+    if value == "forever":
+        return FOREVER_S
+    found = _LIFETIME.fullmatch(value) if isinstance(value, str) else None
+    seconds = int(found[1]) * _UNITS_S[found[2]] if found else 0
+    if not 0 < seconds <= LIFETIME_S_MAX:
+        raise ValueError("write a time such as 90d, 36h, 15m or 30s, of at most 36500d, or forever")
+    return seconds
+
+
 Dollars: TypeAlias = Annotated[int, BeforeValidator(_dollars)]
 """Micro-dollars inside, decimal dollars in the file."""
 Fine: TypeAlias = Annotated[int, BeforeValidator(_billionths)]
 """Billionths inside, a decimal number in the file."""
 Factor: TypeAlias = Annotated[int, BeforeValidator(_factor)]
 """The same, at least 1."""
+
+Lifetime: TypeAlias = Annotated[int, BeforeValidator(_lifetime)]
+"""Seconds inside, a number with its unit or `forever` in the file."""
 
 SizeText: TypeAlias = Annotated[str, AfterValidator(_size)]
 DateText: TypeAlias = Annotated[str, AfterValidator(_date)]

@@ -83,6 +83,11 @@ def bound(video: Video, attempt: Attempt, ref: Ref) -> Binding:
     return Binding(attempt.account, hashlib.sha256(text).hexdigest(), attempt_id(video.id, attempt.ordinal))
 
 
+def bindings(video: Video) -> tuple[Binding, ...]:
+    """Every (account, ref) that an attempt of the video has."""
+    return tuple(bound(video, attempt, attempt.ref) for attempt in video.attempts if attempt.ref is not None)
+
+
 def cancel_money(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> tuple[Posting, ...]:
     """Confirmed after the start: free only if the vendor says so."""
     if news.free or closing.charged_micros(attempt, news.charged) == 0:

@@ -69,7 +69,7 @@ class Due(Room):
         return bool(await self._link.run(MAKE_DUE, keys, (self._now_ms(), video_id)))
 
     async def _let_go(self, triples: Sequence[tuple[str, str, int | str]], *, handed_back: bool) -> int:
-        keys = (self._names.due, self._names.leases, self._names.claims)
+        keys = (self._names.due, self._names.leases, self._names.claims, self._names.retained)
         done = 0
         for batch in batches(triples):
             words: list[Word] = [self._now_ms(), "1" if handed_back else ""]

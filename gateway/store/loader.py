@@ -36,6 +36,7 @@ CLAIM: Final = _join("claim", "common", "claim", flags="allow-oom")
 REST: Final = _join("rest", "common", "rest", flags="allow-oom")
 RENEW: Final = _join("renew", "common", "renew", flags="allow-oom")
 MAKE_DUE: Final = _join("make_due", "common", "make_due", flags="allow-oom")
+REMOVE: Final = _join("remove", "common", "remove", flags="allow-oom")
 FACE: Final = _join("face", "face", flags="no-writes")
 PAGE: Final = _join("page", "page", flags="no-writes")
 CREATE_PROJECT: Final = _join("create_project", "create_project")
@@ -55,6 +56,7 @@ SCRIPTS: Final = (
     RENEW,
     REST,
     MAKE_DUE,
+    REMOVE,
     FACE,
     PAGE,
     CREATE_PROJECT,

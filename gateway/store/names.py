@@ -23,6 +23,9 @@ class Names:
         self.disputes: Final = tag + "disputes"  # hash of open disputes -> micro-dollars
         self.holds: Final = tag + "holds"  # hash of open holds -> micro-dollars
         self.refs: Final = tag + "refs"  # hash "<account>|<digest of the ref>" -> attempt
+        self.retained: Final = tag + "retained"  # zset video of which nothing is open -> since when, ms
+        self.tombstones: Final = tag + "tombstones"  # zset deleted video -> until when it may be asked for, ms
+        self.amended: Final = tag + "amended"  # hash attempt of a removed video -> number of its entries, if not two
         self.seq: Final = tag + "seq"  # raised by every commit
         self.time: Final = tag + "time"  # the last time that the ledger used, ms
         self.caps: Final = tag + "caps"  # hash budget -> "micro-dollars|percent,percent"

@@ -109,7 +109,7 @@ class Videos(Room):
         return reply
 
     def _keys(self, video: Video) -> list[str]:
-        """KEYS 1 to 17 of fields.lua."""
+        """KEYS 1 to 19 of fields.lua."""
         names = self._names
         return [
             names.video(video.id),
@@ -129,6 +129,8 @@ class Videos(Room):
             names.in_flight(f"key/{video.key_id}"),
             names.in_flight(f"project/{video.project}"),
             names.disputes,
+            names.retained,
+            names.tombstones,
         ]
 
     def _head(self, change: Change, commit_id: str, token: str | None) -> list[Word]:
@@ -141,7 +143,7 @@ class Videos(Room):
             video.version,
             encode_video(video),
             b"" if video.deleted else encode_public(video),
-            "aside" if change.aside else "" if change.due_ms is None else change.due_ms,
+            _due(change),
             change.keep_lease_ms,
             token or "",
             "1" if change.unlist or video.deleted else "",
@@ -152,7 +154,7 @@ class Videos(Room):
         ]
 
     def _memory(self, video: Video, repeat: Repeat | None) -> tuple[str, list[Word]]:
-        """KEYS 20 and ARGV 17 to 21 of admit.lua."""
+        """KEYS 22 and ARGV 17 to 21 of admit.lua."""
         if repeat is None:
             return self._names.repeat(video.key_id, ""), ["", "", "", 0, 0]
         again = "1" if repeat.resend else ""
@@ -160,6 +162,13 @@ class Videos(Room):
         if repeat.key_name is None:
             return key, ["resend", repeat.fingerprint, again, repeat.resend_ttl_s * 1000, 0]
         return key, ["idem", repeat.fingerprint, again, repeat.key_ttl_s * 1000, video.deadline_ms]
+
+
+def _due(change: Change) -> Word:
+    """ARGV 7 of fields.lua."""
+    if change.aside:
+        return "aside"
+    return f"rest:{change.video.repeats_until_ms}" if change.due_ms is None else change.due_ms
 
 
 def _postings(postings: Sequence[Posting]) -> list[Word]:

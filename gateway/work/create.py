@@ -75,8 +75,9 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             deadline_ms=now_ms + model.deadline_s * 1_000,
             plan=weighed.choices,
         )
-        lives_s = max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s)
-        new, created = await _admit(tools, snapshot, caller, video, replace(repeat, key_ttl_s=lives_s))
+        repeat = replace(repeat, key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s))
+        video = replace(video, repeats_until_ms=repeats.known_until_ms(repeat, video))
+        new, created = await _admit(tools, snapshot, caller, video, repeat)
         if new:
             inputs.keep()
             tools.due.set()

@@ -12,7 +12,7 @@ from gateway.domain.change import Repeat
 from gateway.domain.errors import Absent
 from gateway.domain.references import ImageLink
 from gateway.domain.requests import Asked, AskedCharacter, Hint
-from gateway.domain.videos import encode_public
+from gateway.domain.videos import Video, encode_public
 from gateway.store.outcomes import Repeated
 from gateway.work.caller import Caller
 from gateway.work.tools import Tools
@@ -42,6 +42,13 @@ def _repeat(parts: Sequence[object], hint: Hint) -> Repeat:
         resend=hint.resend,
         resend_ttl_s=round(2 * read_timeout_s) + RESEND_SLACK_S,
     )
+
+
+def known_until_ms(repeat: Repeat, video: Video) -> int:
+    """How long repeats of the video's create are answered with it."""
+    if repeat.key_name is None:
+        return video.created_ms + repeat.resend_ttl_s * 1_000
+    return video.deadline_ms + repeat.key_ttl_s * 1_000
 
 
 async def made_before(tools: Tools, caller: Caller, repeat: Repeat) -> bytes | None:

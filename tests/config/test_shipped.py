@@ -51,7 +51,7 @@ def test_a_real_vendor_takes_over_when_the_block_is_uncommented() -> None:
 def test_it_says_the_defaults_that_the_code_has() -> None:
     """Where the file spells a default out, it is the default: a file without these sections means the same."""
     full = build(SHIPPED.read_text(encoding="utf-8")).settings
-    bare = re.sub(r"(?ms)^(gateway|store|server):.*?(?=^# ---)", "", SHIPPED.read_text(encoding="utf-8"))
+    bare = re.sub(r"(?ms)^(gateway|store|server|retention):.*?(?=^# ---)", "", SHIPPED.read_text(encoding="utf-8"))
     assert build(bare).settings == full
 
 

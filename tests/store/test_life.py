@@ -359,6 +359,7 @@ class Life(RuleBasedStateMachine):
         client = self.server.client
         due = {name: int(score) for name, score in client.zrange("{telecine}:due", 0, -1, withscores=True)}
         assert due == {name: known.due_ms for name, known in self.videos.items() if known.due_ms is not None}
+        assert set(client.zrange("{telecine}:retained", 0, -1)) == self.videos.keys() - due.keys()
         leases = client.hgetall("{telecine}:leases")
         assert leases == {
             name: f"{known.lease.token}|{known.lease.until_ms}|{int(known.lease.mark)}"

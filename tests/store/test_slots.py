@@ -101,6 +101,10 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert await store.rest_one(made.id, again.token, T0)
     settle = ledger.settle(made, made.attempts[0], PRICE, presumed=False, reason="finished")
     await apply(store, following(replace(closed(made), version=2), settle, due_ms=None))
+    over = following(replace(closed(made), version=3), due_ms=None)
+    assert isinstance(await apply(store, over), Committed)
+    clock.now_ms += 1
+    assert await store.remove(made.id, over.video, keep_ms=1)
     await store.create_key(Key(id="key_2", project="proj_1", created_ms=T0), "2" * 64)
     assert await store.revoke_key("key_2")
     await store.set_cap("gateway", Window.DAY, Cap(10**9))

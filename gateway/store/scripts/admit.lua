@@ -1,8 +1,8 @@
 -- Let a new video in: a valid key, no repeat of an earlier create, within every limit and cap, and all of it written at
--- once. Joined to limits.lua; fields.lua lists KEYS 1 to 17 and ARGV 1 to 14.
+-- once. Joined to limits.lua; fields.lua lists KEYS 1 to 19 and ARGV 1 to 14.
 --
--- KEYS  18 key  19 project  20 what remembers this create, for its repeats
---       21 rates: when each key and project had its requests  22 seconds of video that each has asked for on this day
+-- KEYS  20 key  21 project  22 what remembers this create, for its repeats
+--       23 rates: when each key and project had its requests  24 seconds of video that each has asked for on this day
 -- ARGV  15 key id  16 project id
 --       17 how repeats are known: "idem" by an Idempotency-Key, "resend" by the fields alone, empty: not at all
 --       18 fingerprint  19 "1": the client says that it sends again
@@ -14,7 +14,7 @@
 --   | {'KEYGONE'} | {'REPEATED', video id} | {'REUSED'} the Idempotency-Key stands for another request
 --   | {'LIMITED', what, of whom, limit, used, ms to wait} | {'CAPPED', counter, cap, held, settled} | {'WINDOWPASSED', time}
 
-local KEY, PROJECT, MEMORY = KEYS[18], KEYS[19], KEYS[20]
+local KEY, PROJECT, MEMORY = KEYS[20], KEYS[21], KEYS[22]
 local HOW, FINGERPRINT, AGAIN = ARGV[17], ARGV[18], ARGV[19] == '1'
 
 -- The limits of key and project, as look_at_limits takes them; nil if the key may not ask.

@@ -13,7 +13,7 @@ end
 -- Everything that writing touches is read once, so that a key of a wrong type stops the script before it wrote.
 local function look_at_types()
   whole(ARGV[4], 1, MICROS_MAX, 'the version')
-  if ARGV[7] ~= '' and ARGV[7] ~= 'aside' then whole(ARGV[7], 0, MICROS_MAX, 'the due time') end
+  if ARGV[7] ~= 'aside' then whole(string.match(ARGV[7], '^rest:(.*)$') or ARGV[7], 0, MICROS_MAX, 'the due time') end
   local keep = whole(ARGV[8], 0, MICROS_MAX, 'the time to keep the lease')
   if keep > 0 and TOKEN == '' then broken('a lease is kept without a token') end
   whole(redis.call('GET', SEQ) or '0', 0, MICROS_MAX, 'the sequence')
@@ -23,6 +23,8 @@ local function look_at_types()
     redis.call('SCARD', PROJECTS_FLIGHT)
   end
   redis.call('ZSCORE', LIST, ID)
+  redis.call('ZSCORE', RETAINED, ID)
+  redis.call('ZSCORE', TOMBSTONES, ID)
   return tonumber(redis.call('ZSCORE', DUE, ID))
 end
 
@@ -37,6 +39,19 @@ local function window_passed(time)
   return till > 0 and time >= till
 end
 
+-- Nothing of the video is open any more: its record is kept from now on, a deleted one's as a tombstone for as long as it
+-- may be asked for.
+local function write_rest(now)
+  local from = text_of(math.max(now, tonumber(string.match(ARGV[7], '^rest:(%d+)$'))))
+  redis.call('ZREM', DUE, ID)
+  if ARGV[6] == '' then
+    redis.call('ZADD', TOMBSTONES, from, ID)
+    redis.call('ZREM', RETAINED, ID)
+  else
+    redis.call('ZADD', RETAINED, from, ID)
+  end
+end
+
 -- While another works on the video, its time is not touched: a mark makes it due as soon as that one lets go.
 local function write_due(now, lease, due_before)
   if ARGV[7] == 'aside' then return end
@@ -45,16 +60,17 @@ local function write_due(now, lease, due_before)
     redis.call('HSET', LEASES, ID, lease_text(lease.token, lease.till, true))
     return
   end
+  if not due_before and tonumber(ARGV[4]) > 1 then
+    redis.call('ZREM', RETAINED, ID)
+    redis.call('ZREM', TOMBSTONES, ID)
+  end
   if keep > 0 then
     redis.call('HSET', LEASES, ID, lease_text(TOKEN, now + keep, lease and lease.mark))
     redis.call('ZADD', DUE, text_of(now + keep), ID)
     return
   end
   if lease then redis.call('HDEL', LEASES, ID) end
-  if not due then
-    redis.call('ZREM', DUE, ID)
-    return
-  end
+  if not due then return write_rest(now) end
   if lease and lease.mark then due = math.min(due, now) end
   -- Who does not hold the video may bring its time forward, never put it off: it may have been made due meanwhile.
   if due_before and not (lease and lease.mine) then due = math.min(due, due_before) end

@@ -5,7 +5,7 @@
 -- What is limited is counted, from when the limit was set. Requests are counted by GCRA: for each of the two one time, at
 -- which as many as a minute allows could be made again.
 
-local RATES, SECONDS = KEYS[21], KEYS[22]
+local RATES, SECONDS = KEYS[23], KEYS[24]
 local MINUTE_US = 60000000
 
 -- One request more under a limit of `per_minute`: {the time to keep, how many are left, ms until all are there again}, or
