@@ -58,7 +58,9 @@ def read_bill(
         raise BadBill("line 1: the names of the columns are missing")
     separator = max(SEPARATORS, key=lambda one: _fields(first, one))
     rows = _rows(csv.reader(chain([first], text), delimiter=separator, strict=True))
-    _, header = next(rows)
+    _, header = next(rows, (1, []))
+    if not header:
+        raise BadBill("line 1: the names of the columns are missing")
     if len(header) > COLUMNS_MAX:
         raise BadBill(f"line 1: more than {COLUMNS_MAX} columns")
     columns = find_columns(header, wanted)

@@ -164,6 +164,7 @@ GOOD = "a,1.00,USD,2026-11-21\n"
     ("text", "sentence"),
     [
         ("", "line 1: the names of the columns are missing"),
+        (",", "line 1: the names of the columns are missing"),
         ("\n\n", "line 1: the names of the columns are missing"),
         (HEAD, "the bill has no lines"),
         (HEAD + GOOD + "b,1.00,USD\n", "line 3: it has 3 fields, the first line 4"),
