@@ -19,6 +19,8 @@ class Names:
         self.leases: Final = tag + "leases"  # hash video -> "token|until_ms|mark"
         self.claims: Final = tag + "claims"  # hash video -> claims without a commit
         self.ledger: Final = tag + "ledger"  # stream of entries
+        self.usage_cursor: Final = tag + "usage_cursor"  # id in `ledger` of the last entry that was rolled up
+        self.usage_cells: Final = tag + "usage_cells"  # zset "<day> <project>" of every cell, all with score 0
         self.counters: Final = tag + "counters"  # hash "<counter>:held|settled" -> micro-dollars
         self.disputes: Final = tag + "disputes"  # hash of open disputes -> micro-dollars
         self.holds: Final = tag + "holds"  # hash of open holds -> micro-dollars
@@ -55,6 +57,10 @@ class Names:
     def list(self, project_id: str) -> str:
         """Sorted set of a project's listed videos, all with score 0: their ids sort by time."""
         return f"{self.tag}list:{project_id}"
+
+    def usage(self, day: str, project_id: str) -> str:
+        """A cell: hash row -> sums, of what a project spent on that day (UTC). See `usage_rows`."""
+        return f"{self.tag}usage:{day} {project_id}"
 
     def in_flight(self, scope: str) -> str:
         """Set of the videos of a key or a project that have not ended."""
