@@ -18,6 +18,7 @@ from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
 from gateway.work.courtesy import TICK_S, Courtesy
 from gateway.work.retire import retire
+from gateway.work.rolling import EVERY_S, Roller
 from gateway.work.step import step
 from gateway.work.strays import sweep_strays
 from gateway.work.tools import Tools
@@ -70,6 +71,7 @@ class Runner:
             asyncio.create_task(self._lag_loop(), name="lag"),
             asyncio.create_task(self._strays_loop(), name="strays"),
             asyncio.create_task(self._retention_loop(), name="retention"),
+            asyncio.create_task(self._usage_loop(), name="usage"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -199,3 +201,11 @@ class Runner:
                 await retire(self._tools)
             except Exception as error:
                 log("retention_failed", level="error", **where(error))
+
+    # --- counting ---------------------------------------------------------------------------------------------
+
+    async def _usage_loop(self) -> None:
+        roller, pause_s = Roller(self._tools), EVERY_S
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = await roller.turn()

@@ -7,13 +7,13 @@ lies below /v1 is found by our own table (`gateway.api.routing` says why).
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
 
-from gateway.api import content, models, ops, quotes, videos
+from gateway.api import content, models, ops, quotes, usage, videos
 from gateway.api.exchange import Exchange, of_error
 from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, fault
 from gateway.api.routing import Routes
@@ -22,7 +22,8 @@ from gateway.log import log, where
 from gateway.work.tools import Tools
 
 VIDEO: Final = "/v1/videos/{video_id}"
-CLIENTS: Final[tuple[tuple[str, str, dict[str, Handler]], ...]] = (
+Paths: TypeAlias = tuple[tuple[str, str, dict[str, Handler]], ...]
+CLIENTS: Final[Paths] = (
     ("/v1/videos", "videos", {"GET": videos.list_page, "POST": videos.create}),
     ("/v1/videos/quote", "quote", {"POST": quotes.quote}),
     ("/v1/videos/edits", "edits", {"POST": videos.edit}),
@@ -34,17 +35,18 @@ CLIENTS: Final[tuple[tuple[str, str, dict[str, Handler]], ...]] = (
     (f"{VIDEO}/remix", "remix", {"POST": videos.remix}),
     ("/v1/models", "models", {"GET": models.list_models}),
     ("/v1/models/{model...}", "model", {"GET": models.retrieve}),
+    ("/v1/usage", "usage", {"GET": usage.of_project}),
 )
 
 
-def create_app(tools: Tools, *, ready: Callable[[], bool]) -> Frame:
-    """The ASGI application of one process. `ready`: whether it still wants requests."""
-    operators: tuple[tuple[str, str, dict[str, Handler]], ...] = (
+def create_app(tools: Tools, *, ready: Callable[[], bool], admin: Paths = ()) -> Frame:
+    """The ASGI application of one process. `ready`: whether it still wants requests; `admin`: what is below /admin."""
+    operators: Paths = (
         ("/healthz", "healthz", {"GET": ops.health}),
         ("/readyz", "readyz", {"GET": ops.readiness(ready)}),
         ("/metrics", "metrics", {"GET": ops.scrape}),
     )
-    routes = Routes((path, Endpoint(name, handlers)) for path, name, handlers in (*CLIENTS, *operators))
+    routes = Routes((path, Endpoint(name, handlers)) for path, name, handlers in (*CLIENTS, *admin, *operators))
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[EXCHANGE]
@@ -58,6 +60,7 @@ def create_app(tools: Tools, *, ready: Callable[[], bool]) -> Frame:
     app = Litestar(
         route_handlers=[
             asgi("/v1", is_mount=True, copy_scope=False, name="clients")(serve),
+            asgi("/admin", is_mount=True, copy_scope=False, name="admin")(_again(serve)),
             *(asgi(path, copy_scope=False, name=name)(_again(serve)) for path, name, _ in operators),
         ],
         exception_handlers={Exception: _refused},

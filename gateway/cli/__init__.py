@@ -54,6 +54,7 @@ COMMANDS = {
     "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
     "keys": ("gateway.cli.keys", "Create, list and revoke keys: who asks."),
     "budgets": ("gateway.cli.budgets", "Set and list caps on spend."),
+    "usage": ("gateway.cli.usage", "Show what was spent, by day, project, model, tag and more."),
     "ledger": ("gateway.cli.ledger", "Check the books, export them, compare them with a bill."),
     "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),

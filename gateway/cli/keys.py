@@ -22,6 +22,7 @@ from gateway.store.store import Store
 from providers.contract import Json
 
 UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+ROLES = ("1", "10", "100")
 DURATION_S_MAX = 100 * 365 * 86_400
 _DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd]?)", re.ASCII)
 _DISPLAY_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
@@ -56,12 +57,26 @@ def command() -> None:
 @command.command("create")
 @option("--project", required=True, metavar="NAME|ID", help="The project that pays.")
 @option("--name", default="", metavar="TEXT", help="A name to know it by, such as who uses it.")
+@option(
+    "--role",
+    type=click.Choice(ROLES),
+    default=ROLES[0],
+    show_default=True,
+    help="1 uses the API, 10 also administers (/admin), 100 controls.",
+)
 @option("--expires-in", type=Duration(), metavar="DURATION", help="Such as 90s, 15m, 12h or 30d. [default: never]")
 @limit_options
 @json_option
 @place_options
 def create(
-    project: str, name: str, *, expires_in: int | None, limiting: Callable[[Limits], Limits], json: bool, place: Place
+    project: str,
+    name: str,
+    *,
+    role: str,
+    expires_in: int | None,
+    limiting: Callable[[Limits], Limits],
+    json: bool,
+    place: Place,
 ) -> None:
     """Create a key and print its secret, which cannot be shown again.
 
@@ -69,6 +84,7 @@ def create(
     EXAMPLES
       export OPENAI_API_KEY=$(telecine keys create --project demo)
       telecine keys create --project demo --expires-in 30d --json     {"id": "key_…", "key": "sk-tc-…", …}
+      telecine keys create --project demo --role 10
       telecine keys create --project demo --tag campaign=spring --tag owner=anna
     """
     if not _DISPLAY_NAME.fullmatch(name):
@@ -84,6 +100,7 @@ def create(
             id=ids.key_id(os.urandom(12)),
             project=owner.id,
             name=name,
+            role=int(role),
             created_ms=now_ms,
             expires_ms=now_ms + expires_in * 1_000 if expires_in else 0,
             limits=limiting(NOTHING),
@@ -121,7 +138,7 @@ def list_(project: str | None, json: bool, place: Place) -> None:
         print_json(*map(shown, found))
     else:
         rows = [{**shown(key), "tags": brief_tags(key.limits)} for key in found]
-        print_table(("id", "project", "name", "status", "created_at", "expires_at", "tags"), rows)
+        print_table(("id", "project", "name", "role", "status", "created_at", "expires_at", "tags"), rows)
 
 
 @command.command("limit")
@@ -178,6 +195,7 @@ def shown(key: Key) -> dict[str, Json]:
         "id": key.id,
         "project": key.project,
         "name": key.name,
+        "role": key.role,
         "status": key.status.value,
         "created_at": utc(key.created_ms),
         "expires_at": utc(key.expires_ms) if key.expires_ms else None,

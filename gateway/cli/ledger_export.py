@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +20,7 @@ from gateway.cli.output import usd, utc_ms, while_read
 from gateway.cli.storing import providers_of, with_store
 from gateway.domain.ledger import Entry
 from gateway.domain.moments import Period
+from gateway.domain.tables import cell, csv_bytes
 from gateway.store.audit import pages
 from gateway.store.store import Store
 from providers.contract import Json
@@ -67,10 +65,6 @@ COLUMNS: Final = (
     Column("counters", "The counters that it moved: a list, in CSV with spaces.", lambda one: [*one.posting.counters]),
     Column("spared", "So many of the first counters do not bear the amount.", lambda one: one.posting.spared),
 )
-
-_NUMBER: Final = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
-# What makes a spreadsheet run a cell instead of showing it, full-width forms too.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 
 HELP = "\n".join(
     [
@@ -135,34 +129,14 @@ def export(
 
 
 def _head(form: str) -> bytes:
-    return _csv([[one.name for one in COLUMNS]]) if form == "csv" else b""
+    return csv_bytes([[one.name for one in COLUMNS]]) if form == "csv" else b""
 
 
 def _written(entries: Iterable[Entry], form: str) -> bytes:
     if form == "csv":
-        return _csv([cell(one.value(entry)) for one in COLUMNS] for entry in entries)
+        return csv_bytes([cell(one.value(entry)) for one in COLUMNS] for entry in entries)
     rows = ({one.name: one.value(entry) for one in COLUMNS} for entry in entries)
     return b"".join(msgspec.json.encode(row) + b"\n" for row in rows)
-
-
-def _csv(rows: Iterable[Iterable[str]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue().encode()
-
-
-def cell(value: Json) -> str:
-    """A value as a cell of CSV that no spreadsheet runs."""
-    if isinstance(value, list):
-        text = " ".join(map(str, value))
-    elif isinstance(value, dict):
-        text = msgspec.json.encode(value).decode() if value else ""
-    elif isinstance(value, bool):
-        text = str(value).lower()
-    else:
-        text = "" if value is None else str(value)
-    runs = text.startswith(_FORMULA) or text.lstrip().startswith(_FORMULA)
-    return f"'{text}" if runs and not _NUMBER.fullmatch(text) else text
 
 
 def _put(out: FileIO, data: bytes) -> None:

@@ -43,6 +43,8 @@ class Posting(Struct, frozen=True, kw_only=True):
     route: str
     model: str = ""  # as the client named it
     tags: str = ""  # a JSON object of texts; empty: none
+    delivered: bool = False  # of a settle or an adjust: for the clip that its video shows
+    dearest_micros: int = 0  # of the settle for that clip: what the dearest route that the plan kept would have cost
     presumed: bool = False
     reason: str = ""
 

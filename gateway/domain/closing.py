@@ -55,7 +55,8 @@ def voided(video: Video, attempt: Attempt, reason: str) -> tuple[Posting, ...]:
 
 def delivered(video: Video, attempt: Attempt, world: World) -> tuple[Posting, ...]:
     """The hold turned into spend for the clip that the client gets."""
-    return _settled(video, attempt, attempt.charged, world, reason="completed", on_house=False)
+    money = _settled(video, attempt, attempt.charged, world, reason="completed", on_house=False)
+    return tuple(ledger.for_clip(video, one) for one in money)
 
 
 def settled(

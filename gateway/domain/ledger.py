@@ -16,10 +16,11 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.domain.change import Kind, Posting
 from gateway.domain.money import AMOUNT_MICROS_MAX
-from gateway.domain.videos import Attempt, Video, attempt_id
+from gateway.domain.videos import Attempt, State, Video, attempt_id
 
 DAY_MS = 86_400_000
 FAULTS_MAX = 1_000  # named; a ledger with more is lost anyway
@@ -79,6 +80,13 @@ def settle(
 def spared_of(counters: tuple[str, ...]) -> int:
     """How many counters do not bear what the house does: those of key and project, which come first."""
     return sum(one.startswith(("key/", "project/")) for one in counters)
+
+
+def for_clip(video: Video, posting: Posting) -> Posting:
+    """A posting about the attempt whose clip the video shows; its settle says what the plan's dearest route costs."""
+    kept = [choice.price_micros or 0 for choice in video.plan if choice.dropped is None]
+    dearest = max(kept, default=0) if posting.kind is Kind.SETTLE else 0
+    return replace(posting, delivered=True, dearest_micros=dearest)
 
 
 def void(video: Video, attempt: Attempt, reason: str) -> Posting:
@@ -162,6 +170,7 @@ def _posting(
         project=video.project,
         provider=attempt.provider,
         route=attempt.route,
+        delivered=kind is Kind.ADJUST and video.state is State.COMPLETED and attempt.ordinal == video.current,
         presumed=presumed,
         spared=spared,
         reason=reason,

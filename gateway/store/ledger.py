@@ -18,7 +18,7 @@ class Ledger(Room):
         """Some entries in the order in which they were made, and where to go on; `after` empty: from the first."""
         start = f"({after}" if after else "-"
         rows = await self._link.command("XRANGE", self._names.ledger, start, "+", "COUNT", min(limit, ENTRIES_MAX))
-        return [_entry(fields) for _, fields in rows], rows[-1][0].decode() if rows else after
+        return [read_entry(fields) for _, fields in rows], rows[-1][0].decode() if rows else after
 
     async def verify(self) -> list[str]:
         """Every difference between the counters, the open holds and the entries, one sentence each. None is right.
@@ -39,7 +39,7 @@ class Ledger(Room):
             if not rows:
                 break
             for _, fields in rows:
-                tally.add(_entry(fields))
+                tally.add(read_entry(fields))
             after = rows[-1][0].decode()
         found = differences(tally.books(), _balances(counters), _amounts(holds), _amounts(disputes))
         return found + await self._idle_holds(list(tally.open.values()))
@@ -92,12 +92,13 @@ def _balances(flat: list[bytes]) -> dict[str, Balance]:
     return {one: Balance(sides.get(f"{one}:held", 0), sides.get(f"{one}:settled", 0)) for one in counters}
 
 
-def _entry(flat: list[bytes]) -> Entry:
+def read_entry(flat: list[bytes]) -> Entry:
+    """Empty fields are left out."""
     fields = {name.decode(): value.decode() for name, value in _pairs(flat)}
     posting = Posting(
         id=fields["id"],
         kind=Kind(fields["kind"]),
-        answers=fields["answers"] or None,
+        answers=fields.get("answers") or None,
         amount_micros=int(fields["amount"]),
         released_micros=int(fields["released"]),
         counters=tuple(fields["counters"].split("\n")),
@@ -110,7 +111,9 @@ def _entry(flat: list[bytes]) -> Entry:
         route=fields["route"],
         model=fields.get("model", ""),
         tags=fields.get("tags", ""),
-        presumed=bool(fields["presumed"]),
-        reason=fields["reason"],
+        delivered=bool(fields.get("delivered")),
+        dearest_micros=int(fields.get("dearest") or 0),
+        presumed=bool(fields.get("presumed")),
+        reason=fields.get("reason", ""),
     )
     return Entry(int(fields["at"]), posting)

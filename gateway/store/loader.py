@@ -44,6 +44,7 @@ CREATE_KEY: Final = _join("create_key", "create_key")
 SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
 SET_LIMITS: Final = _join("set_limits", "set_limits", flags="allow-oom")
 SET_CAP: Final = _join("set_cap", "set_cap", flags="allow-oom")
+ROLL_UP: Final = _join("roll_up", "common", "roll_up")
 BEGIN_CHARACTER: Final = _join("begin_character", "common", "begin_character")
 END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom")
 NOTE_REWIND: Final = _join("note_rewind", "common", "note_rewind", flags="allow-oom")
@@ -64,6 +65,7 @@ SCRIPTS: Final = (
     SET_STATUS,
     SET_LIMITS,
     SET_CAP,
+    ROLL_UP,
     BEGIN_CHARACTER,
     END_CHARACTER,
     NOTE_REWIND,

@@ -19,7 +19,6 @@ from gateway.store.checks import Fitness, inspect
 from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.faces import Faces
-from gateway.store.ledger import Ledger
 from gateway.store.link import Link, Observe, unobserved
 from gateway.store.names import Names
 from gateway.store.projects import Projects
@@ -27,13 +26,14 @@ from gateway.store.retention import Retention
 from gateway.store.rewinds import Rewinds
 from gateway.store.room import servers_own_time
 from gateway.store.sequence import WRITE_EVERY_S, Remembered
+from gateway.store.usage import Usage
 from gateway.store.videos import Videos
 
 CHECK_EVERY_S: Final = 5.0
 REMIND_EVERY_S: Final = 30.0
 
 
-class Store(Videos, Faces, Due, Projects, Budgets, Characters, Ledger, Retention, Rewinds):
+class Store(Videos, Faces, Due, Projects, Budgets, Characters, Usage, Retention, Rewinds):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""
 

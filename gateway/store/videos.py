@@ -177,7 +177,8 @@ def _postings(postings: Sequence[Posting]) -> list[Word]:
     for one in postings:
         words += (one.id, one.kind.value, one.answers or "", one.amount_micros, one.released_micros)
         words += ("\n".join(one.counters), one.spared, one.video, one.attempt, one.key_id, one.project, one.provider)
-        words += (one.route, one.model, one.tags, "1" if one.presumed else "", one.reason)
+        words += (one.route, one.model, one.tags, "1" if one.delivered else "", one.dearest_micros or "")
+        words += ("1" if one.presumed else "", one.reason)
     return words
 
 

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gateway.cli.ledger_export import COLUMNS, cell, tags_of
+from gateway.cli.ledger_export import COLUMNS, tags_of
 from gateway.domain import ledger
 from gateway.domain.ledger import Entry
+from gateway.domain.tables import cell
 from gateway.domain.videos import Video
 from gateway.store.store import Store
 from tests.cli.telecine import Done, telecine

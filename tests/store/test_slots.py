@@ -16,6 +16,7 @@ from gateway.domain.budgets import Cap, Window
 from gateway.domain.change import Binding, Repeat
 from gateway.domain.keys import Character, Key
 from gateway.domain.limits import Limits
+from gateway.domain.usage_query import read_query
 from gateway.store.loader import SCRIPTS
 from gateway.store.names import Names
 from gateway.store.outcomes import Admitted, Committed, Repeated
@@ -65,9 +66,9 @@ def test_every_name_is_in_one_slot(name: str) -> None:
     fixed = [value for value in vars(names).values() if isinstance(value, str)]
     made = [call("x{y}z") for call in (names.video, names.key, names.project, names.list, names.character)]
     assert len(fixed) >= 12
-    assert {slot(key) for key in (*fixed, *made, names.idem("{k}", "d"), names.repeat("k", "{f}"))} == {
-        slot(f"{{{name}}}")
-    }
+    assert {
+        slot(key) for key in (*fixed, *made, names.idem("{k}", "d"), names.repeat("k", "{f}"), names.usage("{d}", "p"))
+    } == {slot(f"{{{name}}}")}
 
 
 @pytest.mark.parametrize("name", ["", "a{b", "a}b"])
@@ -110,6 +111,8 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     await store.set_cap("gateway", Window.DAY, Cap(10**9))
     assert await store.limit_key("key_1", Limits(rpm=5, in_flight=5, seconds_per_day=600))
     assert len(await store.list_budgets(T0)) == 1
+    await store.catch_up()
+    assert (await store.usage(read_query({}, T0))).total.spent == PRICE
     assert await store.verify() == []
     cluster.client.set("{telecine}:seq", 0)
     await store.claim(1, lease_ms=1_000, token_prefix="r")

@@ -4,12 +4,12 @@
 --
 -- KEYS  none of its own
 -- A posting is POSTING arguments: the fields of its ledger entry in the order of FIELDS, counters joined by newlines. Its
--- first `spared` counters do not bear its amount: another does.
+-- first `spared` counters do not bear its amount: another does. An empty field is left out of the entry.
 -- A counter belongs to a budget, which is its name without the period.
 -- A cap is "micro-dollars|percent,percent,...": the sum that no hold may pass, and the parts of it that raise an event.
 
 local FIELDS = {'id', 'kind', 'answers', 'amount', 'released', 'counters', 'spared', 'video', 'attempt', 'key', 'project',
-  'provider', 'route', 'model', 'tags', 'presumed', 'reason'}
+  'provider', 'route', 'model', 'tags', 'delivered', 'dearest', 'presumed', 'reason'}
 local POSTING = #FIELDS
 local EVENTS_MAX = 10000
 local OVERRUN = 101 -- a percentage that stands for: above the cap
@@ -220,8 +220,10 @@ local function write_postings(postings, time)
   for _, posting in ipairs(postings) do
     local entry = {'at', at}
     for _, field in ipairs(FIELDS) do
-      entry[#entry + 1] = field
-      entry[#entry + 1] = posting[field]
+      if posting[field] ~= '' then
+        entry[#entry + 1] = field
+        entry[#entry + 1] = posting[field]
+      end
     end
     redis.call('XADD', LEDGER, '*', unpack(entry))
     if posting.kind == 'hold' then
