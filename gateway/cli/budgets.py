@@ -8,30 +8,16 @@ import time
 import click
 
 from gateway.cli.failure import Failure
-from gateway.cli.options import Place, json_option, option, place_options
+from gateway.cli.options import Dollars, Place, Positive, json_option, option, place_options
 from gateway.cli.output import print_json, print_table
 from gateway.cli.storing import with_store
 from gateway.config.load import load_config
 from gateway.domain.budgets import THRESHOLDS, Budget, Cap, Window, sane_thresholds
-from gateway.domain.money import format_dollars, parse_dollars
+from gateway.domain.money import format_dollars
 from gateway.store.store import Store
 from providers.contract import Json
 
 COLUMNS = ("budget", "cap", "spent", "held", "left", "overrun", "thresholds")
-
-
-class Dollars(click.ParamType[int]):
-    """`5`, `0.50`: dollars as micro-dollars."""
-
-    name = "dollars"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_dollars(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
 
 
 class Percents(click.ParamType[tuple[int, ...]]):
@@ -66,7 +52,7 @@ def command() -> None:
     """
 
 
-@command.command("set")
+@command.command("set", cls=Positive)
 @click.argument("scope")
 @click.argument("cap", type=Dollars(), metavar="DOLLARS")
 @option("--window", type=click.Choice([one.value for one in Window]), required=True, help="What the cap is for.")
@@ -122,7 +108,7 @@ def list_(json: bool, place: Place) -> None:
 @json_option
 @place_options
 def remove(scope: str, window: str, json: bool, place: Place) -> None:
-    """Remove the cap of SCOPE for a window.
+    """Remove the cap of SCOPE for a window; of a provider also when it is configured no more.
 
     \b
     EXAMPLES
@@ -130,7 +116,7 @@ def remove(scope: str, window: str, json: bool, place: Place) -> None:
     """
 
     async def take(store: Store) -> tuple[str, bool]:
-        full = await _scope(store, scope, place)
+        full = scope.replace(":", "/", 1) if scope.startswith("provider:") else await _scope(store, scope, place)
         return full, await store.remove_cap(full, Window(window))
 
     full, was_there = with_store(place, take)

@@ -8,7 +8,9 @@ import click
 
 
 class Failure(click.ClickException):
-    """One sentence on stderr, and exit status 1."""
+    """One sentence on one line of stderr, and exit status 1. It may quote what somebody typed: nothing of it moves the
+    cursor or begins a line."""
 
     def show(self, file: IO[Any] | None = None) -> None:
-        click.echo(f"telecine: {self.message}", file=file, err=file is None)
+        line = "".join(char if char.isprintable() else "?" for char in self.message)
+        click.echo(f"telecine: {line}", file=file, err=file is None)

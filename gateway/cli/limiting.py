@@ -9,9 +9,8 @@ from typing import Any, Final, TypeVar
 import click
 from msgspec.structs import replace
 
-from gateway.cli.budgets import Dollars
 from gateway.cli.failure import Failure
-from gateway.cli.options import Whole, option
+from gateway.cli.options import Dollars, Whole, option
 from gateway.cli.output import print_json
 from gateway.domain.limits import COUNT_MAX, RPM_MAX, TIERS, Limits
 from gateway.domain.money import format_dollars
@@ -36,7 +35,7 @@ class OrNone(click.ParamType[Any]):
 
 
 class Several(click.ParamType[Any]):
-    """Values between commas, each read by `read`, which raises ValueError."""
+    """Values between commas, each once, and read by `read`, which raises ValueError."""
 
     def __init__(self, name: str, read: Callable[[str], Any]) -> None:
         self.name = name
@@ -49,7 +48,7 @@ class Several(click.ParamType[Any]):
         try:
             if len(words) > LIST_MAX:
                 raise ValueError
-            return tuple(self._read(word) for word in words)
+            return tuple(dict.fromkeys(self._read(word) for word in words))
         except ValueError:
             self.fail(f"{value!r} is not a list such as {self.name}", param, ctx)
 
@@ -61,7 +60,10 @@ def _model(word: str) -> str:
 
 
 def _size(word: str) -> str:
-    return str(Size.parse(word))
+    size = Size.parse(word)
+    if not (size.width and size.height):
+        raise ValueError
+    return str(size)
 
 
 def _second(word: str) -> int:
@@ -111,6 +113,8 @@ def limit_options(command: Callable[..., object]) -> Callable[..., object]:
     @functools.wraps(command)
     def limited(tag: Sequence[tuple[str, str]], no_tag: Sequence[str], **given: Any) -> object:
         asked = {name: given.pop(name) for name in _OPTIONS}
+        if asked["tier"] is not None and asked["rpm"] is not None:
+            raise click.UsageError("--tier and --rpm say the same; give one of them")
         named = [name for name, _ in tag] + list(no_tag)
         twice = next((name for name in named if named.count(name) > 1), None)
         if twice is not None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -14,6 +15,7 @@ from gateway.domain.moments import Period, parse_moment
 from gateway.domain.money import parse_dollars
 
 F = TypeVar("F", bound=Callable[..., object])
+_DIGITS: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
 class _Path(click.Path):
@@ -26,11 +28,16 @@ class _Path(click.Path):
 
 
 class Whole(click.IntRange):
-    """A whole number in a range; the refusal names the range."""
+    """A whole number in a range, in plain digits; the refusal names the range."""
 
     def __init__(self, least: int, most: int) -> None:
         super().__init__(least, most)
         self.name = f"whole number from {least} to {most}"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and not _DIGITS.fullmatch(value):
+            self.fail(f"{value!r} is not a valid {self.name}.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 class Moment(click.ParamType[int]):
@@ -55,6 +62,18 @@ class Dollars(click.ParamType[int]):
             return value if isinstance(value, int) else parse_dollars(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Positive(click.Command):
+    """A command whose arguments are never negative: `-1` is told as what it is, not as an unknown option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.option_name[1:2].isdigit():
+                raise click.UsageError("an amount must not be negative", ctx) from error
+            raise
 
 
 DIRECTORY = _Path(path_type=Path, file_okay=False)

@@ -44,9 +44,16 @@ def create(name: str, json: bool, place: Place) -> None:
       telecine projects create demo
       telecine projects create demo --json     {"id": "proj_…", "name": "demo", …}
     """
-    if not name.strip() or len(name) > NAME_CHARS_MAX or not name.isprintable() or name.startswith("proj_"):
+    if (
+        not name
+        or name != name.strip()
+        or len(name) > NAME_CHARS_MAX
+        or not name.isprintable()
+        or name.startswith("proj_")
+    ):
         raise Failure(
-            f"a project's name has 1 to {NAME_CHARS_MAX} printable characters and does not begin with proj_, as ids do"
+            f"a project's name has 1 to {NAME_CHARS_MAX} printable characters, no blank at either end, "
+            "and does not begin with proj_, as ids do"
         )
     project = Project(id=ids.project_id(os.urandom(12)), name=name, created_ms=time.time_ns() // 1_000_000)
     outcome = with_store(place, lambda store: store.create_project(project))

@@ -96,8 +96,10 @@ local function add_up(sums, posting, held, settled)
   if number == 0 then broken('postings touch no counter') end
 end
 
--- The caps of the counters in `sums`, by their places.
+-- The caps of the counters in `sums`, by their places. Where none is set, what sums can count is the cap of a new hold:
+-- whatever is held can then be settled.
 local function find_caps(sums)
+  for at in pairs(sums.holds) do sums.caps[at] = {limit = MICROS_MAX, percents = ''} end
   if redis.call('HLEN', CAPS) == 0 then return end
   local budgets = {}
   for at, name in ipairs(sums.names) do
@@ -112,23 +114,24 @@ local function find_caps(sums)
 end
 
 -- Reads the counters that move or are capped; leaves in `after` what an HSET is to write, and with every cap the two sides of
--- its counter as they will be. Both must stay in the range in which sums are exact, and what is held above nothing.
+-- its counter as they will be. Both must stay in the range in which sums are exact, and what is held above nothing; a new
+-- hold that would bring both together out of it is left to `capped_by`.
 local function look_at_counters(sums, after)
-  local fields, moves, lows, caps = {}, {}, {}, {}
-  local function side(name, which, move, low, cap)
+  local fields, moves, lows, caps, asked = {}, {}, {}, {}, {}
+  local function side(name, which, move, low, cap, new)
     if move == 0 and not cap then return end
     local at = #fields + 1
-    fields[at], moves[at], lows[at], caps[at] = name .. which, move, low, cap or false
+    fields[at], moves[at], lows[at], caps[at], asked[at] = name .. which, move, low, cap or false, new or false
   end
   for at, name in ipairs(sums.names) do
-    side(name, ':held', sums.held[at], 0, sums.caps[at])
+    side(name, ':held', sums.held[at], 0, sums.caps[at], sums.holds[at])
     side(name, ':settled', sums.settled[at], -MICROS_MAX, sums.caps[at])
   end
   if #fields == 0 then return end
   local stored = redis.call('HMGET', COUNTERS, unpack(fields))
   for i, field in ipairs(fields) do
     local sum = (stored[i] and whole(stored[i], lows[i], MICROS_MAX, field) or 0) + moves[i]
-    if sum < lows[i] or sum > MICROS_MAX then broken(field .. ' would be ' .. text_of(sum)) end
+    if sum < lows[i] or (sum > MICROS_MAX and not asked[i]) then broken(field .. ' would be ' .. text_of(sum)) end
     if moves[i] ~= 0 then after[#after + 1], after[#after + 2] = field, text_of(sum) end
     if caps[i] then caps[i][lows[i] == 0 and 'held' or 'settled'] = sum end
   end
@@ -138,19 +141,22 @@ end
 local function capped_by(sums)
   for at, name in ipairs(sums.names) do
     local cap = sums.caps[at]
-    if cap and sums.holds[at] and cap.held + cap.settled > cap.limit then
+    if cap and sums.holds[at] and (cap.held + cap.settled > cap.limit or cap.held > MICROS_MAX) then
       return {name, cap.limit, cap.held - sums.held[at], cap.settled - sums.settled[at]}
     end
   end
 end
 
--- The highest part of a cap that is reached, in percent; OVERRUN above it; 0 for none that matters.
+-- The highest part of a cap that is reached, in percent; OVERRUN above it; 0 for none that matters. Counted in whole
+-- numbers: hundreds of the cap and what is left of it.
 local function reached(cap)
   local total, highest = cap.held + cap.settled, 0
   if total > cap.limit then return OVERRUN end
+  local rest = cap.limit % 100
+  local hundreds = (cap.limit - rest) / 100
   for percent in string.gmatch(cap.percents, '%d+') do
     local part = tonumber(percent)
-    if total > 0 and total >= cap.limit / 100 * part and part > highest then highest = part end
+    if total > 0 and (total - hundreds * part) * 100 >= rest * part and part > highest then highest = part end
   end
   return highest
 end
