@@ -11,7 +11,7 @@ from gateway.cli.storing import with_store
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.ledger import tags_text
 from gateway.domain.money import format_dollars
-from gateway.domain.videos import Attempt, Choice, Video, public_status
+from gateway.domain.videos import Attempt, AttemptState, Choice, Video, public_status
 from providers.contract import Json
 
 
@@ -61,6 +61,9 @@ def shown(video: Video) -> dict[str, Json]:
                 "route": one.route,
                 "state": one.state.value,
                 "price_usd": _dollars(one.price_micros),
+                "cost_usd": _dollars(one.cost_micros) if _ended(one) else None,
+                "disputed_usd": _dollars(one.disputed_micros) if one.disputed_micros else None,
+                "on_house": bool(one.spared),
                 "why": one.why.value if one.why else None,
                 "message": one.message or None,
             }
@@ -97,7 +100,23 @@ def _choice(choice: Choice) -> str:
 
 def _attempt(attempt: Attempt) -> str:
     end = f", {attempt.why.value}: {attempt.message}" if attempt.why else ""
-    return f"{attempt.ordinal}. {attempt.route}: {attempt.state.value}, {format_dollars(attempt.price_micros)}{end}"
+    return f"{attempt.ordinal}. {attempt.route}: {attempt.state.value}, {_money(attempt)}{end}"
+
+
+def _money(attempt: Attempt) -> str:
+    """`$0.40`, and what became of it where that is another story."""
+    words = [format_dollars(attempt.price_micros)]
+    if _ended(attempt) and attempt.cost_micros != attempt.price_micros:
+        words.append(f"cost {format_dollars(attempt.cost_micros)}")
+    if attempt.spared:
+        words.append("on the house")
+    if attempt.disputed_micros:
+        words.append(f"{format_dollars(attempt.disputed_micros)} disputed")
+    return ", ".join(words)
+
+
+def _ended(attempt: Attempt) -> bool:
+    return attempt.state is AttemptState.CLOSED
 
 
 def _dollars(micros: int | None) -> str | None:

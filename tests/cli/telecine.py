@@ -1,69 +1,20 @@
-"""`telecine` as a user runs it: a process of its own, its words, its exit status.
-
-The processes are forks of one that has imported the commands already: what a command does takes a few milliseconds, its
-imports most of a second.
-"""
+"""`telecine` as a user runs it in a folder, and what it says."""
 
 from __future__ import annotations
 
-import atexit
 import json
-import multiprocessing
 import os
-import sys
-import tempfile
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from msgspec import Struct
-
-from gateway.cli import COMMANDS, main
-
-SECONDS_MAX: Final = 60.0
-
-_FORKS: Final = multiprocessing.get_context("forkserver")
-_FORKS.set_forkserver_preload([module for module, _ in COMMANDS.values()])
-
-
-class Done(Struct, frozen=True):
-    status: int
-    out: str
-    err: str
+from tests.support import commands
+from tests.support.commands import Done
 
 
 def telecine(folder: Path, *words: str, **environ: str) -> Done:
-    """Run it in a folder; TELECINE_ variables of this process do not reach it."""
+    """TELECINE_ variables of this process do not reach it."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("TELECINE_")}
-    with tempfile.TemporaryDirectory() as said:
-        out, err = Path(said, "out"), Path(said, "err")
-        process = _FORKS.Process(target=_run, args=(folder, words, {**inherited, **environ}, out, err))
-        process.start()
-        try:
-            process.join(SECONDS_MAX)
-            assert process.exitcode is not None, f"telecine {' '.join(words)} takes longer than {SECONDS_MAX} s"
-        finally:
-            process.kill()
-        return Done(process.exitcode, out.read_text("utf-8"), err.read_text("utf-8"))
-
-
-def _run(folder: Path, words: tuple[str, ...], environ: dict[str, str], out: Path, err: Path) -> None:
-    """In the fork: become a process that a shell has started."""
-    os.chdir(folder)
-    os.environ.clear()
-    os.environ.update(environ)
-    for descriptor, path, flags in (
-        (0, os.devnull, os.O_RDONLY),
-        (1, out, os.O_WRONLY | os.O_CREAT),
-        (2, err, os.O_WRONLY | os.O_CREAT),
-    ):
-        os.dup2(os.open(path, flags), descriptor)
-    sys.stdout = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115 - until the process ends
-    sys.stderr = open(2, "w", encoding="utf-8", closefd=False)  # noqa: SIM115
-    sys.argv = ["telecine", *words]
-    try:
-        main()
-    finally:
-        atexit._run_exitfuncs()  # a fork ends without them
+    return commands.telecine(folder, words, {**inherited, **environ})
 
 
 def objects(text: str) -> list[dict[str, Any]]:

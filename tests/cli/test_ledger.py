@@ -22,7 +22,7 @@ from gateway.domain.ledger import Entry
 from gateway.domain.tables import cell
 from gateway.domain.videos import Video
 from gateway.store.store import Store
-from tests.cli.telecine import Done, telecine
+from tests.cli.telecine import telecine
 from tests.store.samples import (
     HASH,
     PRICE,
@@ -37,6 +37,7 @@ from tests.store.samples import (
     simulated,
     video,
 )
+from tests.support.commands import Done
 from tests.support.redis import RedisServer
 
 ROOT = Path(__file__).parents[2]

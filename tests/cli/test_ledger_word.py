@@ -68,6 +68,20 @@ def test_a_dispute_is_listed_until_it_is_decided(folder: Path) -> None:
     assert telecine(folder, "ledger", "verify").status == 0
 
 
+def test_a_video_shows_what_its_attempt_cost(folder: Path) -> None:
+    """Beside the price: what is disputed, whose loss it was, nothing before the end."""
+    lines = [telecine(folder, "videos", "show", video(number).id).out.splitlines()[-1] for number in (1, 2, 3)]
+    assert [one.partition(": ")[2] for one in lines] == [
+        "closed, $0.40, $1.00 disputed",
+        "closed, $0.40, on the house",
+        "planned, $0.40",
+    ]
+    telecine(folder, "ledger", "decide", f"{video(1).id}.1", "--accept")
+    assert "closed, $0.40, cost $1.40" in telecine(folder, "videos", "show", video(1).id).out
+    (attempt,) = json.loads(telecine(folder, "videos", "show", video(2).id, "--json").out)["attempts"]
+    assert (attempt["cost_usd"], attempt["on_house"], attempt["disputed_usd"]) == ("0.40", True, None)
+
+
 def test_rejecting_leaves_the_price(folder: Path) -> None:
     name = f"{video(1).id}.1"
     done = telecine(folder, "ledger", "decide", name, "--reject", "--json")

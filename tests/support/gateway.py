@@ -25,12 +25,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support import commands
+
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "config.yaml"
 READY = "Telecine listens on "
 READY_S_MAX = 30.0
 STOP_S_MAX = 45.0
-COMMAND_S_MAX = 30.0
 LEFT_S_MAX = 10.0  # what dies with its parent may take a moment
 MARK = "TELECINE_TEST_MARK"
 TELECINE = (sys.executable, "-m", "gateway")
@@ -173,16 +174,21 @@ class Gateway:
     def telecine(self, *words: str) -> dict[str, Any]:
         """One command with `--json`, beside the running gateway or without one: the object that it prints."""
         options = ("--json", "--config", str(self.config), "--data-dir", str(self.data_dir))
-        done = subprocess.run(
-            [*self._telecine, *words, *options],
-            cwd=self.folder,
-            env=self._environment(),
-            capture_output=True,
-            timeout=COMMAND_S_MAX,
-            check=False,
-        )
-        assert done.returncode == 0, f"telecine {' '.join(words)}: {done.stderr.decode()}"
-        said: dict[str, Any] = json.loads(done.stdout)
+        if self._telecine == TELECINE:
+            done = commands.telecine(self.folder, (*words, *options), self._environment())
+        else:
+            ran = subprocess.run(
+                [*self._telecine, *words, *options],
+                cwd=self.folder,
+                env=self._environment(),
+                capture_output=True,
+                text=True,
+                timeout=commands.SECONDS_MAX,
+                check=False,
+            )
+            done = commands.Done(ran.returncode, ran.stdout, ran.stderr)
+        assert done.status == 0, f"telecine {' '.join(words)}: {done.err}"
+        said: dict[str, Any] = json.loads(done.out)
         return said
 
     # --- looking -------------------------------------------------------------------------------------------------
