@@ -22,6 +22,7 @@ from gateway.work.rolling import EVERY_S, Roller
 from gateway.work.step import step
 from gateway.work.strays import sweep_strays
 from gateway.work.tools import Tools
+from gateway.work.trim import trim
 
 STEPS_AT_ONCE_MAX = 512
 CLAIM_MAX = 128
@@ -31,7 +32,7 @@ REST_MAX = 256
 STORE_AWAY_S = 0.5
 LOOP_LAG_EVERY_S = 0.05
 STRAYS_EVERY_S = 3_600.0
-RETENTION_EVERY_S = 60.0
+RETENTION_EVERY_S = 300.0
 
 
 @dataclass(slots=True)
@@ -199,6 +200,7 @@ class Runner:
             await asyncio.sleep(self._retention_every_s * (0.5 + self._tools.chance()))
             try:
                 await retire(self._tools)
+                await trim(self._tools)
             except Exception as error:
                 log("retention_failed", level="error", **where(error))
 

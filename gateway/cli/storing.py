@@ -14,7 +14,7 @@ from gateway.cli.options import Place
 from gateway.config.load import load_config
 from gateway.config.models import Config
 from gateway.store.embedded import borrowed
-from gateway.store.errors import StoreAway, StoreRefused
+from gateway.store.errors import LedgerTrimmed, StoreAway, StoreRefused
 from gateway.store.store import Store
 
 T = TypeVar("T")
@@ -26,7 +26,7 @@ def with_store(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
     try:
         with _url(settings, place.data_dir) as url:
             return asyncio.run(_use(settings, url, use))
-    except (StoreAway, StoreRefused) as error:
+    except (LedgerTrimmed, StoreAway, StoreRefused) as error:
         raise Failure(str(error)) from error
 
 

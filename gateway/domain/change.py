@@ -19,13 +19,15 @@ class Kind(StrEnum):
     VOID = "void"
     ADJUST = "adjust"
     DISPUTE = "dispute"
+    CARRY = "carry"
 
 
 class Posting(Struct, frozen=True, kw_only=True):
     """One ledger entry. Counters move by (held, settled), which follow from the kind:
 
     hold +amount, 0 · settle -released, +amount · void -released, 0 · adjust 0, +amount (signed) ·
-    dispute 0, 0: its amount waits outside the counters for an operator's word, which is an adjust that answers it
+    dispute 0, 0: its amount waits outside the counters for an operator's word, which is an adjust that answers it ·
+    carry 0, +amount (signed): what entries that were trimmed have added to its one counter; no change has it
     """
 
     id: str  # unique in the ledger: `<attempt id>:<kind>`, of an adjust with its number behind

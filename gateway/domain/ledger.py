@@ -216,6 +216,7 @@ def moves(posting: Posting) -> Balance:
         Kind.VOID: Balance(-posting.released_micros, 0),
         Kind.ADJUST: Balance(0, amount),
         Kind.DISPUTE: Balance(0, 0),
+        Kind.CARRY: Balance(0, amount),
     }[posting.kind]
 
 
@@ -229,6 +230,7 @@ class Tally:
         self._settled: defaultdict[str, int] = defaultdict(int)
         self._seen: dict[str, tuple[str, ...]] = {}
         self._counters: dict[tuple[str, ...], tuple[str, ...]] = {}  # each list of counters once
+        self._carried: set[str] = set()
         self._faults: list[str] = []
 
     def add(self, entry: Entry) -> None:
@@ -261,6 +263,8 @@ class Tally:
         faults = [f"entry {name} stands in the ledger twice"] if name in self._seen else []
         if posting.kind is Kind.HOLD:
             return faults
+        if posting.kind is Kind.CARRY:
+            return faults + self._carries_badly(posting)
         if answers not in self._seen:
             faults.append(f"entry {name} answers {answers or 'nothing'}, which is not in the ledger before it")
         elif self._seen[answers] != posting.counters:
@@ -269,6 +273,15 @@ class Tally:
             faults += _ends_badly(posting, self.open.get(answers))
         elif is_dispute(answers):
             faults += _decides_badly(posting, self.disputed.get(answers))
+        return faults
+
+    def _carries_badly(self, posting: Posting) -> list[str]:
+        """A carry is of one counter, and a counter has one."""
+        (counter, *more), told = posting.counters, posting.answers or posting.released_micros or posting.spared
+        faults = [f"entry {posting.id} is no carry of one counter"] if more or told else []
+        if counter in self._carried:
+            faults.append(f"entry {posting.id} carries {counter}, which another carries too")
+        self._carried.add(counter)
         return faults
 
 

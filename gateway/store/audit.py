@@ -17,17 +17,20 @@ RECORDS_MAX: Final = 100  # read at a time: a record may hold a long prompt
 
 
 async def pages(store: Store, *, limit: int = ENTRIES_MAX) -> AsyncIterator[list[Entry]]:
-    """Every entry, in the ledger's order, up to about now: a page that is not full is the last."""
+    """Every entry, in the ledger's order, up to about now: a page that is not full is the last.
+    LedgerTrimmed if it was trimmed meanwhile."""
     after = ""
-    while True:
-        page, after = await store.ledger_entries(after=after, limit=limit)
-        yield page
-        if len(page) < limit:
-            return
+    async with store.reading() as still:
+        while True:
+            page, after = await store.ledger_entries(after=after, limit=limit)
+            await still()
+            yield page
+            if len(page) < limit:
+                return
 
 
 async def gather(store: Store, gathering: Gathering) -> None:
-    """Tell it the whole ledger, with the records that it asks for. TooMany."""
+    """Tell it the whole ledger, with the records that it asks for. TooMany, LedgerTrimmed."""
     async for page in pages(store):
         for entries in batches(page, RECORDS_MAX):
             records = await _records(store, gathering.asks(entries))

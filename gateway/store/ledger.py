@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final, TypeAlias
 
 from gateway.domain.change import Kind, Posting
-from gateway.domain.ledger import Balance, Entry, Tally, differences
+from gateway.domain.ledger import Balance, Entry, Tally, differences, utc_day
 from gateway.domain.videos import AttemptState, attempt_id, decode_video
+from gateway.store.errors import LedgerTrimmed, StoreAway
 from gateway.store.room import Room
 
 ENTRIES_MAX: Final = 1_000
+READING_MS: Final = 60_000
+VERIFY_TRIES: Final = 3
+
+Still: TypeAlias = Callable[[], Awaitable[None]]
 
 
 class Ledger(Room):
@@ -22,7 +28,18 @@ class Ledger(Room):
 
     async def verify(self) -> list[str]:
         """Every difference between the counters, the open holds and the entries, one sentence each. None is right.
-        Entries never change, so what was read at one moment is compared with the entries up to that moment."""
+        Entries never change, so what was read at one moment is compared with the entries up to that moment.
+        LedgerTrimmed if it cannot be read whole."""
+        for _ in range(VERIFY_TRIES - 1):
+            with suppress(LedgerTrimmed):
+                return await self._verify()
+        return await self._verify()
+
+    async def _verify(self) -> list[str]:
+        async with self.reading() as still:
+            return await self._differences(still)
+
+    async def _differences(self, still: Still) -> list[str]:
         names = self._names
         last, counters, holds, disputes = await self._at_one_moment(
             ("XREVRANGE", names.ledger, "+", "-", "COUNT", 1),
@@ -41,6 +58,7 @@ class Ledger(Room):
             for _, fields in rows:
                 tally.add(read_entry(fields))
             after = rows[-1][0].decode()
+            await still()
         found = differences(tally.books(), _balances(counters), _amounts(holds), _amounts(disputes))
         return found + await self._idle_holds(list(tally.open.values()))
 
@@ -55,6 +73,33 @@ class Ledger(Room):
             if cursor == b"0":
                 break
         return found, max(total, len(found))
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Still]:
+        """While the ledger is read from end to end nobody trims it. To be told after each page that it is still read;
+        that raises LedgerTrimmed if the reader was too slow and it was trimmed."""
+        trimmed = await self._note_reading()
+
+        async def still() -> None:
+            if await self._note_reading() != trimmed:
+                raise LedgerTrimmed
+
+        try:
+            yield still
+        finally:
+            with suppress(StoreAway):
+                await self._link.command("DEL", self._names.reading)
+
+    async def _note_reading(self) -> int:
+        """How many entries have left the ledger so far. The note is a courtesy; the number decides."""
+        with suppress(StoreAway):  # a full server takes no note
+            await self._link.command("SET", self._names.reading, "1", "PX", READING_MS)
+        return int(await self._link.command("HGET", self._names.trimmed, "entries") or 0)
+
+    async def trimmed_until_ms(self) -> int | None:
+        """The last moment of what has left the ledger; None: all of it is there."""
+        found = await self._link.command("HGET", self._names.trimmed, "until_ms")
+        return None if found is None else int(found)
 
     async def _idle_holds(self, open_holds: Sequence[Posting]) -> list[str]:
         """Holds of attempts that are closed: nothing will ever end them."""
@@ -93,7 +138,7 @@ def _balances(flat: list[bytes]) -> dict[str, Balance]:
 
 
 def read_entry(flat: list[bytes]) -> Entry:
-    """Empty fields are left out."""
+    """Empty fields are left out. ValueError or KeyError if it is none that this gateway knows."""
     fields = {name.decode(): value.decode() for name, value in _pairs(flat)}
     posting = Posting(
         id=fields["id"],
@@ -114,6 +159,12 @@ def read_entry(flat: list[bytes]) -> Entry:
         delivered=bool(fields.get("delivered")),
         dearest_micros=int(fields.get("dearest") or 0),
         presumed=bool(fields.get("presumed")),
-        reason=fields.get("reason", ""),
+        reason=_range(fields) if fields["kind"] == Kind.CARRY else fields.get("reason", ""),
     )
     return Entry(int(fields["at"]), posting)
+
+
+def _range(fields: Mapping[str, str]) -> str:
+    """What a carry stands for."""
+    first, last = (utc_day(int(fields[name])) for name in ("first", "last"))
+    return f"entries from {first} to {last}"

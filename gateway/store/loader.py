@@ -37,6 +37,7 @@ REST: Final = _join("rest", "common", "rest", flags="allow-oom")
 RENEW: Final = _join("renew", "common", "renew", flags="allow-oom")
 MAKE_DUE: Final = _join("make_due", "common", "make_due", flags="allow-oom")
 REMOVE: Final = _join("remove", "common", "remove", flags="allow-oom")
+TRIM: Final = _join("trim", "common", "trim", flags="allow-oom")
 FACE: Final = _join("face", "face", flags="no-writes")
 PAGE: Final = _join("page", "page", flags="no-writes")
 CREATE_PROJECT: Final = _join("create_project", "create_project")
@@ -58,6 +59,7 @@ SCRIPTS: Final = (
     REST,
     MAKE_DUE,
     REMOVE,
+    TRIM,
     FACE,
     PAGE,
     CREATE_PROJECT,

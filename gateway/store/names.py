@@ -21,6 +21,9 @@ class Names:
         self.ledger: Final = tag + "ledger"  # stream of entries
         self.usage_cursor: Final = tag + "usage_cursor"  # id in `ledger` of the last entry that was rolled up
         self.usage_cells: Final = tag + "usage_cells"  # zset "<day> <project>" of every cell, all with score 0
+        self.carried: Final = tag + "carried"  # hash counter -> id in `ledger` of its carry
+        self.trimmed: Final = tag + "trimmed"  # hash about entries that left the ledger: entries, until_ms, until_id
+        self.reading: Final = tag + "reading"  # while it is there, somebody reads the whole ledger
         self.counters: Final = tag + "counters"  # hash "<counter>:held|settled" -> micro-dollars
         self.disputes: Final = tag + "disputes"  # hash of open disputes -> micro-dollars
         self.holds: Final = tag + "holds"  # hash of open holds -> micro-dollars

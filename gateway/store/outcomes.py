@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import TypeAlias
 
 from msgspec import Struct
 
+from gateway.domain.ledger import Entry
 from gateway.domain.limits import Limited, Rate
 from gateway.domain.videos import Video
 
@@ -129,6 +131,23 @@ class Rest(Struct, frozen=True):
     video_id: str
     token: str
     due_ms: int | None
+
+
+# --- trimming ----------------------------------------------------------------------------------------------------
+
+
+class Line(Struct, frozen=True):
+    """An entry with its place in the ledger; None: of a kind that this gateway does not know."""
+
+    id: str
+    entry: Entry | None
+
+
+class Trim(StrEnum):
+    TRIMMED = "TRIMMED"
+    MOVED = "MOVED"  # an entry is not there any more: another was faster
+    READING = "READING"  # somebody reads the whole ledger
+    KEPT = "KEPT"  # a record is there, or an entry is too young, open, not rolled up, or not the only one left behind
 
 
 # --- reading -----------------------------------------------------------------------------------------------------

@@ -160,14 +160,8 @@ class Usage(Ledger):
             after = page[-1][0]
 
     async def _nothing_trimmed(self, begin: Stamp) -> bool:
-        """Whether no entry behind `begin` can have gone while they were read: trimming begins with the oldest, and
-        ends before the cursor."""
-        if begin == START:
-            return True
-        cursor, there = await self._at_one_moment(
-            ("GET", self._names.usage_cursor), ("XRANGE", self._names.ledger, _said(begin), _said(begin))
-        )
-        return bool(there) or _stamp(_text(cursor)) == begin
+        """Whether every entry behind `begin` was there while they were read."""
+        return _stamp(_text(await self._link.command("HGET", self._names.trimmed, "until_id"))) <= begin
 
     async def _entries_after(self, cursor: str, limit: int) -> list[tuple[str, Entry]]:
         start = f"({cursor}" if cursor else "-"
@@ -186,9 +180,8 @@ class Usage(Ledger):
         async for cell, stamp, rows in self._rows([_cell(one) for one in names]):
             stored[cell], read[cell] = rows, stamp
         booked: Cells = {}
-        after, since, last = "", "", max([default, *read.values()])
+        after, last = "", max([default, *read.values()])
         while page := await self._entries_after(after, ENTRIES_MAX):
-            since = since or utc_day(page[0][1].at_ms)
             for name, entry in page:
                 for cell, row, sums in parts(entry):
                     if _stamp(name) <= read.get(cell, default):
@@ -196,17 +189,11 @@ class Usage(Ledger):
             after = page[-1][0]
             if _stamp(after) >= last:
                 break
-        if await self._trimmed():  # what is left of the entries proves whole days only
-            stored, booked = ({cell: rows for cell, rows in one.items() if cell[0] > since} for one in (stored, booked))
+        trimmed_ms = await self.trimmed_until_ms()
+        if trimmed_ms is not None:  # what is left of the entries proves later days only
+            day = utc_day(trimmed_ms)
+            stored, booked = ({cell: rows for cell, rows in one.items() if cell[0] > day} for one in (stored, booked))
         return unlike(stored, booked)
-
-    async def _trimmed(self) -> bool:
-        """Whether entries were taken out of the ledger, ever."""
-        if not await self._link.command("EXISTS", self._names.ledger):
-            return False
-        flat = await self._link.command("XINFO", "STREAM", self._names.ledger)
-        facts = dict(zip(flat[::2], flat[1::2], strict=True))
-        return bool(facts[b"entries-added"] != facts[b"length"])
 
 
 def _stamp(name: str) -> Stamp:
