@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.domain.ledger import DAY_MS
 from gateway.store.store import Store
-from tests.store.looks import due_of, lease_of
-from tests.store.samples import T0, Clock, claimed, simulated, video
+from tests.store.looks import counter, due_of, lease_of
+from tests.store.samples import PRICE, T0, Clock, claimed, simulated, video
+from tests.store.trimming import retire, trim
 from tests.support.redis import RedisServer
 
 ROOT = Path(__file__).parents[2]
@@ -42,6 +44,35 @@ async def test_a_death_at_a_commit_leaves_all_or_nothing(
         assert await store.verify() == []
         if found is not None:
             assert (await claimed(store)).video == found
+
+
+@pytest.mark.parametrize(
+    ("point", "record", "entries"),
+    [
+        ("before.commit.remove", True, 3),
+        ("after.commit.remove", False, 3),
+        ("before.commit.trim", False, 3),
+        # The hold of the first video, and a carry for each counter: what is held counts into the day that is over.
+        ("after.commit.trim", False, 13),
+    ],
+)
+async def test_a_death_at_a_chore_leaves_all_or_nothing(
+    empty_redis: RedisServer, tmp_path: Path, point: str, record: bool, entries: int
+) -> None:
+    """The balances are the same either way, and the next one finishes what this one began."""
+    _die_at(point, empty_redis.url, tmp_path / "stands")
+    clock, made = Clock(T0 + DAY_MS), video(2)
+    async with simulated(empty_redis.url, clock) as store:
+        assert (await store.read(made.id) is not None) == record
+        assert len((await store.ledger_entries())[0]) == entries
+        assert counter(empty_redis, "gateway/total") == (PRICE, PRICE)
+        assert await store.verify() == []
+        await retire(store, clock, keep_ms=DAY_MS)
+        await store.catch_up()
+        assert await trim(store, clock, keep_ms=DAY_MS) == (0 if entries == 13 else 2)
+        assert len((await store.ledger_entries())[0]) == 13
+        assert counter(empty_redis, "gateway/total") == (PRICE, PRICE)
+        assert await store.verify() == []
 
 
 async def test_a_walk_that_nobody_stops_comes_through(empty_redis: RedisServer, store: Store) -> None:

@@ -281,4 +281,5 @@ def test_moves_follow_from_the_kind() -> None:
     ]
     assert found == [Balance(PRICE, 0), Balance(-PRICE, 7), Balance(-PRICE, 0), Balance(0, -2)]
     assert ledger.moves(ledger.dispute(made, made.attempts[0], 7, reason="too much")) == Balance(0, 0)
-    assert {Kind.HOLD, Kind.SETTLE, Kind.VOID, Kind.ADJUST, Kind.DISPUTE} == set(Kind)
+    assert ledger.moves(replace(_adjust(made, -3), kind=Kind.CARRY)) == Balance(0, -3)
+    assert {Kind.HOLD, Kind.SETTLE, Kind.VOID, Kind.ADJUST, Kind.DISPUTE, Kind.CARRY} == set(Kind)

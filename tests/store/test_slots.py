@@ -19,9 +19,10 @@ from gateway.domain.limits import Limits
 from gateway.domain.usage_query import read_query
 from gateway.store.loader import SCRIPTS
 from gateway.store.names import Names
-from gateway.store.outcomes import Admitted, Committed, Repeated
+from gateway.store.outcomes import Admitted, Committed, Repeated, Trim
 from gateway.store.store import Store
 from tests.store.samples import HASH, PRICE, T0, Clock, admission, apply, claimed, closed, following, seed, video
+from tests.store.trimming import sheaves_of
 from tests.support.gateway import free_port
 from tests.support.redis import RedisServer
 
@@ -113,6 +114,7 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert len(await store.list_budgets(T0)) == 1
     await store.catch_up()
     assert (await store.usage(read_query({}, T0))).total.spent == PRICE
+    assert await store.trim(await sheaves_of(store, made), now_ms=clock.now_ms, keep_ms=1) == Trim.TRIMMED
     assert await store.verify() == []
     cluster.client.set("{telecine}:seq", 0)
     await store.claim(1, lease_ms=1_000, token_prefix="r")

@@ -19,7 +19,7 @@ from gateway.store.outcomes import Capped, Trim
 from gateway.store.store import Store
 from tests.store.looks import counter, everything
 from tests.store.samples import PRICE, T0, Clock, admission, apply, attempt, closed, following, let_in, video
-from tests.store.trimming import KEEP_MS, kinds, roll_up, sheaves_of, trim
+from tests.store.trimming import KEEP_MS, kinds, sheaves_of, trim
 from tests.support.redis import RedisServer
 
 
@@ -44,7 +44,7 @@ async def gone(store: Store, clock: Clock, *numbers: int, amount: int = PRICE) -
 async def test_a_carry_takes_the_place_of_what_leaves(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
     """One for each counter that lives on; counters of windows that are over leave with their entries."""
     await gone(books, clock, 1, 2)
-    roll_up(empty_redis)
+    await books.catch_up()
     before = {scope: counter(empty_redis, f"{scope}/total") for scope in ("gateway", "project/proj_1", "key/key_1")}
     assert await trim(books, clock) == 4
     entries, _ = await books.ledger_entries()
@@ -70,7 +70,7 @@ async def test_windows_that_are_not_over_are_carried(books: Store, clock: Clock,
     """However short the ledger is kept: today's budget must not forget what was spent today."""
     clock.now_ms = T0
     (made,) = await gone_now(books, clock)
-    roll_up(empty_redis)
+    await books.catch_up()
     assert await trim(books, clock, keep_ms=1) == 2
     for name in made.attempts[0].counters:
         assert counter(empty_redis, name) == (0, PRICE)
@@ -98,7 +98,7 @@ async def test_a_counter_has_one_carry(books: Store, clock: Clock, empty_redis: 
         await apply(books, change)
         clock.now_ms += KEEP_MS
         await books.remove(made.id, change.video, keep_ms=1)
-        roll_up(empty_redis)
+        await books.catch_up()
         assert await trim(books, clock) == 2
         entries, _ = await books.ledger_entries()
         assert len(entries) == 4
@@ -119,7 +119,7 @@ async def test_what_was_spared_is_carried_so(books: Store, clock: Clock, empty_r
     await apply(books, change)
     clock.now_ms += KEEP_MS
     await books.remove(made.id, change.video, keep_ms=1)
-    roll_up(empty_redis)
+    await books.catch_up()
     assert await trim(books, clock) == 2
     entries, _ = await books.ledger_entries()
     assert sorted(one.posting.counters[0] for one in entries) == ["gateway/total", "provider/mock/total"]
@@ -132,7 +132,7 @@ async def test_a_cap_holds_to_the_micro_dollar_after_trimming(
 ) -> None:
     """What was spent counts, whether its entries are there or carried."""
     await gone(books, clock, 1, 2)
-    roll_up(empty_redis)
+    await books.catch_up()
     await trim(books, clock)
     await books.set_cap("gateway", Window.TOTAL, Cap(3 * PRICE - 1))
     made = video(3, attempts=(attempt(now_ms=clock.now_ms),))
@@ -148,7 +148,7 @@ async def test_a_cap_holds_to_the_micro_dollar_after_trimming(
 async def test_nothing_leaves_before_its_time(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
     """By the store's own clock, whatever the asker thinks."""
     (made,) = await gone(books, clock, 1)
-    roll_up(empty_redis)
+    await books.catch_up()
     sheaves = await sheaves_of(books, made)
     clock.now_ms -= 1
     assert await trim(books, clock) == 0
@@ -166,7 +166,7 @@ async def test_nothing_leaves_that_is_not_rolled_up(books: Store, clock: Clock, 
     empty_redis.client.set("{telecine}:usage_cursor", sheaves[0].ids[0])
     assert await trim(books, clock) == 0
     assert await books.trim(sheaves, now_ms=clock.now_ms, keep_ms=KEEP_MS) == Trim.KEPT
-    roll_up(empty_redis)
+    await books.catch_up()
     assert await trim(books, clock) == 2
 
 
@@ -175,7 +175,7 @@ async def test_entries_of_a_record_that_is_there_stay(books: Store, clock: Clock
     settle = ledger.settle(made, made.attempts[0], PRICE, presumed=False, reason="finished")
     await apply(books, following(closed(made), settle, due_ms=None))
     clock.now_ms += KEEP_MS
-    roll_up(empty_redis)
+    await books.catch_up()
     assert await trim(books, clock) == 0
     sheaves = await sheaves_of(books, made)
     assert await books.trim(sheaves, now_ms=clock.now_ms, keep_ms=KEEP_MS) == Trim.KEPT
@@ -191,7 +191,7 @@ async def test_an_open_or_disputed_attempt_stays_and_holds_up_no_other(
     dispute = ledger.dispute(other, other.attempts[0], 7, reason="beyond belief")
     await apply(books, following(closed(other), settle, dispute, due_ms=None))
     await gone(books, clock, 3)
-    roll_up(empty_redis)
+    await books.catch_up()
     empty_redis.client.hset("{telecine}:amended", mapping={f"{held.id}.1": 1, f"{other.id}.1": 3})
     records = [f"{{telecine}}:video:{one.id}" for one in (held, other)]
     for record in records:
@@ -216,7 +216,7 @@ async def test_an_attempt_leaves_with_all_its_entries(books: Store, clock: Clock
     await apply(books, corrected)
     clock.now_ms += KEEP_MS // 2
     await books.remove(made.id, corrected.video, keep_ms=1)
-    roll_up(empty_redis)
+    await books.catch_up()
     assert await trim(books, clock) == 0
     sheaves = [Sheaf(made.id, f"{made.id}.1", (await sheaves_of(books, made))[0].ids[:2])]
     assert await books.trim(sheaves, now_ms=clock.now_ms, keep_ms=KEEP_MS) == Trim.KEPT
@@ -232,12 +232,14 @@ async def test_an_unknown_kind_keeps_its_attempt(books: Store, clock: Clock, emp
     empty_redis.client.hset("{telecine}:amended", f"{made.id}.1", 3)
     sheaves = await sheaves_of(books, made)
     fields = dict(empty_redis.client.xrange("{telecine}:ledger")[1][1])
+    await books.catch_up()
     new = empty_redis.client.xadd("{telecine}:ledger", {**fields, "id": "x", "kind": "new"})
-    roll_up(empty_redis)
+    empty_redis.client.set("{telecine}:usage_cursor", new)
     assert await trim(books, clock) == 0
     sheaves[0].ids.append(new)
     assert await books.trim(sheaves, now_ms=clock.now_ms, keep_ms=KEEP_MS) == Trim.KEPT
     empty_redis.client.xdel("{telecine}:ledger", new)
+    empty_redis.client.set("{telecine}:usage_cursor", sheaves[0].ids[1])
 
 
 # --- twice, together, while somebody reads -----------------------------------------------------------------------
@@ -246,7 +248,7 @@ async def test_an_unknown_kind_keeps_its_attempt(books: Store, clock: Clock, emp
 async def test_two_trimmers_trim_once(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
     """Whoever comes second finds the entries gone and changes nothing."""
     ended = await gone(books, clock, 1, 2, 3)
-    roll_up(empty_redis)
+    await books.catch_up()
     sheaves = [one for made in ended for one in await sheaves_of(books, made)]
     tries = (books.trim(sheaves, now_ms=clock.now_ms, keep_ms=KEEP_MS) for _ in range(3))
     assert sorted(await asyncio.gather(*tries)) == [Trim.MOVED, Trim.MOVED, Trim.TRIMMED]
@@ -258,7 +260,7 @@ async def test_two_trimmers_trim_once(books: Store, clock: Clock, empty_redis: R
 async def test_nobody_trims_what_somebody_reads(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
     """From end to end, that is: an export, a comparison with a bill, a verification. Then the note is gone."""
     await gone(books, clock, 1, 2)
-    roll_up(empty_redis)
+    await books.catch_up()
     async for page in pages(books, limit=3):
         assert await trim(books, clock) == 0
         assert len(page) in (1, 3)
@@ -268,7 +270,7 @@ async def test_nobody_trims_what_somebody_reads(books: Store, clock: Clock, empt
 async def test_a_reader_that_was_too_slow_is_told(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
     """Half of its entries may be in a carry."""
     await gone(books, clock, 1, 2)
-    roll_up(empty_redis)
+    await books.catch_up()
     with pytest.raises(LedgerTrimmed):
         async for _ in pages(books, limit=3):
             empty_redis.client.delete("{telecine}:reading")
@@ -281,7 +283,7 @@ async def test_a_reader_that_was_too_slow_is_told(books: Store, clock: Clock, em
 async def test_a_carry_that_was_touched_is_found(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
     """Gone, changed or doubled: verification names it."""
     await gone(books, clock, 1)
-    roll_up(empty_redis)
+    await books.catch_up()
     await trim(books, clock)
     stream, client = "{telecine}:ledger", empty_redis.client
     (first, fields), *_ = client.xrange(stream)
@@ -305,13 +307,14 @@ async def test_a_carry_that_was_touched_is_found(books: Store, clock: Clock, emp
 async def test_books_that_do_not_balance_are_not_trimmed(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
     """Evidence stays where it is."""
     (made,) = await gone(books, clock, 1)
-    (hold_id, hold), _ = empty_redis.client.xrange("{telecine}:ledger")
-    forged = empty_redis.client.xadd("{telecine}:ledger", {**hold, "amount": PRICE + 1})
-    sheaf = Sheaf(made.id, f"{made.id}.1", [(await sheaves_of(books, made))[0].ids[1], forged])
-    roll_up(empty_redis)
+    await books.catch_up()
+    client = empty_redis.client
+    hold, end = client.xrange("{telecine}:ledger")
+    forged = client.xadd("{telecine}:ledger", {**hold[1], "amount": PRICE + 1})
+    client.set("{telecine}:usage_cursor", forged)
     before = everything(empty_redis)
     with pytest.raises(BrokenRule, match="whole attempts leave 1 held"):
-        await books.trim([sheaf], now_ms=clock.now_ms, keep_ms=KEEP_MS)
+        await books.trim([Sheaf(made.id, f"{made.id}.1", [end[0], forged])], now_ms=clock.now_ms, keep_ms=KEEP_MS)
     assert everything(empty_redis) == before
-    empty_redis.client.xdel("{telecine}:ledger", forged)
-    assert hold_id
+    client.xdel("{telecine}:ledger", forged)
+    client.set("{telecine}:usage_cursor", end[0])

@@ -1,4 +1,4 @@
-"""What tests of trimming share: the roll-up's position, the chores as workers do them, without their pauses."""
+"""What tests of trimming share: the chores as workers do them, without their pauses."""
 
 from __future__ import annotations
 
@@ -10,17 +10,9 @@ from gateway.domain.videos import Video
 from gateway.store.outcomes import Trim
 from gateway.store.store import Store
 from tests.store.samples import Clock
-from tests.support.redis import RedisServer
 
 KEEP_MS = 400 * DAY_MS
 PAGE = 7
-
-
-def roll_up(server: RedisServer) -> None:
-    """As if usage had been summed up to now."""
-    last = server.client.xrevrange("{telecine}:ledger", count=1)
-    if last:
-        server.client.set("{telecine}:usage_cursor", last[0][0])
 
 
 async def trim(store: Store, clock: Clock, *, keep_ms: int = KEEP_MS) -> int:

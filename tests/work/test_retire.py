@@ -99,13 +99,16 @@ async def test_one_that_stays_holds_nobody_up(empty_redis: RedisServer, tmp_path
         assert empty_redis.client.zrange("{telecine}:retained", 0, -1) == ["odd"]
 
 
-async def test_a_running_gateway_retires_by_itself(empty_redis: RedisServer, tmp_path: Path) -> None:
-    async with house(empty_redis.url, tmp_path, CONFIG, vendors={"a": {"render_s": 0.1}}) as one:
+async def test_a_running_gateway_rolls_up_retires_and_trims_by_itself(empty_redis: RedisServer, tmp_path: Path) -> None:
+    config = CONFIG.replace("{videos: 1d}", "{videos: 1s, ledger: 1s}")
+    async with house(empty_redis.url, tmp_path, config, vendors={"a": {"render_s": 0.1}}) as one:
         video = await finished(one, empty_redis)
         age(empty_redis, "retained", video)
         runner = Runner(one.tools, name="retiring", retention_every_s=0.02)
         runner.start()
         async with asyncio.timeout(10):
-            while await one.tools.store.read(video) is not None:
+            while await one.tools.store.read(video) is not None or await one.money(video):
                 await asyncio.sleep(0.02)
         await runner.stop(1.0)
+        assert await one.tools.store.verify() == []
+        assert await one.tools.store.trimmed_until_ms() is not None
