@@ -33,7 +33,7 @@ command.add_command(ledger_word.adjust)
 @json_option
 @place_options
 def verify(json: bool, place: Place) -> None:
-    """Recompute every counter and every open hold from the entries, and name each difference.
+    """Recompute every counter, every open hold and every row of usage from the entries, and name each difference.
 
     \b
     EXIT STATUS
@@ -46,6 +46,6 @@ def verify(json: bool, place: Place) -> None:
     elif differences:
         click.echo("\n".join(differences))
     else:
-        click.echo("the books are right: counters and open holds equal the sum of the entries")
+        click.echo("the books are right: counters, open holds and usage equal the sum of the entries")
     if differences:
         sys.exit(1)

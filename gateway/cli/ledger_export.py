@@ -64,6 +64,9 @@ COLUMNS: Final = (
     Column("attempt", "The attempt's id: the video's and an ordinal.", lambda one: one.posting.attempt),
     Column("counters", "The counters that it moved: a list, in CSV with spaces.", lambda one: [*one.posting.counters]),
     Column("spared", "So many of the first counters do not bear the amount.", lambda one: one.posting.spared),
+    Column("delivered", "Whether it is for the clip that the client got.", lambda one: one.posting.delivered),
+    Column("dearest_micros", "Of that settle: the plan's dearest route.", lambda one: one.posting.dearest_micros),
+    Column("dearest_usd", "The same in dollars.", lambda one: usd(one.posting.dearest_micros)),
 )
 
 HELP = "\n".join(

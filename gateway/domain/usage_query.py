@@ -17,6 +17,7 @@ PLAIN: Final = ("day", "month", "project", "key", "provider", "route", "model")
 TAG: Final = "tag:"
 DAYS: Final = 30  # unless told otherwise
 DAYS_MAX: Final = 366
+LAST_MS: Final = 253_402_214_400_000  # 9999-12-31: there is no day behind it
 GROUPS_MAX: Final = 8
 FILTERS_MAX: Final = 16
 TEXT_CHARS_MAX: Final = 512
@@ -96,6 +97,8 @@ def _period(fields: Mapping[str, str], now_ms: int) -> tuple[int, int]:
         until_ms = tomorrow_ms if since_ms is None else max(tomorrow_ms, since_ms + DAY_MS)
     if since_ms is None:
         since_ms = until_ms - DAYS * DAY_MS
+    if until_ms > LAST_MS:
+        raise BadQuery("the last day that can be asked for is 9999-12-30", "until" if "until" in fields else "from")
     if not 0 <= since_ms < until_ms:
         raise BadQuery("'from' must lie before 'until', the first day that no longer counts", "from")
     if until_ms - since_ms > DAYS_MAX * DAY_MS:

@@ -32,7 +32,7 @@ class Line(Struct, frozen=True):
 
 class Report(Struct, frozen=True):
     query: Query
-    lines: tuple[Line, ...]  # by their values
+    lines: tuple[Line, ...]  # by their values; without names to group by, the total says it all
     total: Sums  # of what is asked for for certain: with a filter by a tag, without `other`
 
 
@@ -64,7 +64,8 @@ class Summary:
     def report(self) -> Report:
         ordered = sorted(self._lines.items(), key=lambda one: _order(*one[0]))
         lines = (Line(texts, other, sums) for (texts, other), sums in ordered)
-        return Report(self._query, tuple(one for one in lines if one.sums != NOTHING), self._total)
+        told = (one for one in lines if one.sums != NOTHING and (self._query.group_by or one.other))
+        return Report(self._query, tuple(told), self._total)
 
 
 def _fits(filters: tuple[tuple[str, str], ...], cell: Cell, row: Row) -> bool:

@@ -15,6 +15,7 @@ from tests.docs.readme import ROOT, blocks, script
 from tests.support.gateway import free_port
 
 SECONDS_MAX = 300
+USAGE = ('"object":"usage"', "line,project,tag:campaign", "TAG:CAMPAIGN")
 NOT_COPIED = shutil.ignore_patterns(
     ".git", ".venv", ".envs", ".*_cache", "__pycache__", "*.egg-info", "build", "dist", "demo", "data", "htmlcov"
 )
@@ -70,7 +71,14 @@ def test_the_five_minutes_work_from_an_empty_environment(typed: str, place: Path
 def test_the_other_commands_answer(typed: str) -> None:
     """The check of the configuration, the manual, the lists, the probes."""
     said_by_all = ("is sound", "EXIT STATUS", '"name":"demo"', '"status":"ready"', "# HELP telecine_")
-    for said in (*said_by_all, "may spend $50.00 a day", "gateway/month", "rpm: 25"):
+    for said in (
+        *said_by_all,
+        "may spend $50.00 a day",
+        "gateway/month",
+        "rpm: 25",
+        '"object":"usage"',
+        "line,project,tag:campaign",
+    ):
         assert said in typed, said
 
 
