@@ -174,7 +174,7 @@ def test_however_it_is_rolled_up_every_entry_counts_once(empty_redis: RedisServe
     run_state_machine_as_test(
         Rolling,
         settings=settings(
-            max_examples=40,
+            max_examples=60,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -33,9 +33,10 @@ for index = 3, #KEYS do
   at = at + 2
   for _ = 1, count do
     local row, stored = ARGV[at], fresh[ARGV[at]] or redis.call('HGET', CELL, ARGV[at])
-    if not stored and size >= rows_max then
-      row = ARGV[at + 1]
-      stored = fresh[row] or redis.call('HGET', CELL, row)
+    if not stored then
+      -- What was once not told apart never is: else a hold and its end could stand in two rows.
+      local other = fresh[ARGV[at + 1]] or redis.call('HGET', CELL, ARGV[at + 1])
+      if other or size >= rows_max then row, stored = ARGV[at + 1], other end
     end
     if not stored then size = size + 1 end
     fresh[row] = added(stored, ARGV[at + 2], name)
