@@ -42,11 +42,11 @@ class Column(Struct, frozen=True):
 COLUMNS: Final = (
     Column("id", "The entry's own name, unique in the ledger.", lambda one: one.posting.id),
     Column("at", "When it was made: UTC, to the millisecond.", lambda one: utc_ms(one.at_ms)),
-    Column("kind", "hold, settle, void, adjust or dispute.", lambda one: one.posting.kind.value),
+    Column("kind", "hold, settle, void, adjust, dispute or carry.", lambda one: one.posting.kind.value),
     Column("answers", "The entry that it ends, corrects or decides.", lambda one: one.posting.answers),
     Column(
         "amount_micros",
-        "Held, settled, disputed or (signed) adjusted: micro-dollars.",
+        "Held, settled, disputed, or (signed) adjusted or carried: micro-dollars.",
         lambda one: one.posting.amount_micros,
     ),
     Column("amount_usd", "The same in dollars.", lambda one: usd(one.posting.amount_micros)),
@@ -74,7 +74,8 @@ HELP = "\n".join(
         "Print every entry in the ledger's order, as CSV with a line of names, or as JSON Lines.",
         "",
         "What is asked for streams from the store page by page, so a ledger of any length can be exported while the",
-        "gateway works. Entries never change, so a later export begins with an earlier one.",
+        "gateway works. Entries never change, so a later export begins with an earlier one, until entries are old",
+        "enough to be trimmed (retention.ledger): one entry for each counter then carries what they add up to.",
         "",
         "\b",
         "COLUMNS",

@@ -11,15 +11,16 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import FILE, Dollars, Place, json_option, option, period_options, place_options
-from gateway.cli.output import print_json, usd, while_read
+from gateway.cli.output import print_json, usd, utc_ms, while_read
 from gateway.cli.storing import providers_of, with_store
 from gateway.domain.bill_columns import BadBill, Wanted
 from gateway.domain.bills import LINE_BYTES_MAX, Bill, read_bill
-from gateway.domain.ledger import DAY_MS
+from gateway.domain.ledger import DAY_MS, utc_day
 from gateway.domain.moments import Period
 from gateway.domain.money import format_dollars
 from gateway.domain.reconcile import Finding, Gathering, Reconciled, TooMany, What, reconcile
 from gateway.store.audit import gather
+from gateway.store.store import Store
 from providers.contract import Json
 
 STATUS_FOUND: Final = 3
@@ -92,7 +93,7 @@ def reconcile_bill(
     gathering = Gathering(provider, read.jobs, _period(period, read))
     known = providers_of(place)
     try:
-        with_store(place, lambda store: gather(store, gathering))
+        trimmed_ms = with_store(place, lambda store: _gather(store, gathering))
     except TooMany as error:
         raise Failure(str(error)) from error
     if not gathering.seen and provider not in known:
@@ -100,11 +101,17 @@ def reconcile_bill(
     result = reconcile(read.jobs, gathering.booked, tolerance_micros=tolerance)
     with while_read():
         if json:
-            print_json(*map(shown, result.findings), summary(result))
+            print_json(*map(shown, result.findings), summary(result, gathering, trimmed_ms))
         else:
-            click.echo("\n".join([*map(told, result.findings), *totals(result)]))
+            click.echo("\n".join([*map(told, result.findings), *totals(result), *gaps(gathering, trimmed_ms)]))
     if result.findings:
         sys.exit(STATUS_FOUND)
+
+
+async def _gather(store: Store, gathering: Gathering) -> int | None:
+    """The last moment of what was trimmed, if anything was."""
+    await gather(store, gathering)
+    return await store.trimmed_until_ms()
 
 
 def _read(path: Path, wanted: Wanted, decimal: str | None) -> Bill:
@@ -151,13 +158,15 @@ def shown(finding: Finding) -> dict[str, Json]:
     }
 
 
-def summary(result: Reconciled) -> dict[str, Json]:
+def summary(result: Reconciled, gathering: Gathering, trimmed_ms: int | None) -> dict[str, Json]:
     return {
         "finding": "summary",
         **{f"{what.value}s": result.count(what) for what in What},
         "agreed": result.agreed,
         "jobs": result.jobs,
         "attempts": result.attempts,
+        "unrecorded": gathering.unrecorded,
+        "trimmed_until": None if trimmed_ms is None else utc_ms(trimmed_ms),
         **_money("billed", result.billed_micros),
         **_money("booked", result.booked_micros),
         **_money("difference", result.billed_micros - result.booked_micros),
@@ -195,6 +204,19 @@ def totals(result: Reconciled) -> list[str]:
     billed, booked = format_dollars(result.billed_micros), format_dollars(result.booked_micros)
     sides = f"billed {billed} for {result.jobs} jobs, booked {booked} for {result.attempts} attempts"
     return [f"{sides}: {_signed(result.billed_micros - result.booked_micros)}", ", ".join(counts)]
+
+
+def gaps(gathering: Gathering, trimmed_ms: int | None) -> list[str]:
+    """What our side no longer knows, so that its jobs show as orphans."""
+    found = []
+    if trimmed_ms is not None and not gathering.period.begins_after(trimmed_ms):
+        found.append(f"entries up to {utc_day(trimmed_ms)} were trimmed: jobs of then show as orphans")
+    if gathering.unrecorded:
+        found.append(
+            f"without a record any more (deleted, or older than retention.videos): {gathering.unrecorded} of our "
+            "attempts, known by their names alone; they show as unknowns, and their jobs as orphans"
+        )
+    return found
 
 
 def _some(names: tuple[str, ...]) -> str:

@@ -27,6 +27,9 @@ class Period(Struct, frozen=True):
     def holds(self, at_ms: int) -> bool:
         return (self.since_ms is None or at_ms >= self.since_ms) and (self.until_ms is None or at_ms < self.until_ms)
 
+    def begins_after(self, at_ms: int) -> bool:
+        return self.since_ms is not None and self.since_ms > at_ms
+
 
 def parse_moment(text: str) -> int:
     """`2026-11-21` (its first instant in UTC) or RFC 3339 with an offset. ValueError with a sentence for the rest."""

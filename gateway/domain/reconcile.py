@@ -51,9 +51,10 @@ class Gathering:
     def __init__(self, provider: str, jobs: Container[str], period: Period, *, kept_max: int = KEPT_MAX) -> None:
         self.open: dict[str, Entry] = {}  # holds that nothing has ended yet, by attempt
         self.seen = False  # whether the ledger knows the provider at all
+        self.unrecorded = 0  # attempts of the period that cost something, and whose handles went with their records
         self._provider = provider
         self._jobs = jobs
-        self._period = period
+        self.period = period
         self._kept: dict[str, Booked] = {}
         self._kept_max = kept_max
 
@@ -85,7 +86,9 @@ class Gathering:
         if booked is None:
             attempt = _attempt(video, posting.attempt)
             at_ms = entry.at_ms if ended or attempt is None else attempt.closed_ms or entry.at_ms
-            booked = self._keep(posting.attempt, attempt, wanted=amount != 0 and self._period.holds(at_ms))
+            wanted = amount != 0 and self.period.holds(at_ms)
+            booked = self._keep(posting.attempt, attempt, wanted=wanted)
+            self.unrecorded += int(wanted and video is None)
         if booked is not None:
             booked.micros += amount
 

@@ -19,7 +19,7 @@ from gateway.work.tools import Tools
 
 PAGE: Final = 200
 PAGES_MAX: Final = 2_000
-CHUNK: Final = 100
+CHUNK: Final = 50
 """Entries that leave in one commit, and the last attempt's rest: a script holds up everybody else."""
 
 WAITING_MAX: Final = 20_000

@@ -37,6 +37,7 @@ from tests.store.samples import (
     simulated,
     video,
 )
+from tests.store.trimming import trim
 from tests.support.commands import Done
 from tests.support.redis import RedisServer
 
@@ -275,6 +276,47 @@ def test_the_period_limits_what_a_bill_should_know(folder: Path) -> None:
     assert "1 unknown (-$1.00)" in reconcile(folder, short, "--until", "2026-11-22").out
     assert "2 unknowns" in reconcile(folder, short, "--until", "2026-12-01").out
     assert reconcile(folder, HEAD + AGREED, "--since", "2030-01-01", "--until", "2031-01-01").status == 0
+
+
+def test_a_bill_of_what_has_gone_says_so(folder: Path, empty_redis: RedisServer) -> None:
+    """First the records, then the entries: what looks like an orphan may be a job of ours. An export shows carries."""
+    asyncio.run(_gone(empty_redis, trimmed=False))
+    done = reconcile(folder, HEAD + "gen_1;0.40;2026-11-20\n")
+    assert (done.status, "1 orphan" in done.out) == (3, True)
+    assert done.out.splitlines()[-1] == (
+        "without a record any more (deleted, or older than retention.videos): 1 of our attempts, known by their names "
+        "alone; they show as unknowns, and their jobs as orphans"
+    )
+    asyncio.run(_gone(empty_redis, trimmed=True))
+    done = reconcile(folder, HEAD + "gen_1;0.40;2026-11-20\n")
+    assert done.out.splitlines()[-1] == "entries up to 2026-11-20 were trimmed: jobs of then show as orphans"
+    assert "trimmed" not in reconcile(folder, HEAD + "17;1;2026-11-21\n").out
+    summary = objects(reconcile(folder, HEAD + "gen_1;0.40;2026-11-20\n", "--json").out)[-1]
+    assert (summary["unrecorded"], summary["trimmed_until"]) == (0, "2026-11-20T18:40:00.000Z")
+    carries = [one for one in rows(telecine(folder, "ledger", "export").out) if one["kind"] == "carry"]
+    assert {one["counters"] for one in carries if one["project"]} == {
+        "project/proj_1/total",
+        "project/proj_1/month/2026-11",
+    }
+    assert {(one["amount_usd"], one["reason"]) for one in carries} == {
+        ("0.40", "entries from 2026-11-20 to 2026-11-20")
+    }
+    assert telecine(folder, "ledger", "verify").status == 0
+
+
+async def _gone(server: RedisServer, *, trimmed: bool) -> None:
+    """Of the first video, five days later."""
+    clock = Clock(T0 + 5 * DAY)
+    store, made = Store(server.url, now_ms=clock), video(1)
+    if trimmed:
+        await store.catch_up()
+        assert await trim(store, clock, keep_ms=4 * DAY) == 2
+    else:
+        server.client.zadd("{telecine}:retained", {made.id: T0})
+        assert await store.remove(made.id, await store.read(made.id), keep_ms=DAY) is False
+        server.client.zrem("{telecine}:due", made.id)
+        assert await store.remove(made.id, await store.read(made.id), keep_ms=DAY)
+    await store.close()
 
 
 def test_a_tolerance_forgives_cents(folder: Path) -> None:
