@@ -14,7 +14,7 @@ from gateway.cli.options import Place
 from gateway.config.load import load_config
 from gateway.config.models import Config
 from gateway.store.embedded import borrowed
-from gateway.store.errors import LedgerTrimmed, StoreAway, StoreRefused
+from gateway.store.errors import BrokenRule, LedgerTrimmed, StoreAway, StoreRefused
 from gateway.store.store import Store
 
 T = TypeVar("T")
@@ -28,6 +28,8 @@ def with_store(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
             return asyncio.run(_use(settings, url, use))
     except (LedgerTrimmed, StoreAway, StoreRefused) as error:
         raise Failure(str(error)) from error
+    except BrokenRule as error:
+        raise Failure(f"the books do not allow that, and nothing was written: {error}") from error
 
 
 def providers_of(place: Place) -> frozenset[str]:

@@ -89,6 +89,29 @@ def test_rejecting_leaves_the_price(folder: Path) -> None:
     assert telecine(folder, "ledger", "verify").status == 0
 
 
+def test_a_cost_that_the_books_cannot_count_is_refused(folder: Path) -> None:
+    """In one line, and nothing is written; neither is a negative one, or one that is no amount."""
+    name = f"{video(2).id}.1"
+    beyond = telecine(folder, "ledger", "adjust", name, "--cost", "9007199254.740991")
+    assert (beyond.status, beyond.out, beyond.err.count("\n")) == (1, "", 1)
+    assert "the books do not allow that, and nothing was written" in beyond.err
+    for text in ("-1", "nan", "\uff11", "9007199254.740992", ""):
+        assert telecine(folder, "ledger", "adjust", name, "--cost", text).status == 2
+        assert telecine(folder, "ledger", "decide", f"{video(1).id}.1", "--amount", text).status == 2
+    for wrong in (
+        "",
+        name.removesuffix(".1"),
+        f"{name}1",
+        f"{name}\n",
+        name.replace(".1", ".0"),
+        name.replace(".1", ".-1"),
+    ):
+        assert telecine(folder, "ledger", "adjust", wrong, "--cost", "1").status == 1
+    assert telecine(folder, "ledger", "adjust", name.replace(".1", ".\uff11"), "--cost", "1").status == 1
+    assert telecine(folder, "ledger", "verify").status == 0
+    assert "$1.00" in telecine(folder, "ledger", "disputes").out
+
+
 def test_a_presumed_loss_is_corrected_for_whom_it_was(folder: Path) -> None:
     name = f"{video(2).id}.1"
     done = telecine(folder, "ledger", "adjust", name, "--cost", "0")
