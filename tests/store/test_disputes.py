@@ -46,6 +46,15 @@ async def test_a_dispute_moves_nothing_and_its_word_what_is_accepted(books: Stor
     assert await books.verify() == []
 
 
+async def test_a_dispute_is_about_something(books: Store) -> None:
+    """A micro-dollar at least."""
+    made = await let_in(books)
+    with pytest.raises(BrokenRule, match="the amount of"):
+        await apply(books, following(closed(made), settled(made), replace(disputed(made), amount_micros=0)))
+    least = replace(disputed(made), amount_micros=1)
+    assert isinstance(await apply(books, following(closed(made), settled(made), least)), Committed)
+
+
 @pytest.mark.parametrize("amount", [-1, 8])
 async def test_a_word_is_about_no_more_than_was_disputed(books: Store, empty_redis: RedisServer, amount: int) -> None:
     made = await let_in(books)

@@ -127,6 +127,7 @@ BAD: dict[str, tuple[Callable[[Video], Posting], str]] = {
     "a negative settle": (lambda made: replace(settled(made), amount_micros=-1), "the amount of"),
     "a huge amount": (lambda made: replace(settled(made), amount_micros=2**53), "the amount of"),
     "another video's": (lambda made: replace(ledger.hold(made, attempt(2)), video="video_x"), "is about video_x"),
+    "fewer than none spared": (lambda made: replace(settled(made), spared=-1), "the spared counters of"),
     "an unknown kind": (lambda made: replace(voided(made), kind=_Odd()), "the kind of"),
 }  # fmt: skip
 
@@ -152,6 +153,19 @@ async def test_a_posting_that_cannot_be_is_refused_whole(books: Store, empty_red
     with pytest.raises(BrokenRule, match=message):
         await apply(books, following(made, make(made)))
     assert everything(empty_redis) == before
+
+
+async def test_a_hold_may_end_in_the_change_that_makes_it(books: Store, empty_redis: RedisServer) -> None:
+    """Once, for what it holds, and nothing is open afterwards."""
+    made = await let_in(books)
+    second = attempt(2)
+    grown = replace(made, attempts=(*made.attempts, second))
+    hold, void = ledger.hold(grown, second), ledger.void(grown, second, "refused")
+    with pytest.raises(BrokenRule, match="releases 400001"):
+        await apply(books, following(grown, hold, replace(void, released_micros=PRICE + 1)))
+    assert isinstance(await apply(books, following(grown, hold, void)), Committed)
+    assert list(empty_redis.client.hgetall("{telecine}:holds")) == [f"{made.id}.1:hold"]
+    assert counter(empty_redis, "gateway/total") == (PRICE, 0)
 
 
 async def test_a_hold_ends_once(books: Store, empty_redis: RedisServer) -> None:
