@@ -20,8 +20,7 @@ from gateway.domain.money import format_dollars
 THRESHOLDS: Final = (50, 80, 100)
 THRESHOLDS_MAX: Final = 16
 
-_PERIOD: Final = re.compile(r"/(\d{4}-\d{2}(?:-\d{2})?)", re.ASCII)
-_SCOPE: Final = re.compile(r"gateway|(?:key|project|provider)/[^\s/|]{1,100}")
+_PERIOD: Final = re.compile(r"/\d{4}-\d{2}(?:-\d{2})?\Z", re.ASCII)
 _EVERY: Final = {"day": "daily ", "month": "monthly ", "total": ""}
 
 
@@ -57,10 +56,6 @@ class Budget(Struct, frozen=True, kw_only=True):
         return max(0, self.held_micros + self.settled_micros - self.cap.micros)
 
 
-def is_scope(text: str) -> bool:
-    return _SCOPE.fullmatch(text) is not None
-
-
 def name_of(scope: str, window: Window) -> str:
     return f"{scope}/{window}"
 
@@ -73,8 +68,7 @@ def parts_of(name: str) -> tuple[str, Window]:
 
 def budget_of(counter: str) -> str:
     """The name of the budget that a counter counts for."""
-    found = _PERIOD.search(counter)
-    return counter if found is None or found.end() != len(counter) else counter[: found.start()]
+    return _PERIOD.sub("", counter)
 
 
 def counter_of(name: str, now_ms: int) -> str:

@@ -8,7 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain import allowances, limits
-from gateway.domain.budgets import budget_of, counter_of, exhausted, resets_at, sane_thresholds
+from gateway.domain.budgets import Budget, Cap, Window, budget_of, counter_of, exhausted, resets_at, sane_thresholds
 from gateway.domain.errors import Forbidden
 from gateway.domain.limits import Limited, Limits, Owned, duration, refusal
 from gateway.domain.routing import Route
@@ -66,7 +66,12 @@ def test_refusals_say_when_to_come_again() -> None:
         429, "requests", "rate_limit_exceeded", None, 3,
     )  # fmt: skip
     assert dict(soon.headers)["x-ratelimit-reset-requests"] == "2.4s"
+    assert dict(soon.headers)["x-ratelimit-remaining-requests"] == "0"
+    assert soon.message.startswith("Rate limit reached for this API key: 25 requests per minute.")
+    assert refusal(Limited("requests", "key/k", 1, 1, 60_000), "").retry_after_s == limits.RETRY_S_MAX
+    assert refusal(Limited("requests", "key/k", 1, 1, 60_001), "").retry_after_s == limits.RETRY_S_MAX
     flight = refusal(Limited("in_flight", "project/p", 2, 2, 0), "")
+    assert "for this project: 2 of 2" in flight.message
     assert (flight.error_code, flight.retry_after_s) == ("rate_limit_exceeded", limits.IN_FLIGHT_RETRY_S)
     day = refusal(Limited("seconds", "project/p", 60, 58, 0), "2026-11-22T00:00:00Z")
     assert (day.error_code, day.retry, day.retry_after_s) == ("insufficient_quota", False, None)
@@ -87,9 +92,20 @@ def test_counters_belong_to_budgets_that_reset() -> None:
         ("gateway/total", "gateway/total", None),
         ("key/k/day", "key/k/day/2026-11-21", "2026-11-22T00:00:00Z"),
         ("provider/a-2026/month", "provider/a-2026/month/2026-11", "2026-12-01T00:00:00Z"),
+        ("provider/2026-11/day", "provider/2026-11/day/2026-11-21", "2026-11-22T00:00:00Z"),
+        ("provider/2026-11/total", "provider/2026-11/total", None),
     ):
         assert (counter_of(name, now_ms), budget_of(counter), resets_at(counter)) == (counter, name, reset)
     assert resets_at("gateway/month/2026-12") == "2027-01-01T00:00:00Z"
+
+
+def test_what_is_held_counts_against_a_budget_as_what_is_spent_does() -> None:
+    """Of a cap, what is left and what is over; never less than nothing."""
+    for held, settled, left, over in ((0, 0, 10, 0), (4, 3, 3, 0), (10, 0, 0, 0), (0, 10, 0, 0), (7, 5, 0, 2)):
+        budget = Budget(scope="gateway", window=Window.TOTAL, cap=Cap(10), held_micros=held, settled_micros=settled)
+        assert (budget.left_micros, budget.overrun_micros) == (left, over)
+    refunded = Budget(scope="gateway", window=Window.TOTAL, cap=Cap(10), settled_micros=-5)
+    assert (refunded.left_micros, refunded.overrun_micros) == (15, 0)
 
 
 def test_only_ones_own_sums_are_told() -> None:
@@ -100,7 +116,10 @@ def test_only_ones_own_sums_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("percents", "sane"), [((), True), ((50, 80, 100), True), ((80, 50), False), ((0,), False), ((101,), False)]
-)
+    ("percents", "sane"), [
+        ((), True), ((50, 80, 100), True), ((1, 100), True), (tuple(range(1, 17)), True),
+        ((80, 50), False), ((50, 50), False), ((0,), False), ((101,), False), (tuple(range(1, 18)), False),
+    ],
+)  # fmt: skip
 def test_thresholds_rise_from_one_to_a_hundred(percents: tuple[int, ...], sane: bool) -> None:
     assert sane_thresholds(percents) == sane

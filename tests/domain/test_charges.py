@@ -36,6 +36,10 @@ IN_CREDITS = replace(PRICE, credit_usd_billionths=RATE)
         ("0e999999", Unit.USD, None, 0),
         ("0.0000001", Unit.USD, None, 1),
         ("0.1000001", Unit.USD, None, 100_001),
+        ("0" * 63 + "1", Unit.USD, None, 1_000_000),  # as long as a charge may be
+        ("1e-40", Unit.USD, None, 1),  # as fine
+        ("9" * 40, Unit.CREDITS, 1, None),
+        ("1" + "0" * 39 + "e-36", Unit.USD, None, 1_000_000_000),
         ("0.3000000000000000000000000000000001", Unit.USD, None, 300_001),
         ("60", Unit.CREDITS, RATE, 300_000),
         ("0.7", Unit.CREDITS, 270_000_000, 189_000),
@@ -56,7 +60,23 @@ def test_a_charge_in_micro_dollars(amount: str, unit: Unit, rate: int | None, mi
 
 @pytest.mark.parametrize(
     "amount",
-    ["", "-1", "NaN", "sNaN", "Infinity", "-Infinity", "9e999999", "1e-999999", "1e99", "five", "1,5", "1" * 65],
+    [
+        "",
+        "-1",
+        "NaN",
+        "sNaN",
+        "Infinity",
+        "-Infinity",
+        "9e999999",
+        "1e-999999",
+        "1e99",
+        "five",
+        "1,5",
+        "1" * 65,
+        "0" * 64 + "1",
+        "1e-41",
+        "1e-80",
+    ],
 )
 def test_what_makes_no_sense_is_not_known(amount: str) -> None:
     """And costs no time: an exponent asks for no number of its own length."""

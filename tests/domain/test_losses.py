@@ -16,6 +16,7 @@ from gateway.domain.news import (
     CancelConfirmed,
     Doubted,
     GiveUp,
+    Lost,
     Made,
     News,
     Poisoned,
@@ -23,6 +24,7 @@ from gateway.domain.news import (
     Took,
     WrongFile,
 )
+from gateway.domain.orphans import LOST_MAX
 from gateway.domain.routing import Bearer, Model
 from gateway.domain.rulings import Misruled, Ruling, correct, decide
 from gateway.domain.videos import Video
@@ -135,6 +137,28 @@ def test_a_route_that_left_the_configuration_believes_twice_the_price() -> None:
     made = moves.apply(video, Made(attempt=1, assets=CLIP, charged=Charge("0.9")), gone)
     kinds = [one.kind for one in moves.apply(made.video, Stored(1, ()), gone).postings]
     assert kinds == [Kind.SETTLE, Kind.DISPUTE]
+
+
+def test_a_route_says_itself_how_far_a_charge_is_believed() -> None:
+    news = (Made(attempt=1, assets=CLIP, charged=Charge("3.99")), Stored(1, ()))
+    assert [one.kind for one in lived(one_route(factor=10), *news)[1][1:]] == [Kind.SETTLE]
+    assert [one.kind for one in lived(one_route(factor=9), *news)[1][1:]] == [Kind.SETTLE, Kind.DISPUTE]
+
+
+@pytest.mark.parametrize(
+    ("news", "presumed"), [((Broke(attempt=1, why=Why.INTERNAL),), False), ((Lost(1),) * LOST_MAX, True)]
+)
+def test_what_a_route_that_left_the_configuration_lost_is_not_free(news: tuple[News, ...], presumed: bool) -> None:
+    """Nobody declares it any more, and void needs proof."""
+    on = model(route("a", failed_jobs_free=True, lost_jobs_free=True))
+    video = admitted(on).video
+    for first in (Ask(1, T0 + 5_000), Took(1, {})):
+        video = moves.apply(video, first, world(on)).video
+    for one in news:
+        moved = moves.apply(video, one, world(model()))
+        video = moved.video
+    (settle,) = moved.postings
+    assert (settle.kind, settle.amount_micros, settle.presumed) == (Kind.SETTLE, PRICE, presumed)
 
 
 # --- an operator's word ------------------------------------------------------------------------------------------

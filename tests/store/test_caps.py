@@ -146,6 +146,17 @@ async def test_thresholds_are_told_once_each(books: Store, empty_redis: RedisSer
     assert (events[1]["total"], events[1]["cap"]) == (str(5 * PRICE), str(10 * PRICE))
 
 
+async def test_events_of_a_wrong_type_stop_an_admission_before_it_writes(
+    books: Store, empty_redis: RedisServer
+) -> None:
+    await books.set_cap("gateway", Window.TOTAL, Cap(PRICE))
+    empty_redis.client.set("{telecine}:events", "x")
+    before = everything(empty_redis)
+    with pytest.raises(Exception, match=r"WRONGTYPE|wrong kind"):
+        await books.admit(admission(video()))
+    assert everything(empty_redis) == before
+
+
 async def test_a_new_cap_is_told_anew(books: Store) -> None:
     """Half of the new one is news, also when half of the old one was told."""
     await books.set_cap("gateway", Window.TOTAL, Cap(2 * PRICE, (50,)))

@@ -247,7 +247,9 @@ async def test_a_lease_is_not_kept_without_a_token(books: Store) -> None:
         await apply(books, following(made, keep_lease_ms=1))
 
 
-@pytest.mark.parametrize("key", ["due", "leases", "claims", "list:proj_1", "ledger", "counters", "holds", "refs"])
+@pytest.mark.parametrize(
+    "key", ["due", "leases", "claims", "list:proj_1", "ledger", "counters", "holds", "refs", "disputes", "events"]
+)
 async def test_a_key_of_a_wrong_type_stops_a_commit_before_it_writes(
     books: Store, empty_redis: RedisServer, key: str
 ) -> None:
@@ -261,6 +263,7 @@ async def test_a_key_of_a_wrong_type_stops_a_commit_before_it_writes(
     change = following(
         made,
         ledger.settle(made, made.attempts[0], PRICE, presumed=False, reason="finished"),
+        ledger.dispute(made, made.attempts[0], 1, reason="too much"),
         binding=Binding("acc", "ref", f"{made.id}.1"),
     )
     with pytest.raises(Exception, match=r"WRONGTYPE|wrong kind"):

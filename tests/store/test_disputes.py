@@ -81,6 +81,13 @@ async def test_a_dispute_is_decided_once(books: Store, empty_redis: RedisServer)
     assert counter(empty_redis, "gateway/total") == (0, PRICE)
 
 
+async def test_a_dispute_may_be_decided_in_the_change_that_makes_it(books: Store, empty_redis: RedisServer) -> None:
+    made = await let_in(books)
+    change = following(closed(made), settled(made), disputed(made), word(made, 7))
+    assert isinstance(await apply(books, change), Committed)
+    assert (counter(empty_redis, "gateway/total"), await books.disputes()) == ((0, PRICE + 7), ({}, 0))
+
+
 async def test_a_change_aside_moves_neither_due_time_nor_lease(books: Store, empty_redis: RedisServer) -> None:
     """Whoever works on the video goes on, and finds its next commit stale."""
     made = await let_in(books)

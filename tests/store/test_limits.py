@@ -54,6 +54,41 @@ async def test_requests_come_at_once_up_to_a_minutes_worth_and_then_one_by_one(
     assert outcome.rate == Rate(30, 29, 2_000)
 
 
+async def test_patience_is_not_saved_up(books: Store, clock: Clock) -> None:
+    """After an hour of silence a minute's worth may come at once, and no more."""
+    await _limit(books, "key", Limits(rpm=2))
+    assert isinstance(await asked(books, 1), Admitted)
+    clock.now_ms += 3_600_000
+    assert [type(await asked(books, number)) for number in (2, 3, 4)] == [Admitted, Admitted, Limited]
+
+
+async def test_the_time_to_wait_is_the_least_whole_millisecond(books: Store, clock: Clock) -> None:
+    """Seven a minute are one in 8,571.43 ms: whoever waits as told is let in, a millisecond earlier nobody is. Of a
+    request that has not aged whole, nothing is said to be left."""
+    await _limit(books, "key", Limits(rpm=7))
+    rates = [await asked(books, number) for number in range(1, 8)]
+    assert isinstance(rates[-1], Admitted)
+    refused = await asked(books, 8)
+    assert refused == Limited("requests", "key/key_1", 7, 7, 8_572)
+    clock.now_ms += 8_571
+    assert await asked(books, 8) == Limited("requests", "key/key_1", 7, 7, 1)
+    clock.now_ms += 1
+    assert isinstance(await asked(books, 8), Admitted)
+    clock.now_ms += 3 * 8_572 - 1_000
+    outcome = await asked(books, 9)
+    assert isinstance(outcome, Admitted) and outcome.rate is not None
+    assert outcome.rate.left == 1
+
+
+async def test_a_small_step_back_gives_nobody_a_second_minute(books: Store, clock: Clock) -> None:
+    """Half a minute earlier than when the last of them came, they are still used up."""
+    await _limit(books, "key", Limits(rpm=2))
+    for number in (1, 2):
+        assert isinstance(await asked(books, number), Admitted)
+    clock.now_ms -= 30_000
+    assert await asked(books, 3) == Limited("requests", "key/key_1", 2, 2, 30_000)
+
+
 async def test_what_was_refused_does_not_count(books: Store, empty_redis: RedisServer) -> None:
     """A client that keeps asking is not kept out longer; nothing is written."""
     await _limit(books, "key", Limits(rpm=1))
@@ -120,6 +155,38 @@ async def test_seconds_of_a_day_are_counted_until_midnight(books: Store, clock: 
     fresh = replace(video(4), attempts=())
     change = replace(admission(fresh).change, window_until_ms=ledger.window_until_ms(midnight))
     assert isinstance(await books.admit(replace(admission(fresh), change=change)), Admitted)
+
+
+@pytest.mark.parametrize("tight", ["key", "project"])
+async def test_the_tighter_of_two_rates_is_told(books: Store, tight: str) -> None:
+    """Whether the key's or the project's."""
+    for owner in ("key", "project"):
+        await _limit(books, owner, Limits(rpm=3 if owner == tight else 60))
+    for number, left in ((1, 2), (2, 1)):
+        outcome = await asked(books, number)
+        assert isinstance(outcome, Admitted) and outcome.rate is not None
+        assert (outcome.rate.limit, outcome.rate.left) == (3, left)
+
+
+async def test_a_limit_of_nothing_is_a_limit(books: Store) -> None:
+    """No video in flight, no second of video; to the second, what a limit allows can be asked for."""
+    await books.limit_key("key_1", Limits(in_flight=0))
+    assert await asked(books, 1) == Limited("in_flight", "key/key_1", 0, 0, 0)
+    await books.limit_key("key_1", Limits(seconds_per_day=0))
+    assert await asked(books, 1) == Limited("seconds", "key/key_1", 0, 0, 0)
+    await books.limit_key("key_1", Limits(seconds_per_day=8))
+    outcomes = [type(await asked(books, number)) for number in (1, 2, 3)]
+    assert outcomes == [Admitted, Admitted, Limited]
+
+
+async def test_seconds_are_counted_for_whom_they_are_limited(books: Store, empty_redis: RedisServer) -> None:
+    """Neither before, nor for the other of key and project."""
+    await let_in(books, 1)
+    assert not [key for key in everything(empty_redis) if ":seconds:" in key]
+    await books.limit_project("proj_1", Limits(seconds_per_day=100))
+    await let_in(books, 2)
+    (counts,) = (value for key, value in everything(empty_redis).items() if ":seconds:" in key)
+    assert counts == {"project/proj_1": "4"}
 
 
 async def test_many_at_once_share_a_limit_exactly(books: Store) -> None:

@@ -262,6 +262,37 @@ def test_recount_names_broken_rules() -> None:
     assert len(recount(*([hold] * 1_200)).faults) == ledger.FAULTS_MAX
 
 
+def test_recount_names_words_that_are_about_more_than_was_disputed() -> None:
+    """Or about less than nothing, or that come twice."""
+    made = video()
+    attempt = made.attempts[0]
+    before = (ledger.hold(made, attempt), settled(made), ledger.dispute(made, attempt, 7, reason="too much"))
+    for amount in (0, 7):
+        assert recount(*before, ledger.adjust(made, attempt, amount, "", decides=True)).faults == ()
+    for amount in (-1, 8):
+        (fault,) = recount(*before, ledger.adjust(made, attempt, amount, "", decides=True)).faults
+        assert f"books {amount} micro-dollars" in fault
+    word = ledger.adjust(made, attempt, 7, "", decides=True)
+    (fault,) = recount(*before, word, replace(word, id="again")).faults
+    assert "had been decided before" in fault
+
+
+def test_corrections_are_counted_from_one() -> None:
+    made = video()
+    attempt = replace(made.attempts[0], adjusts=1)
+    assert _adjust(made, 1).id.endswith(".1:adjust.1")
+    assert ledger.adjust(made, attempt, 1, "").id.endswith(".1:adjust.2")
+
+
+def test_a_counter_that_says_less_than_its_entries_is_named() -> None:
+    """Or more, or nothing at all, or that has no entries."""
+    books = Books({"gateway/total": Balance(5, -2)}, {}, {}, ())
+    for stored, count in (({"gateway/total": Balance(4, -2)}, 1), ({"gateway/total": Balance(6, -1)}, 2), ({}, 2)):
+        assert len(ledger.differences(books, stored, {}, {})) == count
+    extra = {"gateway/total": Balance(5, -2), "key/k/total": Balance(0, 1)}
+    assert len(ledger.differences(books, extra, {}, {})) == 1
+
+
 def recount(*postings: Posting) -> Books:
     tally = ledger.Tally()
     for one in postings:
