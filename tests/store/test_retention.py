@@ -128,6 +128,16 @@ async def test_a_record_that_moved_stays(books: Store, clock: Clock) -> None:
     assert await over(books, clock) == [made.id]
 
 
+async def test_what_is_due_stays(books: Store, clock: Clock, empty_redis: RedisServer) -> None:
+    """Also where a set says that it is over: somebody is about to look at it."""
+    made = await ended(books)
+    clock.now_ms += KEEP_MS
+    empty_redis.client.zadd("{telecine}:due", {made.id: clock.now_ms})
+    assert not await remove(books, made)
+    empty_redis.client.zrem("{telecine}:due", made.id)
+    assert await remove(books, made)
+
+
 async def test_an_open_hold_or_dispute_keeps_the_record(books: Store, clock: Clock) -> None:
     """Whatever the record says: the books have the last word. It is looked at again a day later."""
     made = await let_in(books, 1)

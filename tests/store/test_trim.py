@@ -12,6 +12,7 @@ from gateway.domain.budgets import Cap, Window
 from gateway.domain.change import Admission, Kind
 from gateway.domain.ledger import DAY_MS
 from gateway.domain.trimming import Sheaf
+from gateway.domain.usage_query import read_query
 from gateway.domain.videos import Video
 from gateway.store.audit import pages
 from gateway.store.errors import BrokenRule, LedgerTrimmed
@@ -140,6 +141,18 @@ async def test_a_cap_holds_to_the_micro_dollar_after_trimming(
     assert await books.admit(asked) == Capped("gateway/total", 3 * PRICE - 1, 0, 2 * PRICE)
     await books.set_cap("gateway", Window.TOTAL, Cap(3 * PRICE))
     assert not isinstance(await books.admit(asked), Capped)
+
+
+async def test_usage_is_told_as_before(books: Store, clock: Clock) -> None:
+    """Its rows were rolled up before anything left, and are proven as far as entries can."""
+    await gone(books, clock, 1, 2)
+    await books.catch_up()
+    query = read_query({"from": "2026-11-01", "until": "2026-12-01"}, clock.now_ms)
+    before = await books.usage(query)
+    assert before.total.spent == 2 * PRICE
+    assert await trim(books, clock) == 4
+    assert await books.usage(query) == before
+    assert await books.verify() == []
 
 
 # --- what stays --------------------------------------------------------------------------------------------------
