@@ -16,7 +16,7 @@ from gateway.domain.news import LABELS
 # A client's cancel has its moves and no caller yet, so nothing commits it.
 COMMITS = ("admit", *sorted(set(LABELS.values()) - {"cancel"}), "delete", "sweep", "rest")
 BY_COMMAND = ("rule",)  # commits of `telecine`, not of the gateway
-CHORES = ("remove", "trim")  # commits whose time comes long after a video's life
+CHORES = ("roll_up", "remove", "trim")  # commits beside or long after a video's life
 SENDS = ("submit", "resend", "find", "poll", "cancel", "download")
 POINTS = frozenset(
     [

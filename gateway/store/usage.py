@@ -13,6 +13,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
+from gateway import killpoints
 from gateway.domain.ledger import Entry, utc_day
 from gateway.domain.usage import (
     ROWS_MAX,
@@ -87,7 +88,9 @@ class Usage(Ledger):
             words += (f"{day} {project}", len(rows))
             for row, sums in rows.items():
                 words += (encode_row(row), encode_row(row.other()), encode_sums(sums))
+        killpoints.reach("before.commit.roll_up")
         moved = bool(await self._link.run(ROLL_UP, keys, words))
+        killpoints.reach("after.commit.roll_up")
         return Rolled(after, len(page), moved)
 
     async def catch_up(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from gateway.domain.ledger import DAY_MS
+from gateway.domain.usage_query import read_query
 from gateway.store.store import Store
 from tests.store.looks import counter, due_of, lease_of
 from tests.store.samples import PRICE, T0, Clock, claimed, simulated, video
@@ -73,6 +74,21 @@ async def test_a_death_at_a_chore_leaves_all_or_nothing(
         assert len((await store.ledger_entries())[0]) == 13
         assert counter(empty_redis, "gateway/total") == (PRICE, PRICE)
         assert await store.verify() == []
+
+
+@pytest.mark.parametrize(("point", "rolled"), [("before.commit.roll_up", False), ("after.commit.roll_up", True)])
+async def test_a_death_at_a_roll_up_counts_no_entry_twice(
+    empty_redis: RedisServer, tmp_path: Path, point: str, rolled: bool
+) -> None:
+    """Nor loses one: whoever rolls up next goes on where the rows say."""
+    _die_at(point, empty_redis.url, tmp_path / "stands")
+    async with simulated(empty_redis.url, Clock(T0 + DAY_MS)) as store:
+        assert (await store.usage_cursor() != "") == rolled
+        for _ in range(2):
+            total = (await store.usage(read_query({}, T0))).total
+            assert (total.spent, total.held) == (PRICE, PRICE)
+            assert await store.verify() == []
+            await store.catch_up()
 
 
 async def test_a_walk_that_nobody_stops_comes_through(empty_redis: RedisServer, store: Store) -> None:
