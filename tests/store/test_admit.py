@@ -63,6 +63,7 @@ async def test_a_key_that_may_not_ask_admits_nothing(books: Store, empty_redis: 
     await books.create_project(Project(id="proj_2", name="two", created_ms=T0))
     await books.create_key(Key(id="key_2", project="proj_2", created_ms=T0), "2" * 64)
     await books.close_project("proj_2")
+    await books.create_project(Project(id="proj_3", name="proj_3", created_ms=T0))
     clock.now_ms = T0 + 10
     before = everything(empty_redis)
     for made, key_hash in (
@@ -70,7 +71,7 @@ async def test_a_key_that_may_not_ask_admits_nothing(books: Store, empty_redis: 
         (video(key_id="key_r"), "a" * 64),
         (video(key_id="key_e"), "e" * 64),
         (video(key_id="key_2", project="proj_2"), "2" * 64),
-        (video(project="proj_2"), HASH),  # a project that is not the key's
+        (video(project="proj_3"), HASH),  # a project that is not the key's
         (video(key_id="key_2"), HASH),  # a key that is not the secret's
     ):
         assert await books.admit(admission(replace(made, attempts=()), key_hash=key_hash)) == KeyGone()
