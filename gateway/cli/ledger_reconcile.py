@@ -165,7 +165,6 @@ def summary(result: Reconciled, gathering: Gathering, trimmed_ms: int | None) ->
         "agreed": result.agreed,
         "jobs": result.jobs,
         "attempts": result.attempts,
-        "unrecorded": gathering.unrecorded,
         "trimmed_until": None if trimmed_ms is None else utc_ms(trimmed_ms),
         **_money("billed", result.billed_micros),
         **_money("booked", result.booked_micros),
@@ -211,11 +210,6 @@ def gaps(gathering: Gathering, trimmed_ms: int | None) -> list[str]:
     found = []
     if trimmed_ms is not None and not gathering.period.begins_after(trimmed_ms):
         found.append(f"entries up to {utc_day(trimmed_ms)} were trimmed: jobs of then show as orphans")
-    if gathering.unrecorded:
-        found.append(
-            f"without a record any more (deleted, or older than retention.videos): {gathering.unrecorded} of our "
-            "attempts, known by their names alone; they show as unknowns, and their jobs as orphans"
-        )
     return found
 
 

@@ -48,6 +48,7 @@ class Posting(Struct, frozen=True, kw_only=True):
     delivered: bool = False  # of a settle or an adjust: for the clip that its video shows
     dearest_micros: int = 0  # of the settle for that clip: what the dearest route that the plan kept would have cost
     presumed: bool = False
+    ref: str = ""  # of an end: the vendor's handle on the job, as JSON; empty: it never had one
     reason: str = ""
 
 

@@ -173,8 +173,14 @@ def _posting(
         delivered=kind is Kind.ADJUST and video.state is State.COMPLETED and attempt.ordinal == video.current,
         presumed=presumed,
         spared=spared,
+        ref=_ref_text(attempt) if kind in ENDS else "",
         reason=reason,
     )
+
+
+def _ref_text(attempt: Attempt) -> str:
+    """A bill is compared with the books when the record may have gone: the entry keeps what names the job."""
+    return msgspec.json.encode(attempt.ref, order="deterministic").decode() if attempt.ref is not None else ""
 
 
 def tags_text(video: Video) -> str:

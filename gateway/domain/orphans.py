@@ -133,8 +133,9 @@ def _took(video: Video, attempt: Attempt, news: Took, world: World) -> Moved:
 
 def _made(video: Video, attempt: Attempt, news: Made, world: World) -> Moved:
     """Rendered for nobody: paid all the same. Its links stay in the record for the operator."""
-    money = closing.settled(video, attempt, news.charged, world, "finished too late")
-    end = closing.closed(made(attempt, news, world), world, money, message="finished after the video had gone on")
+    finished = made(attempt, news, world)
+    money = closing.settled(video, finished, news.charged, world, "finished too late")
+    end = closing.closed(finished, world, money, message="finished after the video had gone on")
     return Moved(video=with_attempt(video, end), postings=money)
 
 

@@ -14,6 +14,7 @@ from collections.abc import Collection, Container, Iterable, Iterator, Mapping, 
 from enum import StrEnum
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from gateway.domain.bills import Job
@@ -51,7 +52,6 @@ class Gathering:
     def __init__(self, provider: str, jobs: Container[str], period: Period, *, kept_max: int = KEPT_MAX) -> None:
         self.open: dict[str, Entry] = {}  # holds that nothing has ended yet, by attempt
         self.seen = False  # whether the ledger knows the provider at all
-        self.unrecorded = 0  # attempts of the period that cost something, and whose handles went with their records
         self._provider = provider
         self._jobs = jobs
         self.period = period
@@ -87,15 +87,14 @@ class Gathering:
             attempt = _attempt(video, posting.attempt)
             at_ms = entry.at_ms if ended or attempt is None else attempt.closed_ms or entry.at_ms
             wanted = amount != 0 and self.period.holds(at_ms)
-            booked = self._keep(posting.attempt, attempt, wanted=wanted)
-            self.unrecorded += int(wanted and video is None)
+            booked = self._keep(posting.attempt, attempt, wanted=wanted, ref=posting.ref)
         if booked is not None:
             booked.micros += amount
 
     def add_open(self, entry: Entry, video: Video | None) -> None:
         """An attempt that the ledger left open."""
         name = entry.posting.attempt
-        booked = self._kept.get(name) or self._keep(name, _attempt(video, name), wanted=False)
+        booked = self._kept.get(name) or self._keep(name, _attempt(video, name), wanted=False, ref="")
         if booked is not None:
             booked.held_micros = entry.posting.amount_micros
 
@@ -103,9 +102,9 @@ class Gathering:
         """Whether an entry says what an attempt of the provider cost. Disputes and carried sums do not."""
         return entry.posting.provider == self._provider and entry.posting.kind in _COSTS
 
-    def _keep(self, name: str, attempt: Attempt | None, *, wanted: bool) -> Booked | None:
+    def _keep(self, name: str, attempt: Attempt | None, *, wanted: bool, ref: str) -> Booked | None:
         """None for an attempt that is neither on the bill nor `wanted` there: it is forgotten."""
-        jobs = tuple(one for one in dict.fromkeys(names_of(name, attempt)) if one in self._jobs)
+        jobs = tuple(one for one in dict.fromkeys(names_of(name, attempt, ref)) if one in self._jobs)
         if not jobs and not wanted:
             return None
         self._make_room(self._kept)
@@ -120,14 +119,15 @@ class Gathering:
 _COSTS: Final = frozenset({Kind.SETTLE, Kind.VOID, Kind.ADJUST})
 
 
-def names_of(name: str, attempt: Attempt | None) -> Iterator[str]:
-    """Everything that a bill may call an attempt; without a record only what follows from its name."""
+def names_of(name: str, attempt: Attempt | None, ref: str = "") -> Iterator[str]:
+    """Everything that a bill may call an attempt; `ref`: the handle that its end names, for the record may be gone."""
     yield name
     yield attempt_key(name)
-    if attempt is None:
-        return
-    yield attempt.key
-    yield from _leaves(attempt.ref)
+    if ref:
+        yield from _leaves(msgspec.json.decode(ref))
+    if attempt is not None:
+        yield attempt.key
+        yield from _leaves(attempt.ref)
 
 
 def _leaves(ref: Json) -> Iterator[str]:

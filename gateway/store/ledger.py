@@ -159,6 +159,7 @@ def read_entry(flat: list[bytes]) -> Entry:
         delivered=bool(fields.get("delivered")),
         dearest_micros=int(fields.get("dearest") or 0),
         presumed=bool(fields.get("presumed")),
+        ref=fields.get("ref", ""),
         reason=_range(fields) if fields["kind"] == Kind.CARRY else fields.get("reason", ""),
     )
     return Entry(int(fields["at"]), posting)

@@ -178,7 +178,7 @@ def _postings(postings: Sequence[Posting]) -> list[Word]:
         words += (one.id, one.kind.value, one.answers or "", one.amount_micros, one.released_micros)
         words += ("\n".join(one.counters), one.spared, one.video, one.attempt, one.key_id, one.project, one.provider)
         words += (one.route, one.model, one.tags, "1" if one.delivered else "", one.dearest_micros or "")
-        words += ("1" if one.presumed else "", one.reason)
+        words += ("1" if one.presumed else "", one.ref, one.reason)
     return words
 
 

@@ -161,6 +161,17 @@ def test_an_attempt_answers_to_every_part_of_its_ref() -> None:
     assert set(names_of(NAME, None)) == {NAME, attempt_key(NAME)}
 
 
+def test_the_end_of_an_attempt_knows_its_job_without_the_record() -> None:
+    """Settled or voided, by every part of the ref that the entry keeps; other entries keep none."""
+    one = replace(ONE, ref=REF)
+    ends = ledger.settle(MADE, one, 1, presumed=False, reason="finished"), ledger.void(MADE, one, "refused")
+    for end in ends:
+        assert set(names_of(NAME, None, end.ref)) == {NAME, attempt_key(NAME), "gen_1", "7", "https://acme.test/gen_1"}
+        (booked,) = gathered(HOLD, end, jobs={"gen_1"}, record=None)
+        assert booked.jobs == ("gen_1",)
+    assert {ledger.hold(MADE, one).ref, ledger.adjust(MADE, one, 1, "bill").ref, HOLD.ref} == {""}
+
+
 def test_a_ref_is_read_within_bounds() -> None:
     """However many parts it has."""
     many: Json = {str(n): str(n) for n in range(5 * NAMES_MAX)}
@@ -206,12 +217,6 @@ def test_a_late_adjust_belongs_to_when_its_attempt_ended() -> None:
 def test_another_provider_s_entries_are_not_its_bill_s() -> None:
     """Not even if the ids are the same."""
     assert gathered(HOLD, SETTLE, jobs={"gen_1"}, provider="acme") == []
-
-
-def test_a_record_that_is_gone_leaves_its_names() -> None:
-    """The attempt's id and key follow from the entry alone."""
-    assert gathered(HOLD, SETTLE, jobs={"gen_1", NAME}, record=None) == [Booked(NAME, (NAME,), 300_000)]
-    assert gathered(HOLD, SETTLE, jobs={"gen_1"}, record=None) == [Booked(NAME, (), 300_000)]
 
 
 def test_what_is_kept_is_bounded() -> None:

@@ -9,7 +9,7 @@
 -- A cap is "micro-dollars|percent,percent,...": the sum that no hold may pass, and the parts of it that raise an event.
 
 local FIELDS = {'id', 'kind', 'answers', 'amount', 'released', 'counters', 'spared', 'video', 'attempt', 'key', 'project',
-  'provider', 'route', 'model', 'tags', 'delivered', 'dearest', 'presumed', 'reason'}
+  'provider', 'route', 'model', 'tags', 'delivered', 'dearest', 'presumed', 'ref', 'reason'}
 local POSTING = #FIELDS
 local EVENTS_MAX = 10000
 local OVERRUN = 101 -- a percentage that stands for: above the cap
