@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import gc
 from functools import cache
 from pathlib import Path
 
@@ -32,7 +33,17 @@ def _read(path: Path) -> Source:
     module = ".".join(parts[:-1] if is_package else parts)
     text = path.read_text(encoding="utf-8")
     package = module if is_package else module.rpartition(".")[0]
-    return Source(place, module, package, text, ast.parse(text, filename=str(place)))
+    return Source(place, module, package, text, _tree(text, str(place)))
+
+
+def _tree(text: str, name: str) -> ast.Module:
+    """Without the collector: a finalizer that prints a traceback parses too, and CPython 3.11 cannot do one parse within
+    another ("AST constructor recursion depth mismatch")."""
+    gc.disable()
+    try:
+        return ast.parse(text, filename=name)
+    finally:
+        gc.enable()
 
 
 def imported(source: Source) -> set[str]:
