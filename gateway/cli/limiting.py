@@ -91,9 +91,9 @@ def limit_options(command: Callable[..., object]) -> Callable[..., object]:
         "--tier", type=click.Choice(list(TIERS)), help="Requests per minute as OpenAI's tiers have them: 25 to 375."
     )
     @option("--rpm", type=OrNone(Whole(1, RPM_MAX)), metavar="N|none", help="New videos per minute.")
-    @option("--in-flight", type=OrNone(Whole(0, COUNT_MAX)), metavar="N|none", help="Videos that have not ended.")
+    @option("--in-flight", type=OrNone(Whole(1, COUNT_MAX)), metavar="N|none", help="Videos that have not ended.")
     @option(
-        "--seconds-per-day", type=OrNone(Whole(0, COUNT_MAX)), metavar="N|none", help="Seconds of video a day (UTC)."
+        "--seconds-per-day", type=OrNone(Whole(1, COUNT_MAX)), metavar="N|none", help="Seconds of video a day (UTC)."
     )
     @option("--max-cost", type=OrNone(Dollars()), metavar="DOLLARS|none", help="The most that one video may cost.")
     @option("--models", type=OrNone(Several("sora-2,sora-2-pro", _model)), metavar="A,B|none", help="Only these.")

@@ -95,8 +95,8 @@ class Retention(Section):
     videos: Lifetime = Field(
         default="90d",
         validate_default=True,
-        description="The record of a finished video, from when its files are gone. A deleted one goes as soon as no "
-        "attempt and no repeat of its create can ask for it.",
+        description="The record of a finished video, from when its files are gone and its create can no longer be "
+        "repeated: with an `Idempotency-Key`, about a day after the deadline. A deleted one goes from then on at once.",
     )
     ledger: Lifetime = Field(
         default="400d",

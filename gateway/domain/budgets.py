@@ -21,7 +21,7 @@ THRESHOLDS: Final = (50, 80, 100)
 THRESHOLDS_MAX: Final = 16
 
 _PERIOD: Final = re.compile(r"/\d{4}-\d{2}(?:-\d{2})?\Z", re.ASCII)
-_EVERY: Final = {"day": "daily ", "month": "monthly ", "total": ""}
+_EVERY: Final = {"day": "daily ", "month": "monthly ", "total": "total "}
 
 
 class Window(StrEnum):
@@ -102,13 +102,14 @@ def exhausted(counter: str, cap_micros: int, spent_micros: int, price_micros: in
     scope, window = parts_of(budget_of(counter))
     kind, _, _ = scope.partition("/")
     mine = kind in ("key", "project")
-    owner = {"key": "This API key's", "project": "This project's"}.get(kind, "The gateway's")
+    owner = {"key": "This API key's", "project": "This project's"}.get(kind, "A")
+    whose = "" if mine else " of this gateway"
     of_cap = f" of {format_dollars(cap_micros)}" if mine else ""
     spent = f" {format_dollars(spent_micros)} are spent or held, and" if mine else ""
     reset = resets_at(counter)
     until = f" It resets at {reset}." if reset else ""
     return (
-        f"{owner} {_EVERY[window]}budget{of_cap} does not allow this video:{spent} it costs "
+        f"{owner} {_EVERY[window]}budget{of_cap}{whose} does not allow this video:{spent} it costs "
         f"{format_dollars(price_micros)}.{until} Ask your administrator to raise it."
     )
 

@@ -63,6 +63,7 @@ class Limited(Struct, frozen=True):
     limit: int
     used: int
     wait_ms: int  # for requests
+    reset_ms: int = 0  # until all of them are there again
 
 
 def headers_of(rate: Rate) -> tuple[tuple[str, str], ...]:
@@ -93,7 +94,7 @@ def refusal(met: Limited, resets_at: str) -> ClientError:
             return RateLimited(
                 f"Rate limit reached for {owner}: {limit} requests per minute. Try again in {duration(wait_ms)}.",
                 retry_after_s=wait_s,
-                headers=headers_of(Rate(limit, 0, wait_ms)),
+                headers=headers_of(Rate(limit, 0, met.reset_ms)),
             )
         case "in_flight":
             return RateLimited(

@@ -17,7 +17,7 @@ _FINE = re.compile(r"(\d{1,10})(?:\.(\d{1,9}))?", re.ASCII)
 def parse_dollars(text: str) -> int:
     """`"0.10"` -> 100000. ValueError for anything negative, finer than a micro-dollar or not a plain decimal."""
     if not _DOLLARS.fullmatch(text):
-        raise ValueError(f"{text!r} is not an amount of dollars such as 0.10")
+        raise ValueError(f"{text!r} is not an amount of dollars such as 0.10, with at most six digits after the point")
     micros = int(Decimal(text) * MICROS)
     if micros > AMOUNT_MICROS_MAX:
         raise ValueError(f"{text!r} is more than the ledger can count")

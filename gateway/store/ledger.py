@@ -128,11 +128,20 @@ def _pairs(flat: list[bytes]) -> list[tuple[bytes, bytes]]:
 
 
 def _amounts(flat: list[bytes]) -> dict[str, int]:
-    return {name.decode(): int(amount) for name, amount in _pairs(flat)}
+    """An amount that is no number is none: every comparison then names it."""
+    found = {name.decode(): _whole(amount) for name, amount in _pairs(flat)}
+    return {name: amount for name, amount in found.items() if amount is not None}
+
+
+def _whole(text: bytes) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
 
 
 def _balances(flat: list[bytes]) -> dict[str, Balance]:
-    sides = {name.decode(): int(value) for name, value in _pairs(flat)}
+    sides = _amounts(flat)
     counters = {name.rpartition(":")[0] for name in sides}
     return {one: Balance(sides.get(f"{one}:held", 0), sides.get(f"{one}:settled", 0)) for one in counters}
 

@@ -55,8 +55,8 @@ class Videos(Room):
             case [b"ADMITTED", now_ms, seq, crossed, *rate]:
                 self._sequence.meet(seq, floor)
                 return Admitted(now_ms, seq, _crossed(crossed), Rate(*rate) if rate else None)
-            case [b"LIMITED", what, scope, limit, used, wait_ms]:
-                return Limited(what.decode(), scope.decode(), limit, used, wait_ms)
+            case [b"LIMITED", what, scope, limit, used, wait_ms, reset_ms]:
+                return Limited(what.decode(), scope.decode(), limit, used, wait_ms, reset_ms)
             case [b"CAPPED", counter, cap, held, settled]:
                 return Capped(counter.decode(), cap, held, settled)
             case [b"REPEATED", video_id]:

@@ -61,11 +61,11 @@ def test_the_sandbox_alone_leaves_no_real_vendor() -> None:
 
 def test_refusals_say_when_to_come_again() -> None:
     """Requests and flight can be tried again; the seconds of a day cannot, before it ends."""
-    soon = refusal(Limited("requests", "key/k", 25, 25, 2_400), "")
+    soon = refusal(Limited("requests", "key/k", 25, 25, 2_400, 60_000), "")
     assert (soon.status, soon.kind, soon.error_code, soon.retry, soon.retry_after_s) == (
         429, "requests", "rate_limit_exceeded", None, 3,
     )  # fmt: skip
-    assert dict(soon.headers)["x-ratelimit-reset-requests"] == "2.4s"
+    assert dict(soon.headers)["x-ratelimit-reset-requests"] == "1m0s"
     assert dict(soon.headers)["x-ratelimit-remaining-requests"] == "0"
     assert soon.message.startswith("Rate limit reached for this API key: 25 requests per minute.")
     assert refusal(Limited("requests", "key/k", 1, 1, 60_000), "").retry_after_s == limits.RETRY_S_MAX

@@ -130,7 +130,7 @@ async def test_many_at_once_share_a_cap_exactly(books: Store, empty_redis: Redis
 
 
 async def test_thresholds_are_told_once_each(books: Store, empty_redis: RedisServer) -> None:
-    """In the reply and in the stream of events, by the commit that reached them; the highest of several at once."""
+    """In the reply and in the stream of events, by the commit that reached them."""
     await books.set_cap("project/proj_1", Window.DAY, Cap(10 * PRICE, (10, 50, 80, 100)))
     told = []
     for number in range(1, 11):
@@ -144,6 +144,23 @@ async def test_thresholds_are_told_once_each(books: Store, empty_redis: RedisSer
     ]
     assert events[1]["counter"] == f"project/proj_1/day/{DAY}"
     assert (events[1]["total"], events[1]["cap"]) == (str(5 * PRICE), str(10 * PRICE))
+
+
+@pytest.mark.parametrize(("cap", "told"), [(2 * PRICE, [50]), (PRICE, [50, 80, 100]), (PRICE - 1, [])])
+async def test_thresholds_that_are_passed_at_once_are_told_one_by_one(books: Store, cap: int, told: list[int]) -> None:
+    """Nothing where the hold is refused."""
+    await books.set_cap("gateway", Window.TOTAL, Cap(cap))
+    outcome = await books.admit(admission(video()))
+    assert [one.percent for one in getattr(outcome, "crossed", ())] == told
+
+
+async def test_a_bill_that_passes_everything_tells_every_threshold_and_the_overrun(books: Store) -> None:
+    await books.set_cap("gateway", Window.TOTAL, Cap(3 * PRICE))
+    made = await let_in(books)
+    end = ledger.settle(made, made.attempts[0], 4 * PRICE, presumed=False, reason="finished")
+    outcome = await apply(books, following(closed(made), end, due_ms=None))
+    assert isinstance(outcome, Committed)
+    assert [one.percent for one in outcome.crossed] == [50, 80, 100, 101]
 
 
 async def test_events_of_a_wrong_type_stop_an_admission_before_it_writes(

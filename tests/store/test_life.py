@@ -107,19 +107,19 @@ class Life(RuleBasedStateMachine):
         return None
 
     def crossed(self, postings: tuple[Posting, ...]) -> tuple[Crossed, ...]:
-        """What is told after the postings were booked: half of a cap, all of it, more than it; each once."""
+        """What is told after the postings were booked: half of a cap, all of it, more than it; each
+        once, also when several are passed together."""
         found = []
         for name in dict.fromkeys(name for one in postings for name in one.counters):
             cap, total = self.caps.get(budget_of(name)), self.held[name] + self.settled[name]
             if cap is None:
                 continue
-            percent = (
-                101 if total > cap else max((p for p in (50, 100) if total > 0 and total * 100 >= cap * p), default=0)
-            )
+            reached = [p for p in (50, 100) if total > 0 and total * 100 >= cap * p] + [101] * (total > cap)
             of, told = self.told.get(name, (-1, 0))
-            if percent and (of != cap or told < percent):
-                self.told[name] = (cap, percent)
-                found.append(Crossed(name, percent, total, cap))
+            new = [percent for percent in reached if of != cap or told < percent]
+            found += [Crossed(name, percent, total, cap) for percent in new]
+            if new:
+                self.told[name] = (cap, new[-1])
         return tuple(found)
 
     def book_due(self, known: Known, change: Change, token: str | None) -> None:

@@ -42,9 +42,9 @@ async def test_requests_come_at_once_up_to_a_minutes_worth_and_then_one_by_one(
     rates = [await asked(books, number) for number in range(1, 31)]
     assert all(isinstance(one, Admitted) for one in rates)
     assert [one.rate.left for one in rates if isinstance(one, Admitted) and one.rate] == list(range(29, -1, -1))
-    assert await asked(books, 31) == Limited("requests", _name(owner), 30, 30, 2_000)
+    assert await asked(books, 31) == Limited("requests", _name(owner), 30, 30, 2_000, 60_000)
     clock.now_ms += 1_999
-    assert await asked(books, 31) == Limited("requests", _name(owner), 30, 30, 1)
+    assert await asked(books, 31) == Limited("requests", _name(owner), 30, 30, 1, 58_001)
     clock.now_ms += 1
     outcome = await asked(books, 31)
     assert isinstance(outcome, Admitted)
@@ -70,9 +70,9 @@ async def test_the_time_to_wait_is_the_least_whole_millisecond(books: Store, clo
     rates = [await asked(books, number) for number in range(1, 8)]
     assert [one.rate.reset_ms for one in rates if isinstance(one, Admitted) and one.rate][:2] == [8_572, 17_143]
     refused = await asked(books, 8)
-    assert refused == Limited("requests", "key/key_1", 7, 7, 8_572)
+    assert refused == Limited("requests", "key/key_1", 7, 7, 8_572, 60_000)
     clock.now_ms += 8_571
-    assert await asked(books, 8) == Limited("requests", "key/key_1", 7, 7, 1)
+    assert await asked(books, 8) == Limited("requests", "key/key_1", 7, 7, 1, 51_429)
     clock.now_ms += 1
     assert isinstance(await asked(books, 8), Admitted)
     clock.now_ms += 3 * 8_572 - 1_000
@@ -87,7 +87,7 @@ async def test_a_small_step_back_gives_nobody_a_second_minute(books: Store, cloc
     for number in (1, 2):
         assert isinstance(await asked(books, number), Admitted)
     clock.now_ms -= 30_000
-    assert await asked(books, 3) == Limited("requests", "key/key_1", 2, 2, 30_000)
+    assert await asked(books, 3) == Limited("requests", "key/key_1", 2, 2, 30_000, 60_000)
 
 
 async def test_what_was_refused_does_not_count(books: Store, empty_redis: RedisServer) -> None:

@@ -37,8 +37,8 @@ def _read(path: Path) -> Source:
 
 
 def _tree(text: str, name: str) -> ast.Module:
-    """Without the collector: a finalizer that prints a traceback parses too, and CPython 3.11 cannot do one parse within
-    another ("AST constructor recursion depth mismatch")."""
+    """Without the collector: a finalizer that prints a traceback parses too, and CPython 3.11 cannot parse within a
+    parse ("AST constructor recursion depth mismatch")."""
     gc.disable()
     try:
         return ast.parse(text, filename=name)

@@ -50,7 +50,7 @@ async def test_the_sums_of_others_are_not_told(here: House, scope: str) -> None:
     """A client learns that the gateway's budget is used up, not what the gateway spends."""
     await here.tools.store.set_cap(scope, Window.MONTH, Cap(123))
     await here.tools.store.set_cap("provider/b", Window.MONTH, Cap(123))
-    with pytest.raises(QuotaGone, match="The gateway's monthly budget does not allow this video: it costs") as caught:
+    with pytest.raises(QuotaGone, match="A monthly budget of this gateway does not allow") as caught:
         await here.create()
     assert "0.000123" not in caught.value.message and "spent or held" not in caught.value.message
 

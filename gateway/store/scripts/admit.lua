@@ -12,7 +12,7 @@
 -- Returns {'ADMITTED', now, seq, crossed, requests a minute, left, ms until all are there again}, the last three only under
 --   such a limit; also when this video was admitted before, then without any of them
 --   | {'KEYGONE'} | {'REPEATED', video id} | {'REUSED'} the Idempotency-Key stands for another request
---   | {'LIMITED', what, of whom, limit, used, ms to wait} | {'CAPPED', counter, cap, held, settled} | {'WINDOWPASSED', time}
+--   | {'LIMITED', what, of whom, limit, used, ms to wait, ms until all are there again} | {'CAPPED', counter, cap, held, settled} | {'WINDOWPASSED', time}
 
 local KEY, PROJECT, MEMORY = KEYS[20], KEYS[21], KEYS[22]
 local HOW, FINGERPRINT, AGAIN = ARGV[17], ARGV[18], ARGV[19] == '1'

@@ -147,18 +147,18 @@ local function capped_by(sums)
   end
 end
 
--- The highest part of a cap that is reached, in percent; OVERRUN above it; 0 for none that matters. Counted in whole
--- numbers: hundreds of the cap and what is left of it.
+-- The parts of a cap that are reached, in percent, rising; OVERRUN is the last above it. Counted in whole numbers: hundreds of
+-- the cap and what is left of it.
 local function reached(cap)
-  local total, highest = cap.held + cap.settled, 0
-  if total > cap.limit then return OVERRUN end
+  local total, parts = cap.held + cap.settled, {}
   local rest = cap.limit % 100
   local hundreds = (cap.limit - rest) / 100
   for percent in string.gmatch(cap.percents, '%d+') do
     local part = tonumber(percent)
-    if total > 0 and (total - hundreds * part) * 100 >= rest * part and part > highest then highest = part end
+    if total > 0 and (total - hundreds * part) * 100 >= rest * part then parts[#parts + 1] = part end
   end
-  return highest
+  if total > cap.limit then parts[#parts + 1] = OVERRUN end
+  return parts
 end
 
 -- What was not told yet in this window, as {counter, percent, held + settled, cap} each. A new cap is told anew.
@@ -166,11 +166,13 @@ local function crossings(sums)
   local found = {}
   for at, name in ipairs(sums.names) do
     local cap = sums.caps[at]
-    local percent = cap and reached(cap) or 0
-    if percent > 0 then
+    local parts = cap and reached(cap) or {}
+    if #parts > 0 then
       local limit, told = string.match(redis.call('HGET', CROSSED, name) or '', '^(%d+)|(%d+)$')
-      if tonumber(limit) ~= cap.limit or tonumber(told) < percent then
-        found[#found + 1] = {name, percent, text_of(cap.held + cap.settled), text_of(cap.limit)}
+      for _, percent in ipairs(parts) do
+        if tonumber(limit) ~= cap.limit or tonumber(told) < percent then
+          found[#found + 1] = {name, percent, text_of(cap.held + cap.settled), text_of(cap.limit)}
+        end
       end
     end
   end
