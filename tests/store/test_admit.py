@@ -8,6 +8,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain import ledger
+from gateway.domain.change import Binding
 from gateway.domain.keys import Key, Project
 from gateway.domain.videos import encode_public
 from gateway.store.errors import BrokenRule, StoreAway
@@ -176,3 +177,15 @@ async def test_concurrent_admissions_of_one_video_admit_it_once(books: Store, em
     outcomes = await asyncio.gather(*(books.admit(admission(made)) for _ in range(50)))
     assert {type(one) for one in outcomes} == {Admitted}
     assert counter(empty_redis, "gateway/total") == (PRICE, 0)
+
+
+async def test_a_new_video_binds_no_ref_of_another(books: Store, empty_redis: RedisServer) -> None:
+    """A bug upstairs: (account, ref) belongs to one attempt, and nothing is written."""
+    made = await let_in(books)
+    await apply(books, following(made, binding=Binding("acc", "ref", f"{made.id}.1")))
+    before = everything(empty_redis)
+    other = admission(video(2))
+    bound = replace(other, change=replace(other.change, binding=Binding("acc", "ref", f"{video(2).id}.1")))
+    with pytest.raises(BrokenRule, match="binds a ref of"):
+        await books.admit(bound)
+    assert everything(empty_redis) == before

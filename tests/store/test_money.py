@@ -194,7 +194,7 @@ async def test_no_counter_ever_holds_less_than_nothing(books: Store, empty_redis
     empty_redis.client.hincrby(TOTAL, "gateway/total:held", -1)
     with pytest.raises(BrokenRule, match="gateway/total:held would be -1"):
         await apply(books, following(made, voided(made)))
-    for value in ("4.5", "-1", "x", "", "1e300", "nan", str(2**53)):
+    for value in ("4.5", "-1", "x", "", "1e300", "nan", str(2**53), f"{PRICE:018d}"):
         empty_redis.client.hset(TOTAL, "gateway/total:held", value)
         with pytest.raises(BrokenRule, match=r"gateway/total:held (is|would be)"):
             await apply(books, following(made, voided(made)))

@@ -84,6 +84,9 @@ async def test_the_server_forgets_an_old_key_by_itself(books: Store, empty_redis
     life_s = empty_redis.client.ttl("{telecine}:idem:key_1:idem")
     assert DAY_MS / 1000 <= life_s <= DAY_MS / 1000 + 3_600
     assert empty_redis.client.ttl("{telecine}:repeat:key_1:fp") == 1_440
+    await create(books, 3, replace(RESEND, fingerprint="late"))
+    assert await create(books, 4, replace(ORIGINAL, fingerprint="late")) == made(3)
+    assert 0 < empty_redis.client.ttl("{telecine}:repeat:key_1:late") <= 1_440
 
 
 async def test_a_deleted_video_is_still_the_answer(books: Store) -> None:
