@@ -328,3 +328,15 @@ def test_moves_follow_from_the_kind() -> None:
     assert ledger.moves(ledger.dispute(made, made.attempts[0], 7, reason="too much")) == Balance(0, 0)
     assert ledger.moves(replace(_adjust(made, -3), kind=Kind.CARRY)) == Balance(0, -3)
     assert {Kind.HOLD, Kind.SETTLE, Kind.VOID, Kind.ADJUST, Kind.DISPUTE, Kind.CARRY} == set(Kind)
+
+
+@pytest.mark.parametrize("value", ["abc", "4.5", "", "1e3"])
+async def test_verify_names_a_counter_that_is_no_number(books: Store, empty_redis: RedisServer, value: str) -> None:
+    """Instead of stumbling over it."""
+    await let_in(books)
+    kept = empty_redis.client.dump(TOTAL)
+    empty_redis.client.hset(TOTAL, "gateway/total:held", value)
+    assert await books.verify() == [
+        f"counter gateway/total says 0 micro-dollars held, its entries add up to {PRICE}",
+    ]
+    empty_redis.client.restore(TOTAL, 0, kept, replace=True)
