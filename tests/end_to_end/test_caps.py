@@ -67,9 +67,9 @@ async def _all_at_once(gateways: list[Gateway], key: str, server: RedisServer, n
             assert json.loads(reply.content)["error"]["code"] == "insufficient_quota"
         return reply.status_code
 
-    limits = httpx.Limits(max_connections=100)
+    limits, patience = httpx.Limits(max_connections=100), httpx.Timeout(60, pool=None)
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(headers=headers, limits=limits, trust_env=False, timeout=60) as client:
+    async with httpx.AsyncClient(headers=headers, limits=limits, trust_env=False, timeout=patience) as client:
         watching = asyncio.create_task(watch())
         statuses = Counter(await asyncio.gather(*(create(client, number) for number in range(ASK))))
         over.set()

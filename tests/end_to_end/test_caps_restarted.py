@@ -83,7 +83,7 @@ async def _race(gateways: list[Gateway], key: str, server: RedisServer, name: st
         async with at_once:
             await _create(race, client, gateways[number % GATEWAYS], number)
 
-    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=httpx.Timeout(30, pool=None)) as client:
         watching = asyncio.create_task(_watch(race, server, name, over))
         dying = asyncio.create_task(_die(race, server, name))
         creates = (create(number) for number in range(ASK))
@@ -154,6 +154,6 @@ def _sums(server: RedisServer, name: str) -> tuple[int, int]:
 
 async def _statuses(gateway: Gateway, key: str, videos: set[str]) -> dict[str, str]:
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30) as client:
+    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=httpx.Timeout(30, pool=None)) as client:
         replies = [await client.get(f"{gateway.base_url}/videos/{video}") for video in sorted(videos)]
     return {reply.json()["id"]: reply.json()["status"] for reply in replies}
