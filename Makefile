@@ -36,9 +36,9 @@ demo: .venv/.ready .envs/openai-python-$(firstword $(SDK_PYTHON))/.ready ## Make
 	@$(BIN)/python docs/demo/run.py --sdk .envs/openai-python-$(firstword $(SDK_PYTHON))/bin/python --folder "$(DEMO)"
 
 test: lint types $(PYTHON_SDKS) $(NODE_SDKS) ## Run everything that has to be green: lint, types, tests with the pinned SDKs
-	@$(BIN)/python -m pytest $(SPREAD) -m "not slow" --cov --cov-report=term:skip-covered
+	@$(BIN)/python -m pytest $(SPREAD) -m "not slow"
 
-test-all: lint types $(ALL_SDKS) newest ## The same with every SDK version, today's newest, and the long tests
+test-all: lint types $(ALL_SDKS) newest ## The same with every SDK version, today's newest, the long tests, and coverage
 	@TELECINE_TEST_SDKS=all $(BIN)/python -m pytest $(SPREAD) --timeout 1800 --cov --cov-report=term:skip-covered
 
 bench: .venv/.ready ## Measure the product beside this machine's floor

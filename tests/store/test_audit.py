@@ -31,7 +31,7 @@ async def test_an_empty_ledger_is_one_empty_page(books: Store) -> None:
 
 
 async def test_the_records_of_more_videos_than_one_batch_are_read(books: Store, empty_redis: RedisServer) -> None:
-    """Ended and open ones, and those whose record is gone."""
+    """Ended and open ones, and those whose record is gone: the entry that ended them knows the job."""
     count = audit.RECORDS_MAX + 20
     made = [await _ended(books, number) for number in range(1, count + 1)]
     waiting = await let_in(books, count + 1, attempts=(replace(attempt(), ref={"id": f"job {count + 1}"}),))
@@ -40,7 +40,7 @@ async def test_the_records_of_more_videos_than_one_batch_are_read(books: Store, 
     gathering = Gathering("mock", {f"job {number}" for number in range(1, count + 2)}, Period())
     await audit.gather(books, gathering)
     expected = [Booked(f"{one.id}.1", (f"job {number}",), number) for number, one in enumerate(made, 1)]
-    expected.append(Booked(f"{gone.id}.1", (), count))
+    expected.append(Booked(f"{gone.id}.1", (f"job {count}",), count))
     expected.append(Booked(f"{waiting.id}.1", (f"job {count + 1}",), 0, PRICE))
     assert list(gathering.booked) == expected
 
