@@ -36,7 +36,7 @@ async def test_a_hold_that_sums_cannot_count_is_over_budget(books: Store, empty_
     """Where no cap is set, what can be counted is one: the client is told, and nothing is written."""
     await books.admit(admission(priced(1, MOST - 1)))
     before = everything(empty_redis)
-    assert await books.admit(admission(priced(2, 2, "other"))) == Capped("key/key_1/day/2026-11-20", MOST, MOST - 1, 0)
+    assert await books.admit(admission(priced(2, 2, "other"))) == Capped("gateway/total", MOST, MOST - 1, 0)
     assert everything(empty_redis) == before
     assert isinstance(await books.admit(admission(priced(3, 1, "other"))), Admitted)
     assert isinstance(await books.admit(admission(priced(4, 0))), Admitted)
@@ -48,7 +48,7 @@ async def test_what_is_settled_already_counts_too(books: Store) -> None:
     for made in (first, second):
         assert isinstance(await books.admit(admission(made)), Admitted)
     await apply(books, following(closed(first), settled(first, MOST - 10), due_ms=None))
-    assert await books.admit(admission(priced(3, 1))) == Capped("key/key_1/day/2026-11-20", MOST, 10, MOST - 10)
+    assert await books.admit(admission(priced(3, 1))) == Capped("gateway/total", MOST, 10, MOST - 10)
     assert isinstance(await apply(books, following(closed(second), settled(second, 10), due_ms=None)), Committed)
 
 
@@ -60,7 +60,7 @@ async def test_a_failover_that_sums_cannot_count_is_over_budget(books: Store, em
     postings = (settled(made, MOST - 1), ledger.hold(grown, grown.attempts[1]))
     window_until_ms = ledger.window_until_ms(T0)
     refused = await apply(books, following(grown, *postings, window_until_ms=window_until_ms))
-    assert refused == Capped("key/key_1/day/2026-11-20", MOST, MOST - 1, 0)
+    assert refused == Capped("gateway/total", MOST, MOST - 1, 0)
     assert everything(empty_redis) == before
 
 

@@ -97,9 +97,11 @@ local function add_up(sums, posting, held, settled)
 end
 
 -- The caps of the counters in `sums`, by their places. Where none is set, what sums can count is the cap of a new hold:
--- whatever is held can then be settled.
+-- whatever is held can then be settled. Every hold and every cost counts for the gateway, so its total, the largest of all
+-- sums, bounds them.
 local function find_caps(sums)
-  for at in pairs(sums.holds) do sums.caps[at] = {limit = MICROS_MAX, percents = ''} end
+  local total = sums.place['gateway/total']
+  if total and sums.holds[total] then sums.caps[total] = {limit = MICROS_MAX, percents = ''} end
   if redis.call('HLEN', CAPS) == 0 then return end
   local budgets = {}
   for at, name in ipairs(sums.names) do
