@@ -32,8 +32,8 @@ def closed(
     message: str = "",
     retry_at_ms: int = 0,
 ) -> Attempt:
-    """The attempt with nothing more to come, and what `money` booked for it."""
-    spent = {one.kind: one for one in money if one.attempt.endswith(f".{attempt.ordinal}")}
+    """The attempt with nothing more to come, and what `money`, all of it about this attempt, booked for it."""
+    spent = {one.kind: one for one in money}
     settle, dispute = spent.get(Kind.SETTLE), spent.get(Kind.DISPUTE)
     return replace(
         attempt,

@@ -22,7 +22,7 @@ from gateway.domain.ledger import Entry
 from gateway.domain.tables import cell
 from gateway.domain.videos import Video
 from gateway.store.store import Store
-from tests.cli.telecine import telecine
+from tests.cli.telecine import ROOT, configured, telecine
 from tests.store.samples import (
     HASH,
     PRICE,
@@ -41,7 +41,6 @@ from tests.store.trimming import trim
 from tests.support.commands import Done
 from tests.support.redis import RedisServer
 
-ROOT = Path(__file__).parents[2]
 DAY = 86_400_000
 DANGEROUS = '=HYPERLINK("x")'
 
@@ -49,12 +48,8 @@ DANGEROUS = '=HYPERLINK("x")'
 @pytest.fixture
 def folder(tmp_path: Path, empty_redis: RedisServer) -> Path:
     """Four videos: three of `mock` over three days, one of `acme` for another project, which is still held."""
-    place = tmp_path / "here"
-    place.mkdir()
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    (place / "config.yaml").write_text(text.replace("url: null", f"url: {empty_redis.url}"), encoding="utf-8")
     asyncio.run(_books(empty_redis.url))
-    return place
+    return configured(tmp_path / "here", empty_redis.url)
 
 
 async def _books(url: str) -> None:

@@ -14,21 +14,17 @@ from msgspec.structs import replace
 
 from gateway.domain import ledger
 from gateway.store.store import Store
-from tests.cli.telecine import telecine
+from tests.cli.telecine import configured, telecine
 from tests.store.samples import PRICE, Clock, admission, apply, attempt, closed, following, seed, simulated, video
 from tests.support.gateway import until
 from tests.support.redis import RedisServer
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
 def folder(tmp_path: Path, empty_redis: RedisServer) -> Path:
     """Three videos: one is disputed by a dollar, one was presumed lost, one still runs."""
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    (tmp_path / "config.yaml").write_text(text.replace("url: null", f"url: {empty_redis.url}"), encoding="utf-8")
     asyncio.run(_books(empty_redis.url))
-    return tmp_path
+    return configured(tmp_path, empty_redis.url)
 
 
 async def _books(url: str) -> None:

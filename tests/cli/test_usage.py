@@ -11,22 +11,19 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain.usage_query import PLAIN
-from tests.cli.telecine import objects, telecine
+from tests.cli.telecine import ROOT, configured, objects, telecine
 from tests.store.samples import Clock, simulated
 from tests.store.test_usage import CLIP, Books, people
 from tests.support.redis import RedisServer
 
-ROOT = Path(__file__).parents[2]
 DAYS = ("--since", "2026-11-20", "--until", "2026-11-27")
 
 
 @pytest.fixture
 def folder(tmp_path: Path, empty_redis: RedisServer) -> Path:
     """Two clips and a loss that the house bears, in two projects, on three days."""
-    text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    (tmp_path / "config.yaml").write_text(text.replace("url: null", f"url: {empty_redis.url}"), encoding="utf-8")
     asyncio.run(_books(empty_redis.url))
-    return tmp_path
+    return configured(tmp_path, empty_redis.url)
 
 
 async def _books(url: str) -> None:
