@@ -12,6 +12,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.domain.change import Binding, Posting
+from gateway.domain.observed import NOTHING_OBSERVED, Observed
 from gateway.domain.routing import Model, Route
 from gateway.domain.videos import Attempt, Video
 
@@ -25,6 +26,7 @@ class World(Struct, frozen=True, kw_only=True):
     routes: Mapping[str, Route]  # by name; a route of an open attempt may be missing after a reload
     jitter: float = 0.5  # in [0, 1)
     over_budget: Mapping[str, str] = {}  # routes that a cap does not allow now, and which counter it is
+    observed: Mapping[str, Observed] = NOTHING_OBSERVED  # by route, what was learnt of it
     ledger_ms: int = 0  # the ledger's time where it was told: it never goes back, and may be ahead of any clock
 
     @property

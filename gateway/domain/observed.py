@@ -1,0 +1,26 @@
+"""What was learnt of a route, as a plan and a decision may look at it: numbers that were folded elsewhere.
+
+Pure. Shared by all replicas through the store; each process holds a copy that is at most a few seconds old, so what it
+says is a good guess and never a fence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+
+class Observed(Struct, frozen=True, kw_only=True):
+    """One route. Without observations: nothing speaks against it, and nothing is known."""
+
+    success: float = 1.0  # decayed share of attempts that gave a clip, of those that a provider could spoil
+    weight: float = 0.0  # how many observations stand behind `success`, decayed
+    latency_s: Mapping[int, tuple[float, float, float]] = {}  # by clip length in s: p50, p95 in s, and their weight
+    open_until_ms: int = 0  # a breaker, the route's or its provider's, lets nothing through before
+    half_open: bool = False  # only probes are let through, a few at a time
+
+
+UNKNOWN: Final = Observed()
+NOTHING_OBSERVED: Final[Mapping[str, Observed]] = {}
