@@ -12,7 +12,7 @@ from gateway.cli.options import Dollars, Place, Positive, json_option, option, p
 from gateway.cli.output import print_json, print_table
 from gateway.cli.storing import with_store
 from gateway.config.load import load_config
-from gateway.domain.budgets import THRESHOLDS, Budget, Cap, Window, sane_thresholds
+from gateway.domain.budgets import THRESHOLDS, Budget, Cap, Window, counter_of, resets_at, sane_thresholds
 from gateway.domain.money import format_dollars
 from gateway.store.store import Store
 from providers.contract import Json
@@ -44,7 +44,7 @@ def command() -> None:
     A cap is for a SCOPE: a project, a key, a provider or the whole gateway; and for a window: a day or a month (UTC),
     or all time. What is held for videos that still run counts as spent, and no new video is let in that could bring
     both together above a cap, however many ask at once. A cap holds from the moment that it is set, whatever was spent
-    before.
+    before: one that is set below that is overrun at once, which is an event as any other overrun is.
 
     \b
     SCOPE
@@ -84,10 +84,7 @@ def set_(scope: str, cap: int, *, window: str, thresholds: tuple[int, ...], json
     if json:
         print_json(shown(budget))
     else:
-        over = (
-            f"; {format_dollars(budget.overrun_micros)} more are spent or held already" if budget.overrun_micros else ""
-        )
-        click.echo(f"{budget.scope} may spend {format_dollars(cap)} {_per(budget.window)}{over}")
+        click.echo(f"{budget.scope} may spend {format_dollars(cap)} {_per(budget.window)}{_over(budget)}")
 
 
 @command.command("list")
@@ -139,6 +136,16 @@ def shown(budget: Budget) -> dict[str, Json]:
         "overrun": format_dollars(budget.overrun_micros) if budget.overrun_micros else None,
         "thresholds": list(budget.cap.thresholds),
     }
+
+
+def _over(budget: Budget) -> str:
+    """What a cap means that lies below what counts against it already."""
+    if not budget.overrun_micros:
+        return ""
+    reset = resets_at(counter_of(f"{budget.scope}/{budget.window}", _now_ms()))
+    until = f"until {reset}, or until" if reset else "until"
+    more = f"{format_dollars(budget.overrun_micros)} more are spent or held already"
+    return f"; {more}: no new video is let in that counts there {until} a cap allows it"
 
 
 async def _scope(store: Store, text: str, place: Place) -> str:

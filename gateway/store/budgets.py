@@ -3,23 +3,47 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from gateway.domain.budgets import Budget, Cap, Window, counter_of, name_of, parts_of
+from gateway.domain.ledger import DAY_MS, window_until_ms
+from gateway.store.errors import StoreAway
 from gateway.store.loader import SET_CAP
+from gateway.store.outcomes import Crossed, crossed_of
 from gateway.store.room import Room
 
-SIDES = ("held", "settled")
+SIDES: Final = ("held", "settled")
+DAYS_TRIED: Final = 4
 
 
 class Budgets(Room):
-    async def set_cap(self, scope: str, window: Window, cap: Cap) -> None:
-        """From now on no new hold passes it, whatever is spent already."""
-        value = f"{cap.micros}|{','.join(map(str, cap.thresholds))}"
-        await self._link.run(SET_CAP, (self._names.caps,), (name_of(scope, window), value))
+    async def set_cap(self, scope: str, window: Window, cap: Cap) -> tuple[Crossed, ...]:
+        """From now on no new hold passes it, whatever is spent already. Parts of it that are reached are told, once in
+        each window, as by a posting that reaches them."""
+        _, crossed = await self._set(name_of(scope, window), f"{cap.micros}|{','.join(map(str, cap.thresholds))}")
+        return crossed
 
     async def remove_cap(self, scope: str, window: Window) -> bool:
         """False if there was none."""
-        return bool(await self._link.run(SET_CAP, (self._names.caps,), (name_of(scope, window), "")))
+        was_there, _ = await self._set(name_of(scope, window), "")
+        return was_there
+
+    async def _set(self, name: str, value: str) -> tuple[bool, tuple[Crossed, ...]]:
+        """The ledger's clock says which counter is meant: asked with a day that is over, the script tells the time."""
+        names = self._names
+        keys = (names.caps, names.counters, names.crossed, names.events, names.time)
+        now_ms = self._now_ms()
+        for _ in range(DAYS_TRIED):
+            until_ms = window_until_ms(now_ms)
+            words = (self._now_ms(), name, value, counter_of(name, now_ms), until_ms - DAY_MS, until_ms)
+            match await self._link.run(SET_CAP, keys, words):
+                case [b"SET", done, rows]:
+                    return bool(done), crossed_of(rows)
+                case [b"OTHERDAY", time_ms]:
+                    now_ms = time_ms
+                case other:
+                    raise AssertionError(f"set_cap.lua answered {other!r}")
+        raise StoreAway("set_cap", "the day changes; try again")
 
     async def list_budgets(self, now_ms: int) -> list[Budget]:
         """Every cap with what is held and settled in its present window, by name."""

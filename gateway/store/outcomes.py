@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 
@@ -21,6 +22,11 @@ class Crossed(Struct, frozen=True):
     percent: int  # more than 100: above the cap
     total_micros: int
     cap_micros: int
+
+
+def crossed_of(rows: Sequence[Any]) -> tuple[Crossed, ...]:
+    """As scripts answer it."""
+    return tuple(Crossed(counter.decode(), percent, int(total), int(cap)) for counter, percent, total, cap in rows)
 
 
 class Admitted(Struct, frozen=True):

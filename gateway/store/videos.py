@@ -22,13 +22,13 @@ from gateway.store.outcomes import (
     Capped,
     CommitOutcome,
     Committed,
-    Crossed,
     KeyGone,
     RefTaken,
     Repeated,
     Reused,
     Stale,
     WindowPassed,
+    crossed_of,
 )
 from gateway.store.room import Room
 
@@ -54,7 +54,7 @@ class Videos(Room):
         match await self._commit("admit", ADMIT, keys, [*head, *_postings(change.postings)]):
             case [b"ADMITTED", now_ms, seq, crossed, *rate]:
                 self._sequence.meet(seq, floor)
-                return Admitted(now_ms, seq, _crossed(crossed), Rate(*rate) if rate else None)
+                return Admitted(now_ms, seq, crossed_of(crossed), Rate(*rate) if rate else None)
             case [b"LIMITED", what, scope, limit, used, wait_ms, reset_ms]:
                 return Limited(what.decode(), scope.decode(), limit, used, wait_ms, reset_ms)
             case [b"CAPPED", counter, cap, held, settled]:
@@ -90,7 +90,7 @@ class Videos(Room):
         match await self._commit(change.label, COMMIT, keys, words):
             case [b"COMMITTED", now_ms, seq, crossed]:
                 self._sequence.meet(seq, floor)
-                return Committed(now_ms, seq, _crossed(crossed))
+                return Committed(now_ms, seq, crossed_of(crossed))
             case [b"CAPPED", counter, cap, held, settled]:
                 return Capped(counter.decode(), cap, held, settled)
             case [b"STALE"]:
@@ -180,7 +180,3 @@ def _postings(postings: Sequence[Posting]) -> list[Word]:
         words += (one.route, one.model, one.tags, "1" if one.delivered else "", one.dearest_micros or "")
         words += ("1" if one.presumed else "", one.ref, one.reason)
     return words
-
-
-def _crossed(rows: Sequence[Any]) -> tuple[Crossed, ...]:
-    return tuple(Crossed(counter.decode(), percent, int(total), int(cap)) for counter, percent, total, cap in rows)

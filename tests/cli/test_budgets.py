@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
+import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from tests.cli.telecine import objects, telecine
+from gateway.domain import ledger
+from gateway.store.outcomes import Admitted
+from tests.cli.telecine import configured, objects, telecine
+from tests.store.samples import Clock, admission, attempt, simulated, video
+from tests.support.redis import RedisServer
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 
@@ -33,6 +40,32 @@ def test_a_budget_is_set_listed_and_removed(films: Path) -> None:
     assert telecine(films, "budgets", "remove", "gateway", "--window", "day").status == 1
     assert telecine(films, "budgets", "remove", "provider:mock", "--window", "month").status == 0
     assert len(objects(telecine(films, "budgets", "list", "--json").out)) == 1
+
+
+def test_a_budget_below_what_is_spent_says_so(tmp_path: Path, empty_redis: RedisServer) -> None:
+    """By how much, and what that means until when."""
+    asyncio.run(_one_admitted(empty_redis.url))
+    folder = configured(tmp_path, empty_redis.url)
+    kept_out = "$0.30 more are spent or held already: no new video is let in that counts there until"
+    done = telecine(folder, "budgets", "set", "gateway", "0.10", "--window", "total")
+    assert done.out == f"gateway may spend $0.10 in all; {kept_out} a cap allows it\n"
+    done = telecine(folder, "budgets", "set", "project:proj_1", "0.10", "--window", "day")
+    assert kept_out in done.out and done.out.endswith("T00:00:00Z, or until a cap allows it\n")
+    events = [fields["kind"] for _, fields in empty_redis.client.xrange("{telecine}:events")]
+    assert events.count("budget.overrun") == 2
+    assert telecine(folder, "budgets", "set", "gateway", "5", "--window", "total").out == (
+        "gateway may spend $5.00 in all\n"
+    )
+
+
+async def _one_admitted(url: str) -> None:
+    """A video of $0.40 that is held for today."""
+    now_ms = time.time_ns() // 1_000_000
+    async with simulated(url, Clock(now_ms)) as store:
+        made = video(attempts=(attempt(now_ms=now_ms),))
+        asked = admission(made)
+        change = replace(asked.change, window_until_ms=ledger.window_until_ms(now_ms))
+        assert isinstance(await store.admit(replace(asked, change=change)), Admitted)
 
 
 @pytest.mark.parametrize(

@@ -186,6 +186,56 @@ async def test_a_new_cap_is_told_anew(books: Store) -> None:
     assert second.crossed == (Crossed("gateway/total", 50, 2 * PRICE, 4 * PRICE),)
 
 
+@pytest.mark.parametrize("window", list(Window))
+async def test_a_cap_that_is_set_below_what_is_spent_is_told_at_once_and_once(
+    books: Store, empty_redis: RedisServer, window: Window
+) -> None:
+    """What is held counts. The posting that comes later has nothing more to tell."""
+    made = await let_in(books)
+    counter = {Window.DAY: f"gateway/day/{DAY}", Window.MONTH: f"gateway/month/{DAY[:7]}"}.get(window, "gateway/total")
+    told = await books.set_cap("gateway", window, Cap(PRICE // 2, (80, 100)))
+    assert told == tuple(Crossed(counter, percent, PRICE, PRICE // 2) for percent in (80, 100, 101))
+    assert [one["kind"] for one in moves(empty_redis)] == ["budget.threshold", "budget.threshold", "budget.overrun"]
+    assert moves(empty_redis)[-1] | {"at": ""} == {
+        "kind": "budget.overrun", "at": "", "counter": counter, "percent": "101", "total": str(PRICE),
+        "cap": str(PRICE // 2),
+    }  # fmt: skip
+    assert await books.set_cap("gateway", window, Cap(PRICE // 2, (80, 100))) == ()
+    end = ledger.settle(made, made.attempts[0], PRICE, presumed=False, reason="finished")
+    outcome = await apply(books, following(closed(made), end, due_ms=None))
+    assert isinstance(outcome, Committed)
+    assert outcome.crossed == ()
+    assert isinstance(await books.admit(admission(video(2))), Capped)
+
+
+async def test_a_cap_looks_at_the_day_of_the_ledger(books: Store, clock: Clock) -> None:
+    """Whose time never goes back: yesterday's clock is asked with, and today's counter told of."""
+    await let_in(books)
+    clock.now_ms = T0 - 86_400_000
+    told = await books.set_cap("gateway", Window.DAY, Cap(PRICE, (100,)))
+    assert told == (Crossed(f"gateway/day/{DAY}", 100, PRICE, PRICE),)
+    clock.now_ms = ledger.window_until_ms(T0)
+    assert await books.set_cap("gateway", Window.DAY, Cap(1, (100,))) == ()
+
+
+@pytest.mark.parametrize("name", ["counters", "crossed", "events", "time", "caps"])
+async def test_a_cap_is_not_set_beside_what_cannot_be_read(books: Store, empty_redis: RedisServer, name: str) -> None:
+    """Look at everything, then write."""
+    await let_in(books)
+    key, client = f"{{telecine}}:{name}", empty_redis.client
+    client.copy(key, "kept")
+    client.delete(key)
+    if name == "time":
+        client.hset(key, "x", "1")
+    else:
+        client.set(key, "x")
+    before = everything(empty_redis)
+    with pytest.raises(Exception, match=r"WRONGTYPE|wrong kind"):
+        await books.set_cap("gateway", Window.TOTAL, Cap(1))
+    assert everything(empty_redis) == before
+    client.copy("kept", key, replace=True)
+
+
 async def test_a_bill_above_the_quote_is_an_overrun_that_is_told_and_blocks(books: Store) -> None:
     """It is settled as billed: the books say what is. The budget names by how much it is over."""
     await books.set_cap("key/key_1", Window.TOTAL, Cap(PRICE, ()))

@@ -4,7 +4,7 @@ deaths come, the store and a few lines of Python agree on every video, every cou
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import Any, TypeVar
 
 import pytest
@@ -15,7 +15,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.domain import ledger
-from gateway.domain.budgets import Cap, Window, budget_of
+from gateway.domain.budgets import Cap, Window, budget_of, counter_of
 from gateway.domain.change import Change, Kind, Posting
 from gateway.domain.videos import AttemptState, Video, encode_video
 from gateway.store.outcomes import Admitted, Capped, Committed, Crossed, Rest, Stale, WindowPassed
@@ -109,9 +109,12 @@ class Life(RuleBasedStateMachine):
     def crossed(self, postings: tuple[Posting, ...]) -> tuple[Crossed, ...]:
         """What is told after the postings were booked: half of a cap, all of it, more than it; each
         once, also when several are passed together."""
+        return self.told_of(name for one in postings for name in one.counters)
+
+    def told_of(self, counters: Iterable[str]) -> tuple[Crossed, ...]:
         found = []
-        for name in dict.fromkeys(name for one in postings for name in one.counters):
-            cap, total = self.caps.get(budget_of(name)), self.held[name] + self.settled[name]
+        for name in dict.fromkeys(counters):
+            cap, total = self.caps.get(budget_of(name)), self.held.get(name, 0) + self.settled.get(name, 0)
             if cap is None:
                 continue
             reached = [p for p in (50, 100) if total > 0 and total * 100 >= cap * p] + [101] * (total > cap)
@@ -153,13 +156,14 @@ class Life(RuleBasedStateMachine):
         cap=st.sampled_from([None, 0, 1, 400_000, 1_200_001, 2**40 + 400_000]),
     )
     def set_cap(self, scope: str, window: Window, cap: int | None) -> None:
-        """Also below what is spent already: it only bars what comes."""
+        """Also below what is spent already: that is told, and bars what comes."""
         if cap is None:
             assert self.run(self.store.remove_cap(scope, window)) == (f"{scope}/{window}" in self.caps)
             self.caps.pop(f"{scope}/{window}", None)
         else:
-            self.run(self.store.set_cap(scope, window, Cap(cap, (50, 100))))
+            told = self.run(self.store.set_cap(scope, window, Cap(cap, (50, 100))))
             self.caps[f"{scope}/{window}"] = cap
+            assert told == self.told_of([counter_of(f"{scope}/{window}", max(self.clock.now_ms, self.ledger_ms))])
 
     @rule(price=st.sampled_from([0, 1, 400_000, 2**40]))
     def admit(self, price: int) -> None:

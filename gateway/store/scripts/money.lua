@@ -1,18 +1,15 @@
 -- Postings: what each adds to its counters, whether that may be, and how it is written. Look at everything, then write.
 -- What cannot be (a bug of the caller, or a foreign hand in the data) is raised as BROKEN before any write.
--- Joined behind fields.lua, which names the KEYS that are used here.
+-- Joined behind caps.lua; fields.lua names the KEYS that are used here.
 --
 -- KEYS  none of its own
 -- A posting is POSTING arguments: the fields of its ledger entry in the order of FIELDS, counters joined by newlines. Its
 -- first `spared` counters do not bear its amount: another does. An empty field is left out of the entry.
 -- A counter belongs to a budget, which is its name without the period.
--- A cap is "micro-dollars|percent,percent,...": the sum that no hold may pass, and the parts of it that raise an event.
 
 local FIELDS = {'id', 'kind', 'answers', 'amount', 'released', 'counters', 'spared', 'video', 'attempt', 'key', 'project',
   'provider', 'route', 'model', 'tags', 'delivered', 'dearest', 'presumed', 'ref', 'reason'}
 local POSTING = #FIELDS
-local EVENTS_MAX = 10000
-local OVERRUN = 101 -- a percentage that stands for: above the cap
 
 local function posting_at(index)
   local posting = {}
@@ -109,8 +106,7 @@ local function find_caps(sums)
   end
   for at, cap in ipairs(redis.call('HMGET', CAPS, unpack(budgets))) do
     if cap then
-      local limit, percents = string.match(cap, '^(%d+)|([%d,]*)$')
-      sums.caps[at] = {limit = whole(limit, 0, MICROS_MAX, 'the cap of ', budgets[at]), percents = percents}
+      sums.caps[at] = cap_of(cap, budgets[at])
     end
   end
 end
@@ -149,34 +145,11 @@ local function capped_by(sums)
   end
 end
 
--- The parts of a cap that are reached, in percent, rising; OVERRUN is the last above it. Counted in whole numbers: hundreds of
--- the cap and what is left of it.
-local function reached(cap)
-  local total, parts = cap.held + cap.settled, {}
-  local rest = cap.limit % 100
-  local hundreds = (cap.limit - rest) / 100
-  for percent in string.gmatch(cap.percents, '%d+') do
-    local part = tonumber(percent)
-    if total > 0 and (total - hundreds * part) * 100 >= rest * part then parts[#parts + 1] = part end
-  end
-  if total > cap.limit then parts[#parts + 1] = OVERRUN end
-  return parts
-end
-
--- What was not told yet in this window, as {counter, percent, held + settled, cap} each. A new cap is told anew.
+-- What was not told yet of the counters in `sums`, as note_crossed writes it.
 local function crossings(sums)
   local found = {}
   for at, name in ipairs(sums.names) do
-    local cap = sums.caps[at]
-    local parts = cap and reached(cap) or {}
-    if #parts > 0 then
-      local limit, told = string.match(redis.call('HGET', CROSSED, name) or '', '^(%d+)|(%d+)$')
-      for _, percent in ipairs(parts) do
-        if tonumber(limit) ~= cap.limit or tonumber(told) < percent then
-          found[#found + 1] = {name, percent, text_of(cap.held + cap.settled), text_of(cap.limit)}
-        end
-      end
-    end
+    if sums.caps[at] then note_crossed(found, name, sums.caps[at]) end
   end
   if #found > 0 then redis.call('XLEN', EVENTS) end
   return found
@@ -209,19 +182,6 @@ local function look_at_postings(first)
   postings.capped = capped_by(sums)
   if not postings.capped then postings.crossed = crossings(sums) end
   return postings
-end
-
-local function tell(kind, at, ...)
-  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_MAX, '*', 'kind', kind, 'at', at, ...)
-end
-
-local function write_events(crossed, at)
-  for _, one in ipairs(crossed) do
-    local counter, percent, total, cap = one[1], one[2], one[3], one[4]
-    tell(percent == OVERRUN and 'budget.overrun' or 'budget.threshold', at, 'counter', counter, 'percent', percent,
-      'total', total, 'cap', cap)
-    redis.call('HSET', CROSSED, counter, cap .. '|' .. percent)
-  end
 end
 
 local function write_postings(postings, time)
