@@ -51,19 +51,21 @@ class Declined(Struct, frozen=True, kw_only=True):
 
 
 class Unsent(Struct, frozen=True):
-    """No byte of the submission left."""
+    """No byte of the submission left. `blame`: whether that speaks against the route."""
 
     attempt: int
     message: str
     resend: bool = False
+    blame: bool = True
 
 
 class Doubted(Struct, frozen=True):
-    """The submission may have arrived and nobody knows."""
+    """The submission may have arrived and nobody knows. `blame` as above."""
 
     attempt: int
     message: str
     resend: bool = False
+    blame: bool = True
 
 
 class Progressed(Struct, frozen=True):

@@ -21,9 +21,13 @@ from providers.contract import (
 
 
 class NotSent(Struct, frozen=True):
-    """No byte of the call that starts work left this machine: free, and free to repeat."""
+    """No byte of the call that starts work left this machine: free, and free to repeat.
+
+    `ours`: for a reason of ours, so it says nothing of the vendor.
+    """
 
     message: str
+    ours: bool = False
 
 
 class InDoubt(Struct, frozen=True):
@@ -31,6 +35,7 @@ class InDoubt(Struct, frozen=True):
 
     message: str
     status: int | None = None
+    ours: bool = False
 
 
 class NoAnswer(Struct, frozen=True):

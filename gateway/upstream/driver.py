@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
 
 import httpx
+from msgspec.structs import replace
 
 from gateway.clock import Clock
 from gateway.domain.verdicts import CancelOutcome, FindOutcome, InDoubt, NoAnswer, NotSent, PollOutcome, SubmitOutcome
@@ -215,7 +216,9 @@ class Driver:
             trip.facts.sent = trip.wire.sent
         outcome: NotSent | InDoubt | NoAnswer
         if trip.verb in judge.STARTING_VERBS:
-            outcome = judge.without_verdict(trip.facts, str(error))
+            # A machine that slept and an adapter that failed on a request say nothing of the vendor.
+            ours = trip.bug or isinstance(error.__cause__, SendByPassed)
+            outcome = replace(judge.without_verdict(trip.facts, str(error)), ours=ours)
         else:
             outcome = NoAnswer(str(error), error.why)
         return cast(NotSent | InDoubt | NoAnswer, judge.redacted(outcome, trip.facts.signings))

@@ -114,7 +114,9 @@ def news_of_submit(attempt: Attempt, outcome: SubmitOutcome, *, resend: bool) ->
         case Finished():
             return Made(attempt=ordinal, assets=outcome.assets, charged=outcome.charged, ref=outcome.ref)
         case KeyUsed(ref):
-            return Took(ordinal, ref) if ref is not None else Doubted(ordinal, "the vendor knows the key", resend)
+            if ref is not None:
+                return Took(ordinal, ref)
+            return Doubted(ordinal, "the vendor knows the key", resend, blame=False)
         case Refused():
             return Declined(
                 attempt=ordinal,
@@ -124,9 +126,9 @@ def news_of_submit(attempt: Attempt, outcome: SubmitOutcome, *, resend: bool) ->
                 resend=resend,
             )
         case NotSent(message):
-            return Unsent(ordinal, message, resend)
+            return Unsent(ordinal, message, resend, blame=not outcome.ours)
         case InDoubt(message):
-            return Doubted(ordinal, message, resend)
+            return Doubted(ordinal, message, resend, blame=not outcome.ours)
 
 
 def news_of_poll(video: Video, attempt: Attempt, outcome: PollOutcome, world: World) -> Result:

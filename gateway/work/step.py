@@ -77,7 +77,7 @@ async def _perform(
         case Decide(news):
             return news
         case DoubtAfterDeath(ordinal):
-            return Doubted(ordinal, "the runner died with the call in the air")
+            return Doubted(ordinal, "the runner died with the call in the air", blame=False)
         case Submit(ordinal) | Resend(ordinal):
             return await _submit(tools, job, ordinal, resend=isinstance(action, Resend))
         case _:
@@ -95,7 +95,7 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     route = world.route_of(attempt)
     endpoint = snapshot.endpoints.get(attempt.provider)
     if route is None or endpoint is None:
-        return Unsent(ordinal, "its route has left the configuration", resend)
+        return Unsent(ordinal, "its route has left the configuration", resend, blame=False)
     spec = await spec_of(tools, job.video, attempt, route)
     send_by_boot_s = tools.clock.boot_s() + snapshot.send_by_s
     send_by_ms = world.now_ms + round(snapshot.send_by_s * 1_000)
@@ -104,7 +104,7 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
         # Somebody else moved the video meanwhile, and may be sending: nothing is known, and nothing was sent by us.
         return Wait()
     if not resend and attempt.planned_ms <= tools.store.doubts_until_ms:
-        return Doubted(ordinal, "it may have been sent in the time that the store forgot")
+        return Doubted(ordinal, "it may have been sent in the time that the store forgot", blame=False)
     outcome = await tools.driver.submit(
         endpoint,
         endpoint.adapter.submit(spec, attempt.key),
