@@ -21,6 +21,7 @@ from gateway.config.rules import did_you_mean
 from gateway.config.values import SANDBOX
 from gateway.domain.price_lists import faults
 from gateway.domain.routing import Doubt, Model, Route
+from gateway.domain.strategies import Policy, Weights
 from gateway.registry import NoAdapter, adapter_class, known_kinds
 from gateway.store.address import parse
 from gateway.store.errors import StoreRefused
@@ -130,6 +131,7 @@ class _Build:
             deadline_s=entry.deadline_s or gateway.deadline_s,
             asset_life_s=gateway.asset_life_s,
             blocked_stops=entry.blocked == "stop",
+            policy=_policy(entry),
         )
 
     def _route(self, path: Path, entry: RouteEntry, made: _Made) -> Iterator[Route]:
@@ -207,6 +209,12 @@ def _as_configured(abilities: Abilities, entry: RouteEntry, provider: Provider) 
     if lost is not None:
         abilities = replace(abilities, lost_jobs_free=lost == "free")
     return abilities
+
+
+def _policy(entry: ModelEntry) -> Policy:
+    weights = Weights(cost=entry.weights.cost, latency=entry.weights.latency, failure=entry.weights.failure)
+    shares = {route.route: route.weight for route in entry.routes}
+    return Policy(strategy=entry.strategy, weights=weights, explore=entry.explore, shares=shares)
 
 
 def _doubt(entry: RouteEntry, provider: Provider, abilities: Abilities) -> Doubt:

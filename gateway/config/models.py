@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
+from gateway.config.ranking import Weight, Weights
+from gateway.config.section import Section
 from gateway.config.values import (
     BaseUrl,
     Count,
@@ -21,17 +23,15 @@ from gateway.config.values import (
     Lifetime,
     ModelName,
     Name,
+    Number,
     RouteName,
     Seconds,
     SizeText,
     WholeSeconds,
 )
 from gateway.domain.routing import CHARGE_FACTOR_BILLIONTHS, Bearer, Doubt
+from gateway.domain.strategies import EXPLORE, Strategy
 from gateway.domain.videos import ATTEMPTS_MAX
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Gateway(Section):
@@ -204,6 +204,10 @@ class RouteEntry(Section):
     lost_jobs: Literal["free", "charged"] | None = Field(
         default=None, description="Instead of the provider's `lost_jobs`."
     )
+    weight: Weight = Field(
+        default=1,
+        description="For the strategy `weighted`: how often this route is asked first, in proportion to the others.",
+    )
 
 
 def _short_route(value: object) -> object:
@@ -214,10 +218,22 @@ class Model(Section):
     """A model as clients name it."""
 
     routes: tuple[Annotated[RouteEntry, BeforeValidator(_short_route)], ...] = Field(
-        min_length=1, max_length=64, description="Who can render it, in order of preference."
+        min_length=1, max_length=64, description="Who can render it; `ordered` asks them in this order."
     )
     aliases: tuple[ModelName, ...] = Field(default=(), max_length=64, description="Other names for the same model.")
-    strategy: Literal["ordered"] = Field(default="ordered", description="How routes are ranked: in the order written.")
+    strategy: Strategy = Field(
+        default=Strategy.ORDERED,
+        description="How the routes that can serve a request are ranked: in the order written (`ordered`), by chance, "
+        "in proportion to their `weight` (`weighted`), or by what was observed of them: what a clip comes to when "
+        "failed attempts cost like others (`cheapest`), how long a clip of the length takes (`fastest`), the share of "
+        "successes (`healthiest`), or all three (`balanced`).",
+    )
+    weights: Weights = Field(default=Weights(), description="What counts how much for `balanced`.")
+    explore: Annotated[Number, Field(ge=0, le=1)] = Field(
+        default=EXPLORE,
+        description="The share of videos, from 0 to 1, that may begin with a route of which little is known, where it "
+        "might turn out to be the best. Never for `ordered` and `weighted`.",
+    )
     deadline_s: WholeSeconds | None = Field(default=None, description="Instead of `gateway.deadline_s`.")
     attempts_max: Count = Field(
         default=3, le=ATTEMPTS_MAX, description="Submissions of one video, all routes together."

@@ -24,10 +24,11 @@ from gateway.config.models import (
     Provider,
     Retention,
     RouteEntry,
-    Section,
     Server,
     Store,
 )
+from gateway.config.ranking import Weights
+from gateway.config.section import Section
 from gateway.config.values import Dollars, Factor, Fine, Lifetime, SizeText
 from providers.contract import BILLION
 
@@ -52,6 +53,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("retention", Retention),
     ("providers.NAME", Provider),
     ("models.NAME", Model),
+    ("models.NAME.weights", Weights),
     ("models.NAME.routes[]", RouteEntry),
     ("models.NAME.routes[].prices[]", PriceEntry),
     ("models.NAME.routes[].prices[].image", Modifier),
@@ -103,6 +105,8 @@ def _default(value: object, annotation: object) -> str:
         return ""
     if isinstance(value, Enum):
         return f"`{value.value}`"
+    if isinstance(value, Section):
+        return ""
     return f"`{value:g}`" if isinstance(value, float) else f"`{value}`"
 
 

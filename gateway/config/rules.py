@@ -70,6 +70,8 @@ def _routes(config: Config) -> Iterator[Broken]:
             if entry.route in seen:
                 yield path, "the model names this route twice"
             seen.add(entry.route)
+        if not any(entry.weight for entry in model.routes):
+            yield ("models", name, "routes"), "at least one route needs a weight above 0"
 
 
 def _names(config: Config) -> Iterator[Broken]:

@@ -1,16 +1,20 @@
 """Routes and the plan: which of them can serve a request, in which order, and why the others cannot.
 
-Pure. `plan` drops what cannot serve and ranks the rest; strategy `ordered` keeps the order of the configuration.
+Pure. `sift` drops what cannot serve, `ranked` orders the rest by the model's strategy, `plan` does both.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
+from gateway.domain.observed import NOTHING_OBSERVED, UNKNOWN, Observed
 from gateway.domain.pricing import Quote, quote, with_sound
+from gateway.domain.strategies import Policy, Ranked, candidate, rank
 from gateway.domain.videos import Choice, Request
 from providers.contract import BILLION, Abilities, Price, Verb
 
@@ -63,6 +67,7 @@ class Model(Struct, frozen=True, kw_only=True):
     deadline_s: int = 3_600
     asset_life_s: int = 86_400
     blocked_stops: bool = True
+    policy: Policy = Policy()
 
 
 def why_not(route: Route, request: Request) -> str | None:
@@ -97,17 +102,63 @@ def quote_on(route: Route, request: Request, day: str) -> Quote | None:
     return quote(route.prices, request, sound=with_sound(route.abilities), day=day)
 
 
-def plan(model: Model, request: Request, day: str) -> tuple[Choice, ...]:
+def plan(
+    model: Model,
+    request: Request,
+    day: str,
+    *,
+    observed: Mapping[str, Observed] = NOTHING_OBSERVED,
+    now_ms: int = 0,
+    draw: float = 1.0,
+) -> tuple[Choice, ...]:
     """Every route of the model: the kept ones first, ranked and priced as on `day` (YYYY-MM-DD in UTC); then the
     dropped ones with the reason."""
-    kept: list[Choice] = []
-    dropped: list[Choice] = []
+    return ranked(sift(model, request, day), model.policy, request, observed=observed, now_ms=now_ms, draw=draw)
+
+
+def sift(model: Model, request: Request, day: str) -> tuple[Choice, ...]:
+    """Every route of the model in the configuration's order: with its price, or dropped with the reason."""
+    return tuple(_sifted(model, request, day))
+
+
+def _sifted(model: Model, request: Request, day: str) -> Iterator[Choice]:
     for route in model.routes:
         reason = why_not(route, request)
         quoted = None if reason else quote_on(route, request, day)
         if quoted is None:
-            dropped.append(Choice(route=route.name, dropped=reason or "has no price for this request"))
-            continue
-        rate = quoted.price.credit_usd_billionths
-        kept.append(Choice(route=route.name, price_micros=quoted.micros, credit_usd_billionths=rate))
-    return (*kept, *dropped)
+            yield Choice(route=route.name, dropped=reason or "has no price for this request")
+        else:
+            rate = quoted.price.credit_usd_billionths
+            yield Choice(route=route.name, price_micros=quoted.micros, credit_usd_billionths=rate)
+
+
+def ranked(
+    choices: Sequence[Choice],
+    policy: Policy,
+    request: Request,
+    *,
+    observed: Mapping[str, Observed],
+    now_ms: int,
+    draw: float,
+) -> tuple[Choice, ...]:
+    """The kept ones in the order in which they are to be asked, then the dropped ones. `draw`: a number in [0, 1)."""
+    candidates, kept = [], {}
+    for place, choice in enumerate(choices):
+        if choice.dropped is None:
+            kept[choice.route] = choice
+            seen = observed.get(choice.route, UNKNOWN)
+            candidates.append(candidate(choice.route, place, choice.price_micros or 0, seen, request.seconds))
+    order = rank(policy, candidates, now_ms=now_ms, draw=draw)
+    told = (_told(kept[one.candidate.route], one) for one in order)
+    return (*told, *(choice for choice in choices if choice.dropped is not None))
+
+
+def _told(choice: Choice, one: Ranked) -> Choice:
+    """With what was known of the route, and what came of that; a guess from nothing is not told."""
+    expected = one.candidate.forecast
+    if one.candidate.observed.weight > 0:
+        cost, chance = one.candidate.cost_micros, round(expected.success, 4)
+        choice = replace(choice, expected_micros=cost, success=chance)
+    if expected.p50_s is not None and expected.p95_s is not None:
+        choice = replace(choice, p50_s=round(expected.p50_s, 1), p95_s=round(expected.p95_s, 1))
+    return replace(choice, score=one.score, note=one.note)

@@ -112,6 +112,12 @@ class Choice(Struct, frozen=True, kw_only=True, omit_defaults=True):
     credit_usd_billionths: int | None = None  # of the price line: what a credit is worth there
     dropped: str | None = None
     skipped: str | None = None  # kept, but not allowed when the video was admitted
+    expected_micros: int | None = None  # what a clip comes to there: price by chance of success
+    success: float | None = None  # that chance, from what was observed
+    p50_s: float | None = None  # how long it takes there, for clips of this length
+    p95_s: float | None = None
+    score: float | None = None  # what it was ranked by; lower is better
+    note: str | None = None  # why it does not stand where its score would put it
 
 
 class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):

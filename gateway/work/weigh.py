@@ -12,8 +12,9 @@ from gateway.domain.assets import source_name
 from gateway.domain.errors import Absent, BadInput
 from gateway.domain.fields import shown
 from gateway.domain.ledger import utc_day
+from gateway.domain.observed import NOTHING_OBSERVED
 from gateway.domain.requests import Asked
-from gateway.domain.routing import Model, plan
+from gateway.domain.routing import Model, ranked, sift
 from gateway.domain.videos import CharacterUse, Choice, Request, SourceVideo, State, Video, public_seconds
 from gateway.snapshot import Snapshot
 from gateway.work.caller import Caller
@@ -46,13 +47,15 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
         named=source.request.model if source is not None else None,
     )
     allowances.check_request(caller.owned, request)
-    day = utc_day(tools.clock.now_ms())
-    choices = plan(model, request, day)
+    now_ms = tools.clock.now_ms()
+    day = utc_day(now_ms)
+    choices = sift(model, request, day)
     if all(choice.dropped for choice in choices):
         raise fitting.unservable(request, model, choices)
     choices = allowances.narrowed(caller.owned, choices, snapshot.routes)
     if all(choice.dropped for choice in choices):
         raise allowances.barred(choices)
+    choices = ranked(choices, model.policy, request, observed=NOTHING_OBSERVED, now_ms=now_ms, draw=tools.chance())
     return Weighed(model=model, request=request, day=day, choices=choices, source=source)
 
 

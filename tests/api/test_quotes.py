@@ -150,8 +150,8 @@ def test_what_a_key_may_not_spend_is_told(quoting: Gateway) -> None:
             f"{quoting.base_url}/videos/quote", json={"prompt": "p"}, headers=headers, trust_env=False, timeout=20
         )
         routes = quoted(reply)["routes"]
-        assert [one["route"] for one in routes] == ["dear/sora-2", "mock/sora-2"]
-        assert "may spend at most $0.50" in routes[0]["reason"] and "price_micros" not in routes[0]
+        assert [one["route"] for one in routes] == ["mock/sora-2", "dear/sora-2"]  # what was dropped stands behind
+        assert "may spend at most $0.50" in routes[1]["reason"] and "price_micros" not in routes[1]
     reply = httpx.post(
         f"{quoting.base_url}/videos/quote", json={"prompt": "p", "seconds": 8}, headers=headers, trust_env=False
     )
