@@ -2,6 +2,7 @@
 
 a        a text
 a[b]     an object's member
+a[b][]   one more entry of a list that is an object's member
 a[]      one more entry of a list
 a[][b]   a member of the list's last object; one that has it already is followed by the next object
 """
@@ -39,6 +40,8 @@ def put(fields: dict[str, Json], name: str, value: str) -> None:
             last[key] = value
         case [key] if key:
             _set(_object(fields, root, name), key, value, name)
+        case [key, ""] if key:
+            _list(_object(fields, root, name), key, name).append(value)
         case _:
             raise _unreadable(name)
 

@@ -102,6 +102,7 @@ def limit_options(command: Callable[..., object]) -> Callable[..., object]:
         "--seconds", type=OrNone(Several("4,8,12", _second)), metavar="N,N|none", help="Only clips of these lengths."
     )
     @option("--sandbox-only", type=click.Choice(["yes", "no"]), help="Always the simulator, whatever the routes say.")
+    @option("--routing", type=click.Choice(["allowed", "denied"]), help="Whether requests may carry `routing`.")
     @option(
         "--tag",
         type=Tag(),
@@ -135,6 +136,7 @@ _OPTIONS: Final = {
     "sizes": "sizes",
     "seconds": "seconds",
     "sandbox_only": "sandbox_only",
+    "routing": "routing_denied",
 }
 _LISTS: Final = frozenset({"models", "sizes", "seconds"})
 
@@ -149,6 +151,8 @@ def _limited(asked: dict[str, Any], old: Limits) -> Limits:
             changes[field] = TIERS[value]
         elif name == "sandbox_only":
             changes[field] = value == "yes"
+        elif name == "routing":
+            changes[field] = value == "denied"
         elif value == NONE:
             changes[field] = () if field in _LISTS else None
         else:
@@ -179,6 +183,7 @@ def shown_limits(limits: Limits) -> dict[str, Json]:
         "sizes": list(limits.sizes) or None,
         "seconds": list(limits.seconds) or None,
         "sandbox_only": limits.sandbox_only or None,
+        "routing": "denied" if limits.routing_denied else None,
         "tags": {**limits.tags} or None,
     }
     return {name: value for name, value in values.items() if value is not None}

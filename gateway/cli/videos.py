@@ -53,6 +53,7 @@ def shown(video: Video) -> dict[str, Json]:
         "tags": {**video.tags},
         "created_at": utc(video.created_ms),
         "completed_at": utc(video.completed_ms) if video.completed_ms else None,
+        "strategy": video.strategy or None,
         "plan": [
             {"route": one.route, "price_usd": _dollars(one.price_micros), "dropped": one.dropped} for one in video.plan
         ],

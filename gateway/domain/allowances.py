@@ -13,6 +13,7 @@ from gateway.domain.errors import Forbidden
 from gateway.domain.fields import listed, shown
 from gateway.domain.limits import Owned
 from gateway.domain.money import format_dollars
+from gateway.domain.preferences import Preferences
 from gateway.domain.routing import Route
 from gateway.domain.videos import Choice, Request
 
@@ -38,6 +39,13 @@ def check_request(owned: Sequence[Owned], request: Request) -> None:
                 raise Forbidden(
                     f"{_begin(one)} may not ask for {param} '{value}'. Allowed are: {listed(allowed)}.", param=param
                 )
+
+
+def check_routing(owned: Sequence[Owned], preferences: Preferences) -> None:
+    """Forbidden if one of them does not allow a request to say where it goes."""
+    for one in owned:
+        if preferences.steers and one.limits.routing_denied:
+            raise Forbidden(f"{_begin(one)} may not send 'routing'. Leave it out.", param="routing")
 
 
 def narrowed(owned: Sequence[Owned], plan: Sequence[Choice], routes: Mapping[str, Route]) -> tuple[Choice, ...]:

@@ -34,6 +34,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     sizes: tuple[str, ...] = ()
     seconds: tuple[int, ...] = ()
     sandbox_only: bool = False
+    routing_denied: bool = False  # `routing` in a request
     tags: dict[str, str] = {}  # for videos whose requests name no others
 
 

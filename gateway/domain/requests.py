@@ -17,6 +17,7 @@ from msgspec import Struct
 
 from gateway.domain import fields as read
 from gateway.domain.errors import BadInput
+from gateway.domain.preferences import NO_PREFERENCES, Preferences, preferences_of
 from gateway.domain.references import ImageGiven, Upload, characters_of, image_of, source_of
 from gateway.domain.synonyms import SECONDS, SIZE, Said, seconds_of, size_of
 from gateway.domain.videos import PROMPT_CHARS_MAX
@@ -27,7 +28,7 @@ MODEL_CHARS_MAX: Final = 128
 CHARACTER_NAME_CHARS_MAX: Final = 80
 SEED_MAX: Final = 2**31 - 1
 
-_COMMON: Final = frozenset({"prompt", "metadata", "seed", "negative_prompt"})
+_COMMON: Final = frozenset({"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd"})
 FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *SECONDS, *SIZE},
     Verb.REMIX: _COMMON,
@@ -59,6 +60,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     characters: tuple[str, ...] = ()
     source_id: str | None = None
     source_upload: Upload | None = None
+    preferences: Preferences = NO_PREFERENCES
 
 
 class AskedCharacter(Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
         characters=characters_of(given["characters"]) if "characters" in given else (),
         source_id=source_id,
         source_upload=upload,
+        preferences=preferences_of(given),
     )
 
 

@@ -166,6 +166,7 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_ms: int
     deadline_ms: int
     plan: tuple[Choice, ...] = ()
+    strategy: str = ""  # that the plan was ranked by
     attempts: tuple[Attempt, ...] = ()
     current: int = 1  # ordinal of the attempt whose clip the client will get
     shown_in_progress: bool = False

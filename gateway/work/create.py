@@ -72,8 +72,9 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             request=weighed.request,
             default_tags=default_tags(caller.owned, weighed.request.metadata),
             created_ms=now_ms,
-            deadline_ms=now_ms + model.deadline_s * 1_000,
+            deadline_ms=now_ms + weighed.deadline_s * 1_000,
             plan=weighed.choices,
+            strategy=weighed.strategy,
         )
         repeat = replace(repeat, key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s))
         video = replace(video, repeats_until_ms=repeats.known_until_ms(repeat, video))

@@ -10,6 +10,7 @@ import msgspec
 
 from gateway.domain.change import Repeat
 from gateway.domain.errors import Absent
+from gateway.domain.preferences import NO_PREFERENCES
 from gateway.domain.references import ImageLink
 from gateway.domain.requests import Asked, AskedCharacter, Hint
 from gateway.domain.videos import Video, encode_public
@@ -69,7 +70,10 @@ async def first_video(tools: Tools, video: str) -> bytes:
 
 
 def _of_video(caller: Caller, asked: Asked) -> list[object]:
+    """What was not said has no part in it where it came later than the rest: a request that is sent again while the
+    gateway is replaced by a newer one stays the same request."""
     image, upload = asked.image, asked.source_upload
+    later = [] if asked.preferences == NO_PREFERENCES else [asked.preferences]
     return [
         caller.key_id,
         asked.verb,
@@ -83,4 +87,5 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
         asked.seed,
         asked.negative_prompt,
         sorted(asked.metadata.items()),
+        *later,
     ]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-from gateway.domain import allowances, fitting
+from gateway.domain import allowances, fitting, preferences
 from gateway.domain.assets import source_name
 from gateway.domain.errors import Absent, BadInput
 from gateway.domain.fields import shown
@@ -15,6 +15,7 @@ from gateway.domain.ledger import utc_day
 from gateway.domain.observed import NOTHING_OBSERVED
 from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, ranked, sift
+from gateway.domain.strategies import Strategy
 from gateway.domain.videos import CharacterUse, Choice, Request, SourceVideo, State, Video, public_seconds
 from gateway.snapshot import Snapshot
 from gateway.work.caller import Caller
@@ -30,6 +31,8 @@ class Weighed(Struct, frozen=True, kw_only=True):
     day: str  # YYYY-MM-DD in UTC: whose prices the plan has
     choices: tuple[Choice, ...]  # at least one is kept
     source: Video | None
+    deadline_s: int
+    strategy: Strategy
 
 
 async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, inputs: Inputs) -> Weighed:
@@ -37,10 +40,13 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     source = await _source_of(tools, caller, asked)
     model = model_of(snapshot, source.request.model if source is not None else asked.model)
     allowances.check_model(caller.owned, model.name, asked.model)
+    allowances.check_routing(caller.owned, asked.preferences)
+    deadline_s = preferences.deadline_s(asked.preferences, model)
+    wanted = preferences.within(asked.preferences, model)
     image = await inputs.measure(asked)
     request = fitting.settle(
         asked,
-        model,
+        wanted,
         image=image,
         source=await _source_record(inputs, asked, source),
         characters=await _characters(tools, caller, asked),
@@ -48,15 +54,26 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     )
     allowances.check_request(caller.owned, request)
     now_ms = tools.clock.now_ms()
-    day = utc_day(now_ms)
+    day, observed = utc_day(now_ms), NOTHING_OBSERVED
     choices = sift(model, request, day)
     if all(choice.dropped for choice in choices):
         raise fitting.unservable(request, model, choices)
+    choices = preferences.held_to(asked.preferences, choices, model, request, observed)
+    if all(choice.dropped for choice in choices):
+        raise preferences.unmet(asked.preferences, choices, model)
     choices = allowances.narrowed(caller.owned, choices, snapshot.routes)
     if all(choice.dropped for choice in choices):
         raise allowances.barred(choices)
-    choices = ranked(choices, model.policy, request, observed=NOTHING_OBSERVED, now_ms=now_ms, draw=tools.chance())
-    return Weighed(model=model, request=request, day=day, choices=choices, source=source)
+    policy = preferences.policy_of(asked.preferences, model)
+    return Weighed(
+        model=model,
+        request=request,
+        day=day,
+        choices=ranked(choices, policy, request, observed=observed, now_ms=now_ms, draw=tools.chance()),
+        source=source,
+        deadline_s=deadline_s,
+        strategy=policy.strategy,
+    )
 
 
 def model_of(snapshot: Snapshot, name: str) -> Model:

@@ -25,6 +25,8 @@ def test_what_sdks_send_is_nested_again() -> None:
     two: Json = [{"id": "1"}, {"id": "2"}]
     assert nested(("characters[][id]", "1"), ("characters[][id]", "2")) == {"characters": two}
     assert nested(("a[][x]", "1"), ("a[][y]", "2"), ("a[][x]", "3")) == {"a": [{"x": "1", "y": "2"}, {"x": "3"}]}
+    listed: Json = {"only": ["x", "y"], "strategy": "fastest"}
+    assert nested(("r[only][]", "x"), ("r[strategy]", "fastest"), ("r[only][]", "y")) == {"r": listed}
     assert nested(("metadata[a]", "1"), ("metadata[b c]", "")) == {"metadata": {"a": "1", "b c": ""}}
 
 
@@ -36,6 +38,7 @@ def test_what_sdks_send_is_nested_again() -> None:
         ("a", "a[b]"),
         ("a[b]", "a"),
         ("a[]", "a[b]"),
+        ("a[b]", "a[b][]"),
         ("a[b]", "a[]"),
         ("a", "a[]"),
         ("[a]",),
@@ -43,7 +46,6 @@ def test_what_sdks_send_is_nested_again() -> None:
         ("a]b",),
         ("a[b]c",),
         ("a[b][c]",),
-        ("a[b][]",),
         ("a[][]",),
         ("a[][b][c]",),
         ("a[[b]]",),
