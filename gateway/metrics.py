@@ -8,12 +8,13 @@ sets PROMETHEUS_MULTIPROC_DIR before this module is imported, and `exposition` a
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, Generic, TypeVar
 
 from prometheus_client import (
     CollectorRegistry,
     Counter,
+    Gauge,
     Histogram,
     disable_created_metrics,
     generate_latest,
@@ -21,9 +22,10 @@ from prometheus_client import (
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-M = TypeVar("M", Counter, Histogram)
+M = TypeVar("M", Counter, Histogram, Gauge)
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
+BREAKER_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
 CHILDREN_MAX: Final = 5_000
 OTHER: Final = "other"
 MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
@@ -65,6 +67,11 @@ def _seconds(name: str, text: str, bounds: tuple[float, ...], *labels: str) -> _
     return _Family(Histogram(name, text, labels, buckets=bounds, registry=REGISTRY))
 
 
+def _gauge(name: str, text: str, *labels: str) -> _Family[Gauge]:
+    """What all workers know alike: the one that said it last is right."""
+    return _Family(Gauge(name, text, labels, registry=REGISTRY, multiprocess_mode="mostrecent"))
+
+
 _requests = _counter(
     "telecine_requests_total", "Requests answered, by endpoint, method and status.", "endpoint", "method", "status"
 )
@@ -101,6 +108,31 @@ _upstream_seconds = _seconds(
 _loop_lag = _seconds("telecine_loop_lag_seconds", "How late the event loop woke a timer.", LAG_S)
 _leases_lost = _counter("telecine_leases_lost_total", "Commits refused because another worker had moved the video.")
 _steps_failed = _counter("telecine_steps_failed_total", "Steps that ended with an error of our own.")
+_breakers = _gauge(
+    "telecine_breaker_state",
+    "The circuit breaker of a provider or a route: 0 closed, 1 half-open, 2 open.",
+    "scope",
+    "name",
+)
+_breaker_opens = _counter(
+    "telecine_breaker_opens_total",
+    "Openings of circuit breakers, by what opened them; each by the one worker that wrote it.",
+    "scope",
+    "name",
+    "reason",
+)
+_success = _gauge(
+    "telecine_route_success_ratio", "Decayed share of attempts that gave a clip, as all replicas saw it.", "route"
+)
+_latency_p50 = _gauge(
+    "telecine_route_latency_p50_seconds",
+    "Decayed median time from sending until the clip was ready, by length of the clip.",
+    "route",
+    "seconds",
+)
+_observations_dropped = _counter(
+    "telecine_observations_dropped_total", "Observations of routes that were not shared because too many waited."
+)
 _steps_cut = _counter("telecine_steps_cut_total", "Steps that were still running when the grace of a stop ended.")
 
 
@@ -170,6 +202,26 @@ def lease_lost() -> None:
 
 def step_failed() -> None:
     _steps_failed.of().inc()
+
+
+def breaker_state(scope: str, name: str, state: str) -> None:
+    """`scope`: route or provider, of the configuration."""
+    _breakers.of(scope, name).set(BREAKER_STATES[state])
+
+
+def breaker_opened(scope: str, name: str, reason: str) -> None:
+    _breaker_opens.of(scope, name, reason).inc()
+
+
+def route_health(route: str, success: float, p50s: Mapping[int, float]) -> None:
+    """`p50s`: seconds, by class of clip length, of which there are few."""
+    _success.of(route).set(success)
+    for seconds, p50_s in p50s.items():
+        _latency_p50.of(route, str(seconds)).set(p50_s)
+
+
+def observation_dropped(count: int = 1) -> None:
+    _observations_dropped.of().inc(count)
 
 
 def steps_cut(count: int) -> None:

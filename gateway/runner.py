@@ -17,6 +17,7 @@ from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
 from gateway.work.courtesy import TICK_S, Courtesy
+from gateway.work.observing import observe
 from gateway.work.retire import retire
 from gateway.work.rolling import EVERY_S, Roller
 from gateway.work.step import step
@@ -73,6 +74,7 @@ class Runner:
             asyncio.create_task(self._strays_loop(), name="strays"),
             asyncio.create_task(self._retention_loop(), name="retention"),
             asyncio.create_task(self._usage_loop(), name="usage"),
+            asyncio.create_task(self._observe_loop(), name="observe"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -90,6 +92,7 @@ class Runner:
         await asyncio.gather(*pending, claiming, *others, return_exceptions=True)
         with suppress(StoreAway):
             await self._flush()
+            await observe(self._tools)
             await self._tools.store.hand_back([(one.video.id, one.token) for one in held])
         if held:
             log("steps_cut", level="warning", steps=len(held))
@@ -211,3 +214,20 @@ class Runner:
         while True:
             await asyncio.sleep(pause_s)
             pause_s = await roller.turn()
+
+    # --- learning of routes -----------------------------------------------------------------------------------
+
+    async def _observe_loop(self) -> None:
+        """Trouble is told once, not each second: the store's absence has other witnesses."""
+        silent = False
+        while True:
+            try:
+                await observe(self._tools)
+                silent = False
+            except StoreAway as error:
+                if not silent:
+                    log("store_away", level="error", operation=error.operation, reason=str(error))
+                silent = True
+            except Exception as error:
+                log("observing_failed", level="error", **where(error))
+            await self._tools.observer.until_due()

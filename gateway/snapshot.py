@@ -19,6 +19,7 @@ from gateway.config.prices import price_of
 from gateway.config.problems import ConfigError, Path, Problem
 from gateway.config.rules import did_you_mean
 from gateway.config.values import SANDBOX
+from gateway.domain.breaker import Rules
 from gateway.domain.price_lists import faults
 from gateway.domain.routing import Doubt, Model, Route
 from gateway.domain.strategies import Policy, Weights
@@ -38,6 +39,7 @@ class Snapshot:
     aliases: Mapping[str, str]
     routes: Mapping[str, Route]
     endpoints: Mapping[str, Endpoint]  # by provider
+    breakers: Mapping[str, Rules]  # by provider
     settings: Config
     lease_ms: int
     submit_margin_ms: int
@@ -64,6 +66,7 @@ def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
         aliases={alias: name for name, entry in file.config.models.items() for alias in entry.aliases},
         routes=build.routes,
         endpoints={name: made.endpoint for name, made in providers.items() if made is not None},
+        breakers={name: _rules(entry) for name, entry in file.config.providers.items()},
         settings=file.config,
         lease_ms=round(gateway.lease_s * 1_000),
         submit_margin_ms=round(gateway.submit_margin_s * 1_000),
@@ -215,6 +218,11 @@ def _policy(entry: ModelEntry) -> Policy:
     weights = Weights(cost=entry.weights.cost, latency=entry.weights.latency, failure=entry.weights.failure)
     shares = {route.route: route.weight for route in entry.routes}
     return Policy(strategy=entry.strategy, weights=weights, explore=entry.explore, shares=shares)
+
+
+def _rules(provider: Provider) -> Rules:
+    one = provider.breaker
+    return Rules(failures=one.failures, share=one.share, open_s=one.open_s, probes=one.probes)
 
 
 def _doubt(entry: RouteEntry, provider: Provider, abilities: Abilities) -> Doubt:

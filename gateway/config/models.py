@@ -26,6 +26,7 @@ from gateway.config.values import (
     Number,
     RouteName,
     Seconds,
+    Share,
     SizeText,
     WholeSeconds,
 )
@@ -144,6 +145,23 @@ class PriceEntry(Section):
     source: str = Field(min_length=1, max_length=500, description="Where it was read.")
 
 
+class Breaker(Section):
+    """When a vendor is left alone for a while, and how it is tried again: one breaker for the provider, one for each of
+    its routes. Only what is the vendor's or its operator's fault counts, never a prompt that was blocked or invalid. A
+    key that is refused and an account without credit open the provider's at once."""
+
+    failures: Count = Field(default=5, le=1_000, description="So many in a row open it.")
+    share: Share = Field(default=0.5, description="So does this share of failures, over ten attempts or more.")
+    open_s: Seconds = Field(
+        default=30,
+        le=600,
+        description="Nothing is sent for half to all of this time; each time in a row it doubles, up to 600.",
+    )
+    probes: Count = Field(
+        default=2, le=100, description="Then so many attempts at once are let through, until one of them succeeds."
+    )
+
+
 class Provider(Section):
     """One account at one vendor."""
 
@@ -187,6 +205,7 @@ class Provider(Section):
     )
     poll_min_s: Seconds = Field(default=2, description="A running job is looked at no more often than this.")
     poll_max_s: Seconds = Field(default=15, description="And no less often than this.")
+    breaker: Breaker = Field(default=Breaker(), description="See `providers.NAME.breaker` below.")
     settings: dict[str, Any] = Field(default={}, description="What this adapter understands beyond that; see its file.")
 
 

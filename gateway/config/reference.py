@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gateway.config.models import (
+    Breaker,
     Config,
     Gateway,
     Model,
@@ -52,6 +53,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("server", Server),
     ("retention", Retention),
     ("providers.NAME", Provider),
+    ("providers.NAME.breaker", Breaker),
     ("models.NAME", Model),
     ("models.NAME.weights", Weights),
     ("models.NAME.routes[]", RouteEntry),

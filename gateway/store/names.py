@@ -37,6 +37,7 @@ class Names:
         self.crossed: Final = tag + "crossed"  # hash counter -> "cap|percent": what was told of it
         self.events: Final = tag + "events"  # stream of what others may want to know
         self.rates: Final = tag + "rates"  # hash key or project -> when all its requests are there again, us
+        self.health: Final = tag + "health"  # hash "route/…" or "provider/…" -> its chart
         self.rewound: Final = tag + "rewound"  # hash about commits that were forgotten: see rewinds.FIELDS
         self.keys: Final = tag + "keys"  # hash key id -> digest of the secret
         self.projects: Final = tag + "projects"  # hash name -> project id

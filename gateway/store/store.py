@@ -19,6 +19,7 @@ from gateway.store.checks import Fitness, inspect
 from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.faces import Faces
+from gateway.store.health import HealthCharts
 from gateway.store.link import Link, Observe, unobserved
 from gateway.store.names import Names
 from gateway.store.projects import Projects
@@ -33,7 +34,7 @@ CHECK_EVERY_S: Final = 5.0
 REMIND_EVERY_S: Final = 30.0
 
 
-class Store(Videos, Faces, Due, Projects, Budgets, Characters, Usage, Retention, Rewinds):
+class Store(Videos, Faces, Due, Projects, Budgets, Characters, Usage, Retention, Rewinds, HealthCharts):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""
 

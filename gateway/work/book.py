@@ -19,6 +19,7 @@ from gateway.domain.budgets import budget_of, parts_of
 from gateway.domain.change import Change, Kind
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.news import LABELS, Ask, AskAgain, Doubted, News, Took
+from gateway.domain.observations import observations_of
 from gateway.domain.videos import FINAL, AttemptState, Video
 from gateway.domain.world import Moved, World
 from gateway.log import log
@@ -59,6 +60,7 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
                 tell_crossed(crossed)
                 _tell_disputes(change)
                 _tell(job.video, change.video, news)
+                tools.observer.note(observations_of(job.video, change.video, news, now_ms))
                 job.video = change.video
                 if not change.keep_lease_ms:
                     job.token = None

@@ -23,13 +23,14 @@ from gateway.domain.agenda import (
     agenda,
 )
 from gateway.domain.news import Ask, AskAgain, Doubted, Poisoned, Unsent
-from gateway.domain.videos import Video
+from gateway.domain.videos import Video, attempt_id
 from gateway.domain.world import World
 from gateway.snapshot import Snapshot
 from gateway.work import act
 from gateway.work.act import Result, Wait
 from gateway.work.book import Job, book, pause
 from gateway.work.collect import collect
+from gateway.work.probing import may_probe
 from gateway.work.spec import spec_of
 from gateway.work.sweep import sweep
 from gateway.work.tools import Tools
@@ -96,6 +97,9 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     endpoint = snapshot.endpoints.get(attempt.provider)
     if route is None or endpoint is None:
         return Unsent(ordinal, "its route has left the configuration", resend, blame=False)
+    shut_until_ms = 0 if resend else await may_probe(tools, snapshot, route, attempt_id(job.video.id, ordinal))
+    if shut_until_ms:
+        return Wait(shut_until_ms)
     spec = await spec_of(tools, job.video, attempt, route)
     send_by_boot_s = tools.clock.boot_s() + snapshot.send_by_s
     send_by_ms = world.now_ms + round(snapshot.send_by_s * 1_000)

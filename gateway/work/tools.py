@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.assets.media import Media
 from gateway.assets.store import AssetStore
@@ -15,6 +15,7 @@ from gateway.domain.world import World
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
+from gateway.work.observer import Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +31,7 @@ class Tools:
     random: Callable[[int], bytes]  # so many random bytes
     chance: Callable[[], float]  # in [0, 1)
     due: asyncio.Event  # set when something became due in this process: its runner looks at once
+    observer: Observer = field(default_factory=Observer)  # what is learnt of routes, with the other replicas
 
     def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:
         """What the domain may look at beside the record."""
@@ -42,4 +44,5 @@ class Tools:
             routes=snapshot.routes,
             jitter=self.chance(),
             ledger_ms=ledger_ms,
+            observed=self.observer.observed,
         )

@@ -17,6 +17,7 @@ from gateway.domain.change import Binding, Repeat
 from gateway.domain.keys import Character, Key
 from gateway.domain.limits import Limits
 from gateway.domain.usage_query import read_query
+from gateway.store.health import Swap, Told
 from gateway.store.loader import SCRIPTS
 from gateway.store.names import Names
 from gateway.store.outcomes import Admitted, Committed, Repeated, Trim
@@ -112,6 +113,8 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     await store.set_cap("gateway", Window.DAY, Cap(10**9))
     assert await store.limit_key("key_1", Limits(rpm=5, in_flight=5, seconds_per_day=600))
     assert len(await store.list_budgets(T0)) == 1
+    assert await store.swap_charts(Swap("route/a/m", b"", b"[]"), told=Told("breaker.opened", "route/a/m"))
+    assert (await store.charts()).raw == {"route/a/m": b"[]"}
     await store.catch_up()
     assert (await store.usage(read_query({}, T0))).total.spent == PRICE
     assert await store.trim(await sheaves_of(store, made), now_ms=clock.now_ms, keep_ms=1) == Trim.TRIMMED
