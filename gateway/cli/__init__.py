@@ -56,6 +56,7 @@ COMMANDS = {
     "budgets": ("gateway.cli.budgets", "Set and list caps on spend."),
     "usage": ("gateway.cli.usage", "Show what was spent, by day, project, model, tag and more."),
     "ledger": ("gateway.cli.ledger", "Check the books, export them, compare them with a bill."),
+    "breakers": ("gateway.cli.breakers", "Show which providers and routes are left alone; close a breaker."),
     "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),
     "config": ("gateway.cli.config", "Check a configuration file."),

@@ -45,6 +45,10 @@ def scope_of(name: str) -> tuple[Scope, str]:
     return Scope(scope), rest
 
 
+def is_name(name: str) -> bool:
+    return name.partition("/")[0] in {one.value for one in Scope}
+
+
 def names_of(seen: Observation) -> tuple[str, str]:
     """The charts that an observation belongs to."""
     return name_of(Scope.ROUTE, seen.route), name_of(Scope.PROVIDER, seen.provider)

@@ -1,0 +1,114 @@
+"""`telecine breakers`: which providers and routes are left alone for a while, and an operator's word against it."""
+
+from __future__ import annotations
+
+import getpass
+import os
+
+import click
+
+from gateway.cli.failure import Failure
+from gateway.cli.options import Place, json_option, place_options
+from gateway.cli.output import print_json, print_table
+from gateway.cli.storing import with_store
+from gateway.config.load import load_config
+from gateway.domain import chart as charts
+from gateway.domain.breaker import Scope
+from gateway.domain.chart import BLANK
+from gateway.store.health import Swap, Told
+from gateway.store.store import Store
+from providers.contract import Json
+
+COLUMNS = ("scope", "name", "state", "reason", "opens_for_s", "probes", "success", "weight")
+TRIES_MAX = 50
+
+
+@click.group("breakers")
+def command() -> None:
+    """List the circuit breakers of providers and routes, and close one by hand.
+
+    A provider or a route whose attempts fail is left alone for a while; then a few probes are let through, and one that
+    succeeds closes the breaker. A key that is refused or an account without credit opens the provider's at once: once
+    that is mended, nobody needs to wait.
+    """
+
+
+@command.command("list")
+@json_option
+@place_options
+def list_(json: bool, place: Place) -> None:
+    """List every provider and route with its breaker, its share of successes and what that rests on.
+
+    Shares fade: half of what they rest on is forgotten in ten minutes.
+    """
+    rows = with_store(place, lambda store: _rows(store, place))
+    if json:
+        print_json(*rows)
+    else:
+        print_table(COLUMNS, rows)
+
+
+@command.command("reset")
+@click.argument("name")
+@json_option
+@place_options
+def reset(name: str, json: bool, place: Place) -> None:
+    """Close the breaker of NAME, a provider or a route, on all replicas within a second or two.
+
+    What is known of its successes and its speed stays. An event in the store tells who did it.
+
+    \b
+    EXAMPLES
+      telecine breakers reset vendor
+      telecine breakers reset vendor/sora-2
+    """
+    full = _full_name(name, place)
+    was_open = with_store(place, lambda store: _close(store, full))
+    if json:
+        print_json({"name": name, "state": "closed", "was_open": was_open})
+    else:
+        click.echo(f"{name} is closed" if was_open else f"{name} was closed already; nothing is held against it now")
+
+
+async def _rows(store: Store, place: Place) -> list[dict[str, Json]]:
+    found = await store.charts()
+    names = [*_configured(place), *sorted(set(found.raw) - set(_configured(place)))]
+    known = {name: charts.decode_chart(raw) or BLANK for name, raw in found.raw.items()}
+    return [charts.row(name, known.get(name, BLANK), found.now_ms) for name in names if charts.is_name(name)]
+
+
+async def _close(store: Store, name: str) -> bool:
+    for _ in range(TRIES_MAX):
+        found = await store.charts(name)
+        raw = found.raw.get(name, b"")
+        chart = charts.decode_chart(raw) or BLANK
+        now = charts.encode_chart(charts.closed(chart, found.now_ms))
+        if await store.swap_charts(Swap(name, raw, now), told=Told("breaker.reset", name, f"by {_who()}")):
+            return bool(chart.breaker.opened_ms)
+    raise Failure(f"{name} changes too fast to be written; try again")
+
+
+def _configured(place: Place) -> list[str]:
+    """Providers in the order of the file, each with its routes behind it."""
+    config = load_config(place.config, os.environ).config
+    routes = {entry.route for model in config.models.values() for entry in model.routes}
+    found = []
+    for provider in config.providers:
+        found.append(charts.name_of(Scope.PROVIDER, provider))
+        found += [charts.name_of(Scope.ROUTE, one) for one in sorted(routes) if one.partition("/")[0] == provider]
+    return found
+
+
+def _full_name(name: str, place: Place) -> str:
+    full = charts.name_of(Scope.ROUTE if "/" in name else Scope.PROVIDER, name)
+    if full not in _configured(place):
+        raise Failure(f'no provider and no route is called "{name}"; telecine breakers list shows them')
+    return full
+
+
+def _who() -> str:
+    """The login of who typed it, as far as this machine knows."""
+    try:
+        return getpass.getuser()[:100]
+    except (KeyError, OSError):
+        return "somebody"
