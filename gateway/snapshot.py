@@ -135,6 +135,7 @@ class _Build:
             asset_life_s=gateway.asset_life_s,
             blocked_stops=entry.blocked == "stop",
             policy=_policy(entry),
+            nearest=entry.nearest == "nearest",
         )
 
     def _route(self, path: Path, entry: RouteEntry, made: _Made) -> Iterator[Route]:

@@ -7,7 +7,7 @@ from gateway.api.exchange import Answer, Exchange, of_json
 from gateway.api.videos import EXPECTED, asked_in, bounds_of, caller_of
 from gateway.domain.money import format_dollars
 from gateway.domain.pricing import with_sound
-from gateway.domain.videos import public_seconds
+from gateway.domain.videos import Request, adjusted, public_seconds
 from gateway.work.quote import Quoted, QuotedRoute, quote_video
 from providers.contract import Json, Verb
 
@@ -29,9 +29,16 @@ def _shown(quoted: Quoted) -> dict[str, Json]:
         "size": str(quoted.request.size),
         "currency": "usd",
         **_price(first),
+        **_adjusted(quoted.request),
         "valid_on": quoted.day,
         "routes": [_route(one) for one in quoted.routes],
     }
+
+
+def _adjusted(request: Request) -> dict[str, Json]:
+    changes = adjusted(request)
+    shown: dict[str, Json] = {name: {"asked": asked, "rendered": made} for name, (asked, made) in changes.items()}
+    return {"adjusted": shown} if shown else {}
 
 
 def _route(one: QuotedRoute) -> dict[str, Json]:

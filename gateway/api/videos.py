@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
@@ -126,13 +127,20 @@ def of_video(face: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
     return Answer(face, 200, more if pending is None else ((b"openai-poll-after-ms", pending), *more))
 
 
+def adjusted_header(changes: Mapping[str, tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """`x-telecine-adjusted: size=1280x720, seconds=8`: what is rendered; what was asked for stands in the body."""
+    told = ", ".join(f"{name}={rendered}" for name, (_, rendered) in changes.items())
+    return (("x-telecine-adjusted", told),) if told else ()
+
+
 async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None) -> Answer:
     caller = await identify(exchange.tools, exchange.key_hash(), admits=True)
     hint = _hint(exchange)
     async with body_of(exchange, EXPECTED[verb], bounds_of(exchange)) as body:
         asked = await asked_in(body, verb, source_id=source_id)
         created = await create_video(exchange.tools, caller, asked, hint)
-        return of_video(created.face, headers_of(created.rate) if created.rate is not None else ())
+        rate = headers_of(created.rate) if created.rate is not None else ()
+        return of_video(created.face, (*rate, *adjusted_header(created.adjusted)))
 
 
 def _of_character(character: Character) -> Answer:

@@ -253,6 +253,12 @@ class Model(Section):
         description="The share of videos, from 0 to 1, that may begin with a route of which little is known, where it "
         "might turn out to be the best. Never for `ordered` and `weighted`.",
     )
+    nearest: Literal["refuse", "nearest"] = Field(
+        default="refuse",
+        description="When no route renders exactly the size or the seconds asked for: `refuse`, or render what is "
+        "`nearest`, and say so in the answer: the next longer length, else the longest; a size of the same "
+        "orientation, then of the nearest shape, then of the nearest area.",
+    )
     deadline_s: WholeSeconds | None = Field(default=None, description="Instead of `gateway.deadline_s`.")
     attempts_max: Count = Field(
         default=3, le=ATTEMPTS_MAX, description="Submissions of one video, all routes together."

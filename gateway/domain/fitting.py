@@ -13,9 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.domain.errors import BadInput
 from gateway.domain.fields import listed, missing
+from gateway.domain.nearest import nearest_seconds, nearest_size
 from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, Route
 from gateway.domain.synonyms import SECONDS, Said
@@ -57,6 +59,8 @@ def settle(
     wishes = _abilities(asked, model, image is not None or asked.image is not None, source, characters)
     size, seconds = _extent(asked, model, source, _those(model.routes, *wishes))
     _check_image(image, size)
+    other_size = asked.size is not None and source is None and size != asked.size.value
+    other_seconds = asked.seconds is not None and seconds != asked.seconds.value
     return Request(
         verb=asked.verb,
         model=named or (model.name if asked.source_id is not None else asked.model),
@@ -69,6 +73,8 @@ def settle(
         seed=asked.seed,
         negative_prompt=asked.negative_prompt,
         metadata=asked.metadata,
+        asked_size=asked.size.value if asked.size is not None and other_size else None,
+        asked_seconds=asked.seconds.value if asked.seconds is not None and other_seconds else None,
     )
 
 
@@ -91,8 +97,12 @@ def _those(routes: Sequence[Route], *wishes: _Wish) -> Sequence[Route]:
 def _extent(asked: Asked, model: Model, source: SourceVideo | None, routes: Sequence[Route]) -> tuple[Size, int]:
     """Size and length: as the client or the source says, else as one of the routes offers."""
     said_size, said_seconds = _size_of(asked, source), _seconds_of(asked, source)
+    if model.nearest and said_size is not None and source is None:
+        said_size = _nearest_size(said_size, routes)
     if said_size is not None:
         routes = _those(routes, _size_wish(said_size))
+    if model.nearest and said_seconds is not None and (source is None or asked.verb is Verb.EXTEND):
+        said_seconds = _nearest_seconds(said_seconds, source, routes)
     if said_seconds is not None:
         routes = _those(routes, _length_wish(said_seconds, model))
         if asked.verb is Verb.EXTEND and source is not None:
@@ -103,6 +113,29 @@ def _extent(asked: Asked, model: Model, source: SourceVideo | None, routes: Sequ
         routes = [route for route in routes if size in route.abilities.sizes]
     seconds = said_seconds.value if said_seconds is not None else None
     return size, seconds if seconds is not None else _choice(DEFAULT_SECONDS, _lengths(routes))
+
+
+def _nearest_size(said: Said[Size], routes: Sequence[Route]) -> Said[Size]:
+    """What makes no sense has nothing that is near it."""
+    offered = _sizes(routes)
+    if said.value is None or not offered or said.value in offered:
+        return said
+    return replace(said, value=nearest_size(said.value, offered))
+
+
+def _nearest_seconds(said: Said[int], source: SourceVideo | None, routes: Sequence[Route]) -> Said[int]:
+    """Of an extension, within what a route lets the whole clip last."""
+    before = source.seconds if source is not None else 0
+    most = {route.name: route.abilities.extend_total_seconds_max - before for route in routes}
+    offered = [
+        seconds
+        for route in routes
+        for seconds in route.abilities.seconds
+        if source is None or seconds <= most[route.name]
+    ]
+    if said.value is None or said.value < 1 or not offered or said.value in offered:
+        return said
+    return replace(said, value=nearest_seconds(said.value, offered))
 
 
 def _check_image(image: StoredImage | None, size: Size) -> None:

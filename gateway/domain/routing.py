@@ -68,6 +68,7 @@ class Model(Struct, frozen=True, kw_only=True):
     asset_life_s: int = 86_400
     blocked_stops: bool = True
     policy: Policy = Policy()
+    nearest: bool = False  # where no route renders the size or the seconds asked for: what is nearest, else a refusal
 
 
 def why_not(route: Route, request: Request) -> str | None:

@@ -87,6 +87,8 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: int | None = None
     negative_prompt: str | None = None
     metadata: dict[str, str] = {}
+    asked_size: Size | None = None  # where another one, the nearest, is rendered
+    asked_seconds: int | None = None
 
 
 class StoredAsset(Struct, frozen=True, kw_only=True):
@@ -239,7 +241,19 @@ def public_video(video: Video) -> dict[str, Json]:
     }
     if request.metadata:
         face["metadata"] = dict(request.metadata)
+    if changes := adjusted(request):
+        face["adjusted"] = {name: {"asked": asked, "rendered": made} for name, (asked, made) in changes.items()}
     return face
+
+
+def adjusted(request: Request) -> dict[str, tuple[str, str]]:
+    """By field, what was asked for and what is rendered instead, as texts; empty where both are the same."""
+    changes = {}
+    if request.asked_size is not None:
+        changes["size"] = (str(request.asked_size), str(request.size))
+    if request.asked_seconds is not None:
+        changes["seconds"] = (str(request.asked_seconds), str(request.seconds))
+    return changes
 
 
 def public_seconds(request: Request) -> int:

@@ -22,7 +22,7 @@ from gateway.domain.ledger import window_until_ms
 from gateway.domain.limits import Limited, Rate, refusal
 from gateway.domain.requests import Asked, Hint
 from gateway.domain.tags import default_tags
-from gateway.domain.videos import Video, encode_public
+from gateway.domain.videos import Video, adjusted, encode_public
 from gateway.domain.world import Moved, World
 from gateway.snapshot import Snapshot
 from gateway.store.outcomes import Admitted, Capped, KeyGone, Repeated, Reused, WindowPassed
@@ -38,10 +38,12 @@ IDEMPOTENCY_LIFE_S = 86_400
 
 
 class Created(Struct, frozen=True):
-    """A video's public JSON, and where the limit of requests stands, if there is one."""
+    """A video's public JSON, where the limit of requests stands, if there is one, and what is rendered otherwise than
+    asked for."""
 
     face: bytes
     rate: Rate | None = None
+    adjusted: Mapping[str, tuple[str, str]] = {}
 
 
 async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> Created:
@@ -106,7 +108,7 @@ async def _admit(
         match await tools.store.admit(admission):
             case Admitted(rate=rate, crossed=crossed):
                 tell_crossed(crossed)
-                return True, Created(encode_public(first.video), rate)
+                return True, Created(encode_public(first.video), rate, adjusted(video.request))
             case Repeated(earlier):
                 return False, Created(await repeats.first_video(tools, earlier))
             case Reused():

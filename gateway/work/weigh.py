@@ -12,7 +12,6 @@ from gateway.domain.assets import source_name
 from gateway.domain.errors import Absent, BadInput
 from gateway.domain.fields import shown
 from gateway.domain.ledger import utc_day
-from gateway.domain.observed import NOTHING_OBSERVED
 from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, ranked, sift
 from gateway.domain.strategies import Strategy
@@ -54,7 +53,7 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     )
     allowances.check_request(caller.owned, request)
     now_ms = tools.clock.now_ms()
-    day, observed = utc_day(now_ms), NOTHING_OBSERVED
+    day, observed = utc_day(now_ms), tools.observer.observed
     choices = sift(model, request, day)
     if all(choice.dropped for choice in choices):
         raise fitting.unservable(request, model, choices)

@@ -20,6 +20,9 @@ models:
     routes:
       - {route: dear/sora-2, prices: [{per_second: "0.20", as_of: 2026-11-01, source: a page}]}
       - {route: cheap/sora-2, prices: [{per_second: "0.10", as_of: 2026-11-01, source: a page}]}
+  loose:
+    nearest: nearest
+    routes: [cheap/sora-2-pro]
 """
 
 
@@ -96,3 +99,19 @@ def test_a_key_that_may_not_route_may_still_say_what_it_pays(steered: Gateway) -
         assert kept(held, max_cost_usd=0.4) == ["cheap"]
         steered.telecine("keys", "limit", made["id"], "--routing", "allowed")
         assert steered.telecine("keys", "limit", made["id"]) == {}
+
+
+def test_what_is_rendered_instead_is_told_in_the_answer_and_ever_after(client: httpx.Client) -> None:
+    """In a header for whoever looks once, in the video for whoever looks later; the price is that of what is made."""
+    body = {"prompt": "p", "model": "loose", "seconds": 5, "size": "1000x500"}
+    told = {"size": {"asked": "1000x500", "rendered": "1280x720"}, "seconds": {"asked": "5", "rendered": "8"}}
+    reply = client.post("/videos", json=body)
+    assert reply.status_code == 200, reply.text
+    assert reply.headers["x-telecine-adjusted"] == "size=1280x720, seconds=8"
+    for face in (reply.json(), client.get(f"/videos/{reply.json()['id']}").json()):
+        assert (face["size"], face["seconds"], face["adjusted"]) == ("1280x720", "8", told)
+    quote = client.post("/videos/quote", json=body).json()
+    assert (quote["adjusted"], quote["seconds"]) == (told, "8")
+    exact = client.post("/videos", json={"prompt": "p", "model": "loose", "seconds": 8})
+    assert "x-telecine-adjusted" not in exact.headers and "adjusted" not in exact.json()
+    error(client.post("/videos", json={**body, "model": "sora-2"}), 400)
