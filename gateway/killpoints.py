@@ -13,8 +13,7 @@ from pathlib import Path
 
 from gateway.domain.news import LABELS
 
-# A client's cancel has its moves and no caller yet, so nothing commits it.
-COMMITS = ("admit", *sorted(set(LABELS.values()) - {"cancel"}), "delete", "sweep", "rest")
+COMMITS = ("admit", *sorted(set(LABELS.values())), "delete", "sweep", "rest")
 BY_COMMAND = ("rule",)  # commits of `telecine`, not of the gateway
 CHORES = ("roll_up", "remove", "trim")  # commits beside or long after a video's life
 SENDS = ("submit", "resend", "find", "poll", "cancel", "download")

@@ -32,6 +32,7 @@ CLIENTS: Final[Paths] = (
     ("/v1/videos/characters/{character_id}", "character", {"GET": videos.get_character}),
     (VIDEO, "video", {"GET": videos.retrieve, "DELETE": videos.delete_video}),
     (f"{VIDEO}/content", "content", {"GET": content.content}),
+    (f"{VIDEO}/cancel", "cancel", {"POST": videos.cancel}),
     (f"{VIDEO}/remix", "remix", {"POST": videos.remix}),
     ("/v1/models", "models", {"GET": models.list_models}),
     ("/v1/models/{model...}", "model", {"GET": models.retrieve}),

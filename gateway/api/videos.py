@@ -1,4 +1,4 @@
-"""/v1/videos and what hangs below it: create, look, list, delete, remix, edit, extend, and characters."""
+"""/v1/videos and what hangs below it: create, look, list, delete, cancel, remix, edit, extend, and characters."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from gateway.domain.limits import headers_of
 from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Asked, Hint, ask, ask_character
 from gateway.work import characters, read
 from gateway.work.caller import Caller, identify
+from gateway.work.cancel import cancel_video
 from gateway.work.create import create_video
 from gateway.work.delete import delete_video as delete
 from providers.contract import Verb
@@ -83,6 +84,12 @@ async def delete_video(exchange: Exchange) -> Answer:
     video_id: str = exchange.path_params["video_id"]
     await delete(exchange.tools, caller, video_id)
     return of_json({"id": video_id, "object": "video.deleted", "deleted": True})
+
+
+async def cancel(exchange: Exchange) -> Answer:
+    """An extra of ours: stop a video, as far as that can be done. A body is not looked at."""
+    caller = await caller_of(exchange)
+    return of_video(await cancel_video(exchange.tools, caller, exchange.path_params["video_id"]))
 
 
 async def create_character(exchange: Exchange) -> Answer:

@@ -16,10 +16,11 @@ from msgspec import Struct
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import FILE, Place, option, period_options, place_options
-from gateway.cli.output import usd, utc_ms, while_read
+from gateway.cli.output import utc_ms, while_read
 from gateway.cli.storing import providers_of, with_store
 from gateway.domain.ledger import Entry
 from gateway.domain.moments import Period
+from gateway.domain.money import format_usd
 from gateway.domain.tables import cell, csv_bytes
 from gateway.store.audit import pages
 from gateway.store.store import Store
@@ -49,9 +50,9 @@ COLUMNS: Final = (
         "Held, settled, disputed, or (signed) adjusted or carried: micro-dollars.",
         lambda one: one.posting.amount_micros,
     ),
-    Column("amount_usd", "The same in dollars.", lambda one: usd(one.posting.amount_micros)),
+    Column("amount_usd", "The same in dollars.", lambda one: format_usd(one.posting.amount_micros)),
     Column("released_micros", "Of the hold that it ends: micro-dollars.", lambda one: one.posting.released_micros),
-    Column("released_usd", "The same in dollars.", lambda one: usd(one.posting.released_micros)),
+    Column("released_usd", "The same in dollars.", lambda one: format_usd(one.posting.released_micros)),
     Column("presumed", "Whether the settled amount is an assumption.", lambda one: one.posting.presumed),
     Column("reason", "Why, in a few words.", lambda one: one.posting.reason),
     Column("project", "Who pays: the project's id.", lambda one: one.posting.project),
@@ -66,7 +67,7 @@ COLUMNS: Final = (
     Column("spared", "So many of the first counters do not bear the amount.", lambda one: one.posting.spared),
     Column("delivered", "Whether it is for the clip that the client got.", lambda one: one.posting.delivered),
     Column("dearest_micros", "Of that settle: the plan's dearest route.", lambda one: one.posting.dearest_micros),
-    Column("dearest_usd", "The same in dollars.", lambda one: usd(one.posting.dearest_micros)),
+    Column("dearest_usd", "The same in dollars.", lambda one: format_usd(one.posting.dearest_micros)),
 )
 
 HELP = "\n".join(

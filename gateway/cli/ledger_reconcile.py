@@ -11,13 +11,13 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import FILE, Dollars, Place, json_option, option, period_options, place_options
-from gateway.cli.output import print_json, usd, utc_ms, while_read
+from gateway.cli.output import print_json, utc_ms, while_read
 from gateway.cli.storing import providers_of, with_store
 from gateway.domain.bill_columns import BadBill, Wanted
 from gateway.domain.bills import LINE_BYTES_MAX, Bill, read_bill
 from gateway.domain.ledger import DAY_MS, utc_day
 from gateway.domain.moments import Period
-from gateway.domain.money import format_dollars
+from gateway.domain.money import format_dollars, format_usd
 from gateway.domain.reconcile import Finding, Gathering, Reconciled, TooMany, What, reconcile
 from gateway.store.audit import gather
 from gateway.store.store import Store
@@ -173,7 +173,7 @@ def summary(result: Reconciled, gathering: Gathering, trimmed_ms: int | None) ->
 
 
 def _money(name: str, micros: int) -> dict[str, Json]:
-    return {f"{name}_micros": micros, f"{name}_usd": usd(micros)}
+    return {f"{name}_micros": micros, f"{name}_usd": format_usd(micros)}
 
 
 # --- for people ----------------------------------------------------------------------------------------------------

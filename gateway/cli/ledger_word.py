@@ -11,9 +11,9 @@ from msgspec import Struct
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import Dollars, Place, json_option, option, place_options
-from gateway.cli.output import print_json, print_table, usd, utc
+from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
-from gateway.domain.money import format_dollars
+from gateway.domain.money import format_dollars, format_usd
 from gateway.domain.rulings import Misruled, Ruling, correct, decide
 from gateway.domain.videos import Attempt, Video, attempt_id
 from gateway.store.store import Store
@@ -140,9 +140,9 @@ def _shown(one: Disputed) -> dict[str, Json]:
         "attempt": one.name,
         "provider": attempt.provider if attempt else None,
         "route": attempt.route if attempt else None,
-        "price_usd": usd(attempt.price_micros) if attempt else None,
-        "booked_usd": usd(attempt.cost_micros) if attempt else None,
-        "disputed_usd": usd(one.micros),
+        "price_usd": format_usd(attempt.price_micros) if attempt else None,
+        "booked_usd": format_usd(attempt.cost_micros) if attempt else None,
+        "disputed_usd": format_usd(one.micros),
         "on_house": bool(attempt and attempt.spared),
         "since": utc(attempt.closed_ms) if attempt else None,
     }
@@ -151,8 +151,8 @@ def _shown(one: Disputed) -> dict[str, Json]:
 def _facts(name: str, ruled: Ruled) -> dict[str, Json]:
     return {
         "attempt": name,
-        "before_usd": usd(ruled.before.cost_micros),
-        "cost_usd": usd(ruled.after.cost_micros),
+        "before_usd": format_usd(ruled.before.cost_micros),
+        "cost_usd": format_usd(ruled.after.cost_micros),
         "on_house": bool(ruled.after.spared),
     }
 

@@ -12,7 +12,6 @@ from typing import Final
 import click
 import msgspec
 
-from gateway.domain.money import format_dollars
 from providers.contract import Json
 
 LAST_S: Final = 253_402_300_799  # 9999-12-31T23:59:59Z
@@ -41,11 +40,6 @@ def utc(unix_ms: int) -> str:
 def utc_ms(unix_ms: int) -> str:
     """The same to the millisecond."""
     return f"{utc(unix_ms)[:-1]}.{max(0, unix_ms) % 1_000:03d}Z"
-
-
-def usd(micros: int) -> str:
-    """-1200000 -> `-1.20`: dollars for programs, without the sign of the currency."""
-    return format_dollars(micros).replace("$", "")
 
 
 @contextmanager

@@ -1,6 +1,9 @@
-"""`telecine videos`: what became of one video, as an operator needs to know it. No prompt is shown."""
+"""`telecine videos`: what became of one video, as an operator needs to know it; an end to it. No prompt is shown."""
 
 from __future__ import annotations
+
+import os
+import time
 
 import click
 
@@ -11,13 +14,15 @@ from gateway.cli.storing import with_store
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.ledger import tags_text
 from gateway.domain.money import format_dollars
-from gateway.domain.videos import Attempt, AttemptState, Choice, Video, public_status
+from gateway.domain.videos import FINAL, Attempt, AttemptState, Choice, Video, cancel_face, public_status
+from gateway.store.store import Store
+from gateway.work.cancel import note_cancel
 from providers.contract import Json
 
 
 @click.group("videos")
 def command() -> None:
-    """Look into a video: its plan, its attempts, what they cost."""
+    """Look into a video: its plan, its attempts, what they cost; have it cancelled."""
 
 
 @command.command("show")
@@ -38,6 +43,36 @@ def show(video_id: str, json: bool, place: Place) -> None:
         print_json(shown(video))
     else:
         click.echo("\n".join(told(video)))
+
+
+@command.command("cancel")
+@click.argument("video_id", metavar="ID")
+@json_option
+@place_options
+def cancel(video_id: str, json: bool, place: Place) -> None:
+    """Have the video ID cancelled: free before it was sent, else as far as its vendor does it.
+
+    The gateway acts on it as soon as it runs; `telecine videos show` tells what came of it.
+
+    \b
+    EXAMPLE
+      telecine videos cancel video_0123456789abcdef…
+    """
+
+    async def wish(store: Store) -> Video | None:
+        return await note_cancel(store, video_id, now_ms=time.time_ns() // 1_000_000, random=os.urandom)
+
+    video = with_store(place, wish) if VIDEO_ID.fullmatch(video_id) else None
+    if video is None:
+        raise Failure(f'no video has the id "{video_id}"')
+    if video.state in FINAL and not video.cancel_ms:
+        raise Failure(f"{video_id} is {video.state.value} already: it is too late to cancel it")
+    known = cancel_face(video, video.cancel_ms)
+    if json:
+        print_json({"id": video.id, **known})
+    else:
+        most = f"it may cost ${known['may_cost_usd']} at most, ${known['cost_usd']} are booked"
+        click.echo(f"{video_id}: cancel {known['state']}; {most}")
 
 
 def shown(video: Video) -> dict[str, Json]:

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 from gateway.domain import failover
-from gateway.domain.news import FailOver, GiveUp, Lost, Poisoned
+from gateway.domain.news import CancelAsked, FailOver, GiveUp, Lost, Poisoned
 from gateway.domain.retry import backoff_ms, poll_interval_ms
 from gateway.domain.routing import Doubt, Route
 from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video
@@ -51,7 +51,7 @@ class Collect(Struct, frozen=True):
 class Decide(Struct, frozen=True):
     """No call is needed: the news is already certain."""
 
-    news: GiveUp | FailOver | Poisoned | Lost
+    news: GiveUp | FailOver | Poisoned | Lost | CancelAsked
 
 
 class DoubtAfterDeath(Struct, frozen=True):
@@ -96,6 +96,8 @@ def _for_attempt(video: Video, attempt: Attempt, world: World, due_ms: int) -> A
         return DoubtAfterDeath(attempt.ordinal)
     if over:
         return Decide(GiveUp(attempt.ordinal))
+    if video.cancel_ms and not video.cancel_asked and not attempt.cancel_tried:
+        return Decide(CancelAsked(attempt.ordinal))
     if due_ms > world.now_ms and video.state is not State.IN_DOUBT:
         return Rest(min(due_ms, video.deadline_ms))
     match video.state:

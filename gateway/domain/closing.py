@@ -18,7 +18,7 @@ from gateway.domain import charges, ledger
 from gateway.domain.change import Kind, Posting
 from gateway.domain.routing import CHARGE_FACTOR_BILLIONTHS, Bearer
 from gateway.domain.verdicts import TAXONOMY, Fault
-from gateway.domain.videos import Attempt, AttemptState, State, Video
+from gateway.domain.videos import Attempt, AttemptState, CancelSaid, State, Video
 from gateway.domain.world import World
 from providers.contract import BILLION, Charge, Why
 
@@ -40,6 +40,7 @@ def closed(
         state=AttemptState.CLOSED,
         closed_ms=world.now_ms,
         cost_micros=settle.amount_micros if settle is not None else 0,
+        presumed=settle is not None and settle.presumed,
         spared=settle.spared if settle is not None else 0,
         disputed_micros=dispute.amount_micros if dispute is not None else 0,
         why=why or attempt.why,
@@ -135,5 +136,7 @@ def _house_bears(video: Video, attempt: Attempt, world: World, why: Why | None) 
     route = world.route_of(attempt)
     if route is None or route.losses is not Bearer.HOUSE:
         return False
-    cancelled = video.cancel_asked or video.state in (State.CANCELLED, State.CANCELLING)
+    # A job that the vendor would not stop, and then spoilt, was not spoilt by the wish to stop it.
+    asked = video.cancel_asked and attempt.cancel_said in (None, CancelSaid.CONFIRMED)
+    cancelled = asked or video.state in (State.CANCELLED, State.CANCELLING)
     return not cancelled and (why is None or TAXONOMY[why].fault is not Fault.CLIENT)

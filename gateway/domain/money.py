@@ -32,6 +32,11 @@ def parse_billionths(text: str) -> int:
     return int(found[1]) * BILLION + int((found[2] or "").ljust(9, "0"))
 
 
+def format_usd(micros: int) -> str:
+    """-1200000 -> `-1.20`: dollars for programs, without the sign of the currency."""
+    return format_dollars(micros).replace("$", "")
+
+
 def format_dollars(micros: int) -> str:
     """100000 -> `$0.10`; at least cents, as many digits as needed."""
     sign = "-" if micros < 0 else ""

@@ -11,15 +11,12 @@ from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
 
-from gateway.domain import closing, failover, orphans
+from gateway.domain import cancelling, closing, failover, orphans
 from gateway.domain.change import Posting
 from gateway.domain.news import (
     Ask,
     AskAgain,
     Broke,
-    CancelAsked,
-    CancelConfirmed,
-    CancelFailed,
     Declined,
     Doubted,
     FailOver,
@@ -36,7 +33,7 @@ from gateway.domain.news import (
     Unsent,
     WrongFile,
 )
-from gateway.domain.orphans import LOST_MAX, abandon, bound, made, took
+from gateway.domain.orphans import LOST_MAX, abandon, bound, leave, made, took
 from gateway.domain.routing import Doubt
 from gateway.domain.verdicts import TAXONOMY, AtPoll, AtSubmit
 from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video, VideoError
@@ -121,7 +118,7 @@ def _unsent(video: Video, attempt: Attempt, news: Unsent, world: World) -> Moved
 def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Moved:
     doubtful = replace(attempt, state=AttemptState.DOUBTFUL, message=news.message, due_ms=world.now_ms)
     after = with_attempt(video, doubtful, state=State.IN_DOUBT, shown_in_progress=True)
-    return _leave(after, doubtful, world, State.CANCELLED) if video.cancel_asked else Moved(video=after)
+    return leave(after, doubtful, world, State.CANCELLED) if video.cancel_asked else Moved(video=after)
 
 
 # --- in doubt -----------------------------------------------------------------------------------------------------
@@ -202,36 +199,6 @@ def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -
 # --- ends ---------------------------------------------------------------------------------------------------------
 
 
-def _cancel_queued(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    void = closing.voided(video, attempt, "cancelled before the start")
-    after = with_attempt(video, closing.closed(attempt, world, void, message="cancelled before it was sent"))
-    return Moved(video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED), postings=void)
-
-
-def _cancel_noted(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    return Moved(video=replace(video, cancel_asked=True))
-
-
-def _cancel_doubt(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    return _leave(replace(video, cancel_asked=True), attempt, world, State.CANCELLED)
-
-
-def _cancel_running(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    due = replace(attempt, due_ms=world.now_ms)
-    return Moved(video=with_attempt(video, due, state=State.CANCELLING, cancel_asked=True))
-
-
-def _cancelled(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> Moved:
-    money = orphans.cancel_money(video, attempt, news, world)
-    after = with_attempt(video, closing.closed(attempt, world, money, message="cancelled"))
-    return Moved(video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED), postings=money)
-
-
-def _cancel_failed(video: Video, attempt: Attempt, news: CancelFailed, world: World) -> Moved:
-    on = replace(attempt, cancel_tried=True, due_ms=world.now_ms)
-    return Moved(video=with_attempt(video, on, state=State.RUNNING, cancel_asked=False))
-
-
 def _give_up_queued(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
     void = closing.voided(video, attempt, "not sent in time")
     after = with_attempt(video, closing.closed(attempt, world, void, message="not asked in time"))
@@ -240,7 +207,7 @@ def _give_up_queued(video: Video, attempt: Attempt, news: GiveUp, world: World) 
 
 
 def _give_up_doubt(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
-    return _leave(video, attempt, world, State.FAILED)
+    return leave(video, attempt, world, State.FAILED)
 
 
 def _give_up_running(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
@@ -291,33 +258,20 @@ def _stopped(video: Video, why: Why) -> tuple[State, VideoError]:
     return State.FAILED, failover.failed_for(why)
 
 
-def _leave(video: Video, attempt: Attempt, world: World, state: State) -> Moved:
-    """A doubt that nobody waits for any more: followed where something can still be learnt, else booked as presumed."""
-    error = failover.CANCELLED if state is State.CANCELLED else failover.OUTCOME_UNKNOWN
-    route = world.route_of(attempt)
-    if route is not None and route.abilities.finds:
-        after = with_attempt(video, abandon(video, attempt, world))
-        return Moved(video=failover.ended(after, world, state, error))
-    money = closing.presumed(video, attempt, world, "outcome unknown")
-    after = with_attempt(video, closing.closed(attempt, world, money))
-    return Moved(video=failover.ended(after, world, state, error), postings=money)
-
-
 _EVERYWHERE: Final[dict[tuple[State, type], Move]] = {
     (state, Poisoned): _poisoned for state in State if state not in FINAL
 }
 
 TABLE: Final[dict[tuple[State, type], Move]] = {
     **_EVERYWHERE,
+    **cancelling.TABLE,
     (State.QUEUED, Ask): _ask,
-    (State.QUEUED, CancelAsked): _cancel_queued,
     (State.QUEUED, GiveUp): _give_up_queued,
     (State.SUBMITTING, Took): _took,
     (State.SUBMITTING, Made): _made,
     (State.SUBMITTING, Declined): _declined,
     (State.SUBMITTING, Unsent): _unsent,
     (State.SUBMITTING, Doubted): _doubted,
-    (State.SUBMITTING, CancelAsked): _cancel_noted,
     (State.IN_DOUBT, AskAgain): _ask_again,
     (State.IN_DOUBT, Took): _took,
     (State.IN_DOUBT, Made): _made,
@@ -326,16 +280,14 @@ TABLE: Final[dict[tuple[State, type], Move]] = {
     (State.IN_DOUBT, Unsent): _unsent,
     (State.IN_DOUBT, NotFound): _not_found,
     (State.IN_DOUBT, FailOver): _fail_over,
-    (State.IN_DOUBT, CancelAsked): _cancel_doubt,
     (State.IN_DOUBT, GiveUp): _give_up_doubt,
     (State.RUNNING, Progressed): _progressed,
     (State.RUNNING, Made): _made,
     (State.RUNNING, Broke): _broke,
     (State.RUNNING, Lost): _lost,
-    (State.RUNNING, CancelAsked): _cancel_running,
     (State.RUNNING, GiveUp): _give_up_running,
-    (State.CANCELLING, CancelConfirmed): _cancelled,
-    (State.CANCELLING, CancelFailed): _cancel_failed,
+    (State.CANCELLING, Made): _made,
+    (State.CANCELLING, Broke): _broke,
     (State.CANCELLING, GiveUp): _give_up_running,
     (State.COLLECTING, Stored): _stored,
     (State.COLLECTING, WrongFile): _wrong_file,

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from msgspec import Struct
 
-from gateway.domain.videos import StoredAsset
+from gateway.domain.videos import CancelSaid, StoredAsset
 from providers.contract import Charge, Ref, Remote, Why
 
 
@@ -133,6 +133,7 @@ class CancelFailed(Struct, frozen=True):
     """Too late, or the vendor cannot: poll on."""
 
     attempt: int
+    said: CancelSaid = CancelSaid.TOO_LATE
 
 
 class GiveUp(Struct, frozen=True):

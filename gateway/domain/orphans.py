@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 import msgspec
 from msgspec.structs import replace
 
-from gateway.domain import closing
+from gateway.domain import closing, failover
 from gateway.domain.change import Binding, Posting
 from gateway.domain.news import (
     Broke,
@@ -31,7 +31,7 @@ from gateway.domain.news import (
     Took,
     Unsent,
 )
-from gateway.domain.videos import Attempt, AttemptState, State, Video, attempt_id
+from gateway.domain.videos import Attempt, AttemptState, CancelSaid, State, Video, attempt_id
 from gateway.domain.world import FOLLOW_MS, Moved, World, with_attempt
 from providers.contract import Ref
 
@@ -56,6 +56,18 @@ def abandon(video: Video, attempt: Attempt, world: World) -> Attempt:
     blind = doubtful and not (route is not None and route.abilities.finds)
     until = max(video.deadline_ms, world.now_ms + 1_000) if blind else world.now_ms + FOLLOW_MS
     return replace(attempt, abandoned=True, follow_until_ms=until, due_ms=world.now_ms)
+
+
+def leave(video: Video, attempt: Attempt, world: World, state: State) -> Moved:
+    """A doubt that nobody waits for any more: followed where something can still be learnt, else booked as presumed."""
+    error = failover.CANCELLED if state is State.CANCELLED else failover.OUTCOME_UNKNOWN
+    route = world.route_of(attempt)
+    if route is not None and route.abilities.finds:
+        after = with_attempt(video, abandon(video, attempt, world))
+        return Moved(video=failover.ended(after, world, state, error))
+    money = closing.presumed(video, attempt, world, "outcome unknown")
+    after = with_attempt(video, closing.closed(attempt, world, money))
+    return Moved(video=failover.ended(after, world, state, error), postings=money)
 
 
 def took(attempt: Attempt, ref: Ref, world: World) -> Attempt:
@@ -95,6 +107,11 @@ def cancel_money(video: Video, attempt: Attempt, news: CancelConfirmed, world: W
     if news.charged is not None:
         return closing.settled(video, attempt, news.charged, world, "cancelled")
     return closing.presumed(video, attempt, world, "cancelled after the start")
+
+
+def said(attempt: Attempt, word: CancelSaid) -> Attempt:
+    """The vendor was asked to stop it, and that came of it."""
+    return replace(attempt, cancel_tried=True, cancel_said=word)
 
 
 def _may_adopt(video: Video, attempt: Attempt) -> bool:
@@ -186,12 +203,12 @@ def _lost(video: Video, attempt: Attempt, news: Lost, world: World) -> Moved:
 
 def _cancelled(video: Video, attempt: Attempt, news: CancelConfirmed, world: World) -> Moved:
     money = cancel_money(video, attempt, news, world)
-    end = closing.closed(attempt, world, money, message="cancelled")
+    end = closing.closed(said(attempt, CancelSaid.CONFIRMED), world, money, message="cancelled")
     return Moved(video=with_attempt(video, end), postings=money)
 
 
 def _cancel_failed(video: Video, attempt: Attempt, news: CancelFailed, world: World) -> Moved:
-    return Moved(video=with_attempt(video, replace(attempt, cancel_tried=True, due_ms=world.now_ms)))
+    return Moved(video=with_attempt(video, replace(said(attempt, news.said), due_ms=world.now_ms)))
 
 
 def _progressed(video: Video, attempt: Attempt, news: Progressed, world: World) -> Moved:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from gateway.domain.money import format_usd
 from providers.contract import AssetKind, Charge, Json, Ref, Remote, Size, Verb, Why
 
 ATTEMPTS_MAX: Final = 64
@@ -39,6 +40,15 @@ class AttemptState(StrEnum):
     DOUBTFUL = "doubtful"  # it may have arrived; nobody knows
     RUNNING = "running"  # the vendor has it
     CLOSED = "closed"  # the vendor owes nothing more and the money is booked
+
+
+class CancelSaid(StrEnum):
+    """What came of asking a vendor to stop an attempt."""
+
+    CONFIRMED = "confirmed"
+    TOO_LATE = "too_late"  # it had ended, or its clip was there already
+    CANNOT = "cannot"  # the vendor stops nothing
+    UNANSWERED = "unanswered"  # no usable answer came for so long that waiting for the clip is better
 
 
 class StoredImage(Struct, frozen=True, kw_only=True):
@@ -148,7 +158,9 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     abandoned: bool = False  # the video went on without it: followed for the books, its clip not shown
     follow_until_ms: int = 0  # an abandoned attempt is booked as presumed then
     cancel_tried: bool = False
+    cancel_said: CancelSaid | None = None
     cost_micros: int = 0  # what was settled and adjusted
+    presumed: bool = False  # the settle was for want of a proof that it is free
     disputed_micros: int = 0  # charged beyond belief, until an operator decides
     spared: int = 0  # so many of its first counters do not bear what it cost
     adjusts: int = 0  # how often that was corrected
@@ -173,7 +185,8 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     current: int = 1  # ordinal of the attempt whose clip the client will get
     shown_in_progress: bool = False
     progress: int = 0
-    cancel_asked: bool = False
+    cancel_asked: bool = False  # no further attempt is made
+    cancel_ms: int = 0  # when that was asked first
     collect_failures: int = 0
     assets: tuple[StoredAsset, ...] = ()
     error: VideoError | None = None
@@ -243,6 +256,8 @@ def public_video(video: Video) -> dict[str, Json]:
         face["metadata"] = dict(request.metadata)
     if changes := adjusted(request):
         face["adjusted"] = {name: {"asked": asked, "rendered": made} for name, (asked, made) in changes.items()}
+    if video.cancel_ms:
+        face["cancel"] = cancel_face(video, video.cancel_ms)
     return face
 
 
@@ -254,6 +269,34 @@ def adjusted(request: Request) -> dict[str, tuple[str, str]]:
     if request.asked_seconds is not None:
         changes["seconds"] = (str(request.asked_seconds), str(request.seconds))
     return changes
+
+
+def cancel_face(video: Video, asked_ms: int) -> dict[str, Json]:
+    """What is known of a cancel, and of what the project pays. `confirmed`: certainly nothing is rendered any more;
+    dollars are texts, exact: what is booked by now, and the most that it can come to with what is still held."""
+    mine = [one for one in video.attempts if not one.spared]
+    cost = sum(one.cost_micros for one in mine)
+    more = sum(one.price_micros for one in video.open_attempts) + sum(one.disputed_micros for one in mine)
+    certain = (not one.presumed or one.cancel_said is CancelSaid.CONFIRMED for one in video.attempts)
+    state = _cancel_state(video)
+    return {
+        "state": state,
+        "asked_at": asked_ms // 1000,
+        "confirmed": state == "cancelled" and not video.open_attempts and all(certain),
+        "cost_usd": format_usd(cost),
+        "may_cost_usd": format_usd(cost + more),
+    }
+
+
+def _cancel_state(video: Video) -> str:
+    """`asked`, `cancelled`, `too_late` or `cannot`."""
+    said = video.current_attempt.cancel_said
+    if video.state is State.CANCELLED:
+        return "cancelled"
+    if said in (CancelSaid.CANNOT, CancelSaid.UNANSWERED):
+        return "cannot"
+    over = video.state in FINAL and not video.open_attempts
+    return "too_late" if over or said is CancelSaid.TOO_LATE or video.state is State.COMPLETED else "asked"
 
 
 def public_seconds(request: Request) -> int:

@@ -12,7 +12,7 @@ from typing import Final
 import msgspec
 
 from gateway import killpoints
-from gateway.domain.videos import decode_video
+from gateway.domain.videos import Video, decode_video
 from gateway.store.lane import Word
 from gateway.store.loader import CLAIM, MAKE_DUE, RENEW, REST
 from gateway.store.outcomes import Claimed, Claims, Rest
@@ -67,6 +67,14 @@ class Due(Room):
         """Have it looked at now, or as soon as its holder lets go. False if nothing of it is open any more."""
         keys = (self._names.due, self._names.leases)
         return bool(await self._link.run(MAKE_DUE, keys, (self._now_ms(), video_id)))
+
+    async def read_leased(self, video_id: str) -> tuple[Video | None, str | None]:
+        """A record, and the token of the lease on it, whoever's, however old."""
+        names = self._names
+        reads = [("HGET", names.video(video_id), "rec"), ("HGET", names.leases, video_id)]
+        record, lease = await self._read_many("read_leased", reads)
+        token = None if lease is None else lease.decode().rpartition("|")[0].rpartition("|")[0]
+        return (None if record is None else decode_video(record)), token
 
     async def _let_go(self, triples: Sequence[tuple[str, str, int | str]], *, handed_back: bool) -> int:
         keys = (self._names.due, self._names.leases, self._names.claims, self._names.retained)

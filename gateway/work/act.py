@@ -35,7 +35,7 @@ from gateway.domain.verdicts import (
     PollOutcome,
     SubmitOutcome,
 )
-from gateway.domain.videos import Attempt, Video
+from gateway.domain.videos import Attempt, CancelSaid, Video
 from gateway.domain.world import World
 from gateway.work.book import Job
 from gateway.work.spec import spec_of
@@ -50,6 +50,7 @@ from providers.contract import (
     Finished,
     KeyUsed,
     NotReceived,
+    PollVerdict,
     Refused,
     Running,
     Sought,
@@ -59,6 +60,8 @@ from providers.contract import (
 
 # A public figure that moves in smaller steps would cost a durable commit per poll.
 PROGRESS_STEP = 5
+CANCEL_MS = 120_000
+"""A vendor that does not answer a cancel is asked for so long, then polled as if it had refused."""
 
 
 class Wait(Struct, frozen=True):
@@ -99,11 +102,17 @@ async def cancel(tools: Tools, job: Job, attempt: Attempt, world: World) -> Resu
     endpoint = job.snapshot.endpoints.get(attempt.provider)
     route = world.route_of(attempt)
     if endpoint is None or route is None or attempt.ref is None:
-        return CancelFailed(attempt.ordinal)
-    last = Running(progress=job.video.progress)
-    flow = endpoint.adapter.cancel(attempt.ref, last)
+        return CancelFailed(attempt.ordinal, CancelSaid.CANNOT)
+    flow = endpoint.adapter.cancel(attempt.ref, _last_known(job.video, attempt))
     outcome = await tools.driver.cancel(endpoint, flow, timeout_s=route.poll_timeout_s)
-    return news_of_cancel(attempt, outcome)
+    return news_of_cancel(job.video, attempt, outcome, world)
+
+
+def _last_known(video: Video, attempt: Attempt) -> PollVerdict:
+    """Some vendors erase a finished job, and its bill stays."""
+    if attempt.assets:
+        return Finished(assets=attempt.assets, charged=attempt.charged)
+    return Running(progress=None if attempt.abandoned else video.progress)
 
 
 def news_of_submit(attempt: Attempt, outcome: SubmitOutcome, *, resend: bool) -> News:
@@ -181,11 +190,18 @@ def news_of_find(attempt: Attempt, route: Route, outcome: FindOutcome, world: Wo
             return Wait()
 
 
-def news_of_cancel(attempt: Attempt, outcome: CancelOutcome) -> Result:
+def news_of_cancel(video: Video, attempt: Attempt, outcome: CancelOutcome, world: World) -> Result:
+    """Whom the client waits for is not asked for ever: the job may be ready meanwhile."""
     match outcome:
         case Cancelled():
             return CancelConfirmed(attempt=attempt.ordinal, charged=outcome.charged, free=outcome.free)
-        case TooLate() | CannotCancel():
-            return CancelFailed(attempt.ordinal)
+        case TooLate():
+            return CancelFailed(attempt.ordinal, CancelSaid.TOO_LATE)
+        case CannotCancel():
+            return CancelFailed(attempt.ordinal, CancelSaid.CANNOT)
+        case Refused(why=Why.NOT_FOUND):
+            return CancelFailed(attempt.ordinal, CancelSaid.TOO_LATE)
+        case _ if video.cancel_ms and not attempt.abandoned and world.now_ms >= video.cancel_ms + CANCEL_MS:
+            return CancelFailed(attempt.ordinal, CancelSaid.UNANSWERED)
         case _:
             return Wait()

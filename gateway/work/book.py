@@ -20,7 +20,7 @@ from gateway.domain.change import Change, Kind
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.news import LABELS, Ask, AskAgain, Doubted, News, Took
 from gateway.domain.observations import observations_of
-from gateway.domain.videos import FINAL, AttemptState, Video
+from gateway.domain.videos import FINAL, AttemptState, State, Video
 from gateway.domain.world import Moved, World
 from gateway.log import log
 from gateway.snapshot import Snapshot
@@ -59,7 +59,7 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
                 tools.clock.correct(now_ms, asked_s)
                 tell_crossed(crossed)
                 _tell_disputes(change)
-                _tell(job.video, change.video, news)
+                tell_moved(job.video, change.video, news)
                 tools.observer.note(observations_of(job.video, change.video, news, now_ms))
                 job.video = change.video
                 if not change.keep_lease_ms:
@@ -86,6 +86,8 @@ def change_of(job: Job, moved: Moved, news: News, world: World) -> Change:
     video = replace(moved.video, version=job.video.version + 1)
     holds = any(posting.kind is Kind.HOLD for posting in moved.postings)
     keep_ms, due_ms = _next_due(job, video, news, world)
+    if keep_ms and job.token is None:
+        keep_ms, due_ms = 0, world.now_ms  # for whoever has the lease, or takes it
     return Change(
         label=LABELS[type(news)],
         video=video,
@@ -93,7 +95,7 @@ def change_of(job: Job, moved: Moved, news: News, world: World) -> Change:
         binding=moved.binding,
         window_until_ms=window_until_ms(world.books_ms) if holds else 0,
         due_ms=due_ms,
-        keep_lease_ms=keep_ms if job.token is not None else 0,
+        keep_lease_ms=keep_ms,
         over=video.state in FINAL and job.video.state not in FINAL,
     )
 
@@ -121,7 +123,8 @@ def pause(
     job: Job, video: Video, ordinal: int, world: World, *, news: News | None = None, not_before_ms: int = 0
 ) -> None:
     """Note when an attempt is to be looked at again after a look that settled nothing."""
-    if news is not None and LABELS[type(news)] not in _PAUSES:
+    at_once = isinstance(news, Took) and video.state is State.CANCELLING
+    if at_once or (news is not None and LABELS[type(news)] not in _PAUSES):
         job.waits.pop(ordinal, None)
         return
     attempt = video.attempt(ordinal)
@@ -143,12 +146,14 @@ async def _commit(tools: Tools, job: Job, change: Change) -> CommitOutcome:
 
 
 async def _reread(tools: Tools, job: Job) -> None:
-    """The lease is somebody else's now, or was: the record as it is, and no further action of ours."""
-    current = await tools.store.read(job.video.id)
+    """The record as it is. Who has lost the lease does nothing more; a client may have moved it beside the lease."""
+    current, token = await tools.store.read_leased(job.video.id)
     if current is None:
         raise LookupError(f"record of {job.video.id} is gone")
-    metrics.lease_lost()
-    job.video, job.token = current, None
+    job.video = current
+    if job.token is None or token != job.token:
+        metrics.lease_lost()
+        job.token = None
 
 
 def tell_crossed(crossed: Iterable[Crossed]) -> None:
@@ -177,7 +182,7 @@ def _tell_disputes(change: Change) -> None:
             )
 
 
-def _tell(before: Video, after: Video, news: News) -> None:
+def tell_moved(before: Video, after: Video, news: News) -> None:
     """One log line and the figures of a transition."""
     if before.state is not after.state:
         metrics.video_moved(after.request.model, after.state)

@@ -40,6 +40,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     a_is_down: bool = False
     loses_image: bool = False  # the input image's file vanishes while the video waits for its vendors
     deletes: bool = False  # the client deletes the video once it has ended
+    cancels: bool = False  # the client cancels the video as soon as it was created
     at_risk: bool = False  # the policy allows a second render
 
 
@@ -99,6 +100,7 @@ SCENARIOS: dict[str, Scenario] = {
         vendor={"keys": "replay", "cancels": True},
         deadline=3,
     ),
+    "cancelled": Scenario(commits=("cancel",), faults=(Fault(on="create", do="never"),), cancels=True, deadline=8),
     "late, not to be cancelled": Scenario(
         commits=("cancel_failed",),
         faults=(Fault(on="create", do="never"),),

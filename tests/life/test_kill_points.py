@@ -121,7 +121,7 @@ def _kill(gateway: Gateway, *, whole: bool) -> None:
 
 
 def _live(gateway: Gateway, key: str, scenario: Scenario, prompt: str) -> list[str]:
-    """Create a video, and delete it at its end where the scenario says so. Its id, nothing if no answer came."""
+    """Create a video; cancel it, or delete it at its end, where the scenario says so. Its id if an answer came."""
     fields: dict[str, Any] = {"prompt": prompt, "seconds": "4", "size": "720x1280"}
     if scenario.loses_image:
         fields["input_reference"] = {"image_url": "data:image/png;base64," + _png(720, 1280)}
@@ -132,6 +132,8 @@ def _live(gateway: Gateway, key: str, scenario: Scenario, prompt: str) -> list[s
     if scenario.loses_image:
         for path in gateway.data_dir.rglob("*~image"):
             path.unlink()
+    if scenario.cancels:
+        _call(gateway, key, "POST", f"/videos/{video}/cancel", {})
     if scenario.deletes:
         until(lambda: (_call(gateway, key, "GET", f"/videos/{video}") or {}).get("status") in ENDED, REACHES_S_MAX)
         _call(gateway, key, "DELETE", f"/videos/{video}")

@@ -18,6 +18,7 @@ MODES = {
         videos.polls_until_it_is_completed,
         videos.shows_a_failed_job_as_a_video,
         videos.refuses_to_touch_a_running_video,
+        videos.cancels_a_running_video,
         *content.SCENARIOS,
         *derived.SCENARIOS,
         errors.lists_models,

@@ -245,6 +245,24 @@ def refuses_to_touch_a_running_video(run: Run) -> None:
     check.that("it is still there", client.videos.retrieve(video.id).status in ("queued", "in_progress"))
 
 
+def cancels_a_running_video(run: Run) -> None:
+    """An extra: no method of the SDK knows it. Where the provider stops jobs, it ends within moments, for free."""
+    check, client = run.record, run.client()
+    video = client.videos.create(prompt=run.prompt("a long winter", kind="runs"))
+    said = client.post(f"/videos/{video.id}/cancel", cast_to=object)
+    check.that("the wish is answered", said["cancel"]["state"] in ("asked", "cancelled"), said)
+    ended = run.done(video)
+    check.equal("status", (ended.status, ended.error.code), ("failed", "cancelled"))
+    told = ended.to_dict()["cancel"]
+    check.equal("state", (told["state"], told["confirmed"], told["may_cost_usd"]), ("cancelled", True, "0.00"))
+    again = client.post(f"/videos/{video.id}/cancel", cast_to=object)
+    check.equal("asked again", again["cancel"], told)
+    nobody = "video_" + "0" * 48
+    check.raises(
+        "of a video that is not", openai.NotFoundError, lambda: client.post(f"/videos/{nobody}/cancel", cast_to=object)
+    )
+
+
 def works_from_the_async_client(run: Run) -> None:
     settings = {"base_url": run.order["base_url"], "api_key": run.order["key"], "max_retries": 0}
 
