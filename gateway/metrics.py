@@ -105,6 +105,10 @@ _store_seconds = _seconds("telecine_store_seconds", "Time of one operation of th
 _upstream_seconds = _seconds(
     "telecine_upstream_seconds", "Time of one call to a provider.", REMOTE_S, "provider", "verb", "outcome"
 )
+_waiting = _gauge("telecine_videos_waiting", "Queued videos that wait for their turn at a provider.", "provider")
+_in_flight = _gauge(
+    "telecine_attempts_in_flight", "Attempts that a provider with limits may be working on.", "provider"
+)
 _loop_lag = _seconds("telecine_loop_lag_seconds", "How late the event loop woke a timer.", LAG_S)
 _leases_lost = _counter("telecine_leases_lost_total", "Commits refused because another worker had moved the video.")
 _steps_failed = _counter("telecine_steps_failed_total", "Steps that ended with an error of our own.")
@@ -176,8 +180,16 @@ def charge_disputed(provider: str) -> None:
 
 
 def create_refused(reason: str) -> None:
-    """By `requests`, `in_flight`, `seconds` or `budget`."""
+    """By `requests`, `in_flight`, `seconds`, `budget` or `waiting`."""
     _limited.of(reason).inc()
+
+
+def waiting(provider: str, count: int) -> None:
+    _waiting.of(provider).set(count)
+
+
+def in_flight(provider: str, count: int) -> None:
+    _in_flight.of(provider).set(count)
 
 
 def poll_lag(seconds: float) -> None:

@@ -17,6 +17,8 @@ from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
 from gateway.work.courtesy import TICK_S, Courtesy
+from gateway.work.lines import EVERY_S as CALL_EVERY_S
+from gateway.work.lines import call_lines
 from gateway.work.observing import observe
 from gateway.work.retire import retire
 from gateway.work.rolling import EVERY_S, Roller
@@ -75,6 +77,7 @@ class Runner:
             asyncio.create_task(self._retention_loop(), name="retention"),
             asyncio.create_task(self._usage_loop(), name="usage"),
             asyncio.create_task(self._observe_loop(), name="observe"),
+            asyncio.create_task(self._lines_loop(), name="lines"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -206,6 +209,14 @@ class Runner:
                 await trim(self._tools)
             except Exception as error:
                 log("retention_failed", level="error", **where(error))
+
+    # --- waiting lines ----------------------------------------------------------------------------------------
+
+    async def _lines_loop(self) -> None:
+        pause_s = CALL_EVERY_S
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = await call_lines(self._tools)
 
     # --- counting ---------------------------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from gateway.config.problems import ConfigError, Path, Problem
 from gateway.config.rules import did_you_mean
 from gateway.config.values import SANDBOX
 from gateway.domain.breaker import Rules
+from gateway.domain.permits import ProviderLimits
 from gateway.domain.price_lists import faults
 from gateway.domain.routing import Doubt, Model, Route
 from gateway.domain.strategies import Policy, Weights
@@ -40,6 +41,7 @@ class Snapshot:
     routes: Mapping[str, Route]
     endpoints: Mapping[str, Endpoint]  # by provider
     breakers: Mapping[str, Rules]  # by provider
+    limits: Mapping[str, ProviderLimits]  # by provider, of those that have any
     settings: Config
     lease_ms: int
     submit_margin_ms: int
@@ -67,6 +69,7 @@ def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
         routes=build.routes,
         endpoints={name: made.endpoint for name, made in providers.items() if made is not None},
         breakers={name: _rules(entry) for name, entry in file.config.providers.items()},
+        limits=_limits(file.config),
         settings=file.config,
         lease_ms=round(gateway.lease_s * 1_000),
         submit_margin_ms=round(gateway.submit_margin_s * 1_000),
@@ -203,6 +206,14 @@ class _Build:
 
     def _wrong(self, path: Path, reason: str) -> None:
         self.problems.append(self._file.document.problem(path, reason))
+
+
+def _limits(config: Config) -> dict[str, ProviderLimits]:
+    made = {
+        name: ProviderLimits(rpm=entry.rpm, concurrency=entry.concurrency, polls_per_minute=entry.polls_per_minute)
+        for name, entry in config.providers.items()
+    }
+    return {name: limits for name, limits in made.items() if limits != ProviderLimits()}
 
 
 def _as_configured(abilities: Abilities, entry: RouteEntry, provider: Provider) -> Abilities:

@@ -92,6 +92,7 @@ async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store
     )
     stack.push_async_callback(store.close)
     fitness = await store.open()
+    await store.limit_providers(snapshot.limits)
     for warning in fitness.warnings:
         log("store_warning", level="warning", reason=warning)
     return store

@@ -14,6 +14,7 @@ from gateway.cli.options import Dollars, Whole, option
 from gateway.cli.output import print_json
 from gateway.domain.limits import COUNT_MAX, RPM_MAX, TIERS, Limits
 from gateway.domain.money import format_dollars
+from gateway.domain.priorities import parse_priority, told_priority
 from gateway.domain.tags import TAGS_MAX, parse_tag
 from providers.contract import Json, Size
 
@@ -72,6 +73,18 @@ def _second(word: str) -> int:
     return int(word)
 
 
+class Priority(click.ParamType[int]):
+    """`batch`, `standard`, `interactive`, or a number."""
+
+    name = "priority"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            return value if isinstance(value, int) else parse_priority(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Tag(click.ParamType[tuple[str, str]]):
     """`campaign=spring`. In the variable several stand between blanks."""
 
@@ -103,6 +116,8 @@ def limit_options(command: Callable[..., object]) -> Callable[..., object]:
     )
     @option("--sandbox-only", type=click.Choice(["yes", "no"]), help="Always the simulator, whatever the routes say.")
     @option("--routing", type=click.Choice(["allowed", "denied"]), help="Whether requests may carry `routing`.")
+    @option("--priority", type=OrNone(Priority()), metavar="LEVEL|none", help="Of videos that name none themselves.")
+    @option("--priority-max", type=OrNone(Priority()), metavar="LEVEL|none", help="The most that a video may name.")
     @option(
         "--tag",
         type=Tag(),
@@ -137,6 +152,8 @@ _OPTIONS: Final = {
     "seconds": "seconds",
     "sandbox_only": "sandbox_only",
     "routing": "routing_denied",
+    "priority": "priority",
+    "priority_max": "priority_max",
 }
 _LISTS: Final = frozenset({"models", "sizes", "seconds"})
 
@@ -184,6 +201,8 @@ def shown_limits(limits: Limits) -> dict[str, Json]:
         "seconds": list(limits.seconds) or None,
         "sandbox_only": limits.sandbox_only or None,
         "routing": "denied" if limits.routing_denied else None,
+        "priority": None if limits.priority is None else told_priority(limits.priority),
+        "priority_max": None if limits.priority_max is None else told_priority(limits.priority_max),
         "tags": {**limits.tags} or None,
     }
     return {name: value for name, value in values.items() if value is not None}

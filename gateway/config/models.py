@@ -21,6 +21,7 @@ from gateway.config.values import (
     Fine,
     Host,
     Lifetime,
+    Limit,
     ModelName,
     Name,
     Number,
@@ -57,6 +58,11 @@ class Gateway(Section):
     asset_life_s: WholeSeconds = Field(default=86_400, description="How long a finished clip can be downloaded.")
     stop_grace_s: Seconds = Field(
         default=30, description="After SIGTERM, what ends within this time finishes; the rest is cut and counted."
+    )
+    waiting_max: Count = Field(
+        default=10_000,
+        le=1_000_000,
+        description="When so many videos wait for every provider that could take a new one, it is refused (503).",
     )
     losses: Bearer = Field(
         default=Bearer.PROJECT,
@@ -193,6 +199,17 @@ class Provider(Section):
     )
     losses: Bearer | None = Field(default=None, description="Instead of `gateway.losses`.")
     charge_factor_max: Factor | None = Field(default=None, description="Instead of `gateway.charge_factor_max`.")
+    rpm: Limit | None = Field(
+        default=None,
+        description="Submissions in any minute, of all replicas together. What is beyond goes to the next "
+        "route, or waits.",
+    )
+    concurrency: Limit | None = Field(
+        default=None, description="Jobs that the vendor may be working on at once, those of unknown outcome included."
+    )
+    polls_per_minute: Limit | None = Field(
+        default=None, description="Looks at running jobs in any minute, of all replicas together."
+    )
     connect_timeout_s: Seconds = Field(default=5, description="For a connection to stand.")
     submit_timeout_s: Seconds = Field(default=60, description="For the answer to a submission.")
     poll_timeout_s: Seconds = Field(default=15, description="For the answer to a poll, a cancel or a find.")

@@ -139,3 +139,4 @@ Share: TypeAlias = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, le=1,
 WholeSeconds: TypeAlias = Annotated[int, BeforeValidator(_no_bool), Field(gt=0, le=366 * 86_400)]
 Number: TypeAlias = Annotated[float, BeforeValidator(_no_bool), Field(allow_inf_nan=False)]
 Count: TypeAlias = Annotated[int, BeforeValidator(_no_bool), Field(gt=0)]
+Limit: TypeAlias = Annotated[int, BeforeValidator(_no_bool), Field(gt=0, le=100_000)]

@@ -22,6 +22,8 @@ RESEND_LIFE_UNKNOWN_S: Final = 600
 # A vendor that can be asked is asked for so long before the policy for doubt speaks.
 FIND_S: Final = 600
 ORPHAN_POLL_S: Final = 60
+# Whoever waits in line is called; this is for the case that all who would call have died.
+IN_LINE_S: Final = 300
 
 
 class Submit(Struct, frozen=True):
@@ -77,7 +79,9 @@ def agenda(video: Video, world: World, waits: Mapping[int, int]) -> Action:
     """`waits`: when to look at an attempt again (by ordinal), for those that this step has already looked at."""
     soonest: int | None = None
     for attempt in video.open_attempts:
-        action = _for_attempt(video, attempt, world, waits.get(attempt.ordinal, attempt.due_ms))
+        # Who waits in line is looked at when called.
+        due_ms = 0 if video.lined and attempt.state is AttemptState.PLANNED else attempt.due_ms
+        action = _for_attempt(video, attempt, world, waits.get(attempt.ordinal, due_ms))
         if not isinstance(action, Rest):
             return action
         soonest = _earlier(soonest, action.due_ms)
@@ -168,6 +172,8 @@ def next_look_ms(video: Video, attempt: Attempt, world: World, *, not_before_ms:
     route = world.route_of(attempt)
     if attempt.state is AttemptState.DOUBTFUL:
         wait = backoff_ms(2 + (world.now_ms - attempt.sent_ms) // 10_000, jitter=world.jitter)
+    elif video.lined:
+        wait = round(IN_LINE_S * 1_000 * (0.5 + world.jitter))
     elif attempt.abandoned or video.state in FINAL or route is None:
         wait = ORPHAN_POLL_S * 1_000
     else:

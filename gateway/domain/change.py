@@ -7,6 +7,7 @@ decided; whoever applies it only checks the fence.
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
@@ -60,6 +61,21 @@ class Binding(Struct, frozen=True):
     attempt: str
 
 
+class AtProviders(Struct, frozen=True, kw_only=True):
+    """What a change does at the providers, beside money."""
+
+    ask: str = ""  # a submission leaves for this provider: it takes a permit
+    again: str = ""  # or a resend
+    lines: tuple[str, ...] = ()  # providers that the video waits or has waited for
+    waits: bool = False  # it waits for all of these from now on; else for none
+    begin: tuple[tuple[str, str], ...] = ()  # attempts in flight from now on, each with its provider
+    done: tuple[str, ...] = ()  # attempts that are in flight no more
+    paused: tuple[str, int] | None = None  # a provider asked not to be called before this time, ms
+
+
+NOWHERE: Final = AtProviders()
+
+
 class Change(Struct, frozen=True, kw_only=True):
     label: str  # names its kill points, its log line and its metric
     video: Video  # the new record; its version is the expected one plus one
@@ -70,6 +86,7 @@ class Change(Struct, frozen=True, kw_only=True):
     aside: bool = False  # a change beside the video's life: its due time and its lease stay as they are
     keep_lease_ms: int = 0  # the holder goes on working: due after so long, still leased
     unlist: bool = False  # take it from the project's list (deleted)
+    at: AtProviders = NOWHERE
     over: bool = False  # the video has just ended: no more in flight
 
 

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from gateway.domain import ledger
 from gateway.domain.ids import attempt_key
+from gateway.domain.observed import UNKNOWN
 from gateway.domain.retry import backoff_ms
 from gateway.domain.routing import Route
 from gateway.domain.verdicts import TAXONOMY, AtSubmit
@@ -85,6 +86,21 @@ def next_route(video: Video, world: World) -> Next | None:
     return None
 
 
+def askable(video: Video, world: World) -> tuple[Next, ...]:
+    """The routes that a queued video could be sent to now, the unspoilt ones first, each in the plan's order. Its
+    planned attempt is among them, and counts as if it had not been made."""
+    planned = video.current_attempt
+    if video.state is not State.QUEUED or len(video.attempts) >= ATTEMPTS_MAX or world.now_ms >= video.deadline_ms:
+        return ()
+    before = replace(video, attempts=video.attempts[:-1])
+    found = [
+        (used, one)
+        for one, used in _candidates(before, world)
+        if one.not_before_ms <= world.now_ms or one.route.name == planned.route
+    ]
+    return tuple(one for _, one in sorted(found, key=lambda pair: pair[0]))
+
+
 def _candidates(video: Video, world: World) -> Iterable[tuple[Next, bool]]:
     for choice in video.plan:
         route = world.routes.get(choice.route)
@@ -93,6 +109,9 @@ def _candidates(video: Video, world: World) -> Iterable[tuple[Next, bool]]:
         history = [attempt for attempt in video.attempts if attempt.route == choice.route]
         at = _when(history, route, world)
         if at is not None:
+            # Its breaker lets nothing through before; that alone never leaves a video without a route.
+            shut_ms = world.observed.get(route.name, UNKNOWN).open_until_ms
+            at = max(at, min(shut_ms, video.deadline_ms - 1))
             yield Next(choice, route, at), any(_reached(attempt) for attempt in history)
 
 
@@ -124,6 +143,11 @@ CANCELLED: Final = VideoError("cancelled", "The video was cancelled.")
 OUTCOME_UNKNOWN: Final = VideoError(
     "outcome_unknown",
     "The provider never confirmed whether it received the request, and asking again could have been charged twice. "
+    "Create a new video to try again.",
+)
+WAITED: Final = VideoError(
+    "deadline_exceeded",
+    "Every provider was busy until the video's deadline, and nothing was made or charged. "
     "Create a new video to try again.",
 )
 DEADLINE: Final = VideoError(

@@ -24,7 +24,7 @@ TIERS: Final[Mapping[str, int]] = {"tier-1": 25, "tier-2": 50, "tier-3": 125, "t
 
 class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Of a key or a project; None or empty: no limit. The first three are counted by the store, at the admission.
-    Default tags limit nothing; they stand here because they are set, kept and read with the rest."""
+    Defaults limit nothing; they stand here because they are set, kept and read with the rest."""
 
     rpm: int | None = None
     in_flight: int | None = None
@@ -35,6 +35,8 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: tuple[int, ...] = ()
     sandbox_only: bool = False
     routing_denied: bool = False  # `routing` in a request
+    priority: int | None = None  # of videos whose requests name none; limits nothing
+    priority_max: int | None = None
     tags: dict[str, str] = {}  # for videos whose requests name no others
 
 

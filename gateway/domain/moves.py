@@ -21,6 +21,7 @@ from gateway.domain.news import (
     Doubted,
     FailOver,
     GiveUp,
+    Lined,
     LinkStale,
     Lost,
     Made,
@@ -28,6 +29,7 @@ from gateway.domain.news import (
     NotFound,
     Poisoned,
     Progressed,
+    Rerouted,
     Stored,
     Took,
     Unsent,
@@ -54,9 +56,27 @@ def apply(video: Video, news: News, world: World) -> Moved:
     if attempt.state is AttemptState.CLOSED and not isinstance(news, Poisoned):
         return Moved(video=video)
     if attempt.abandoned or attempt.ordinal != video.current or (video.state in FINAL):
-        return orphans.apply(video, attempt, news, world)
+        return _out_of_line(orphans.apply(video, attempt, news, world))
     move = TABLE.get((video.state, type(news)))
-    return move(video, attempt, news, world) if move else Moved(video=video)
+    return _out_of_line(move(video, attempt, news, world)) if move else Moved(video=video)
+
+
+# --- queued -------------------------------------------------------------------------------------------------------
+
+
+def _lined(video: Video, attempt: Attempt, news: Lined, world: World) -> Moved:
+    lined = tuple(dict.fromkeys((*video.lined, *news.providers)))
+    return Moved(video=video if lined == video.lined else replace(video, lined=lined))
+
+
+def _rerouted(video: Video, attempt: Attempt, news: Rerouted, world: World) -> Moved:
+    """A new attempt on the route that takes it, with its own hold; the one that was not sent is free."""
+    found = next((one for one in failover.askable(video, world) if one.route.name == news.route), None)
+    if found is None or news.route == attempt.route:
+        return Moved(video=video)
+    void = closing.voided(video, attempt, "another route was free")
+    after = with_attempt(video, closing.closed(attempt, world, void, message="another route was free"))
+    return _then(failover.planned(after, found, world), void)
 
 
 # --- submitting ---------------------------------------------------------------------------------------------------
@@ -203,6 +223,8 @@ def _give_up_queued(video: Video, attempt: Attempt, news: GiveUp, world: World) 
     void = closing.voided(video, attempt, "not sent in time")
     after = with_attempt(video, closing.closed(attempt, world, void, message="not asked in time"))
     earlier = failover.reason_of(video) if len(video.attempts) > 1 else failover.DEADLINE
+    if video.lined and not any(one.accepted_ms or one.why or one.abandoned for one in video.attempts):
+        earlier = failover.WAITED
     return Moved(video=failover.ended(after, world, State.FAILED, earlier), postings=void)
 
 
@@ -244,6 +266,13 @@ def _proves_nothing(attempt: Attempt, news: Declined | Unsent) -> bool:
     return news.resend or attempt.sendings > 1
 
 
+def _out_of_line(moved: Moved) -> Moved:
+    """Only a queued video waits in lines."""
+    if not moved.video.lined or moved.video.state is State.QUEUED:
+        return moved
+    return replace(moved, video=replace(moved.video, lined=()))
+
+
 def _then(moved: Moved, earlier: tuple[Posting, ...]) -> Moved:
     return replace(moved, postings=(*earlier, *moved.postings))
 
@@ -266,6 +295,8 @@ TABLE: Final[dict[tuple[State, type], Move]] = {
     **_EVERYWHERE,
     **cancelling.TABLE,
     (State.QUEUED, Ask): _ask,
+    (State.QUEUED, Lined): _lined,
+    (State.QUEUED, Rerouted): _rerouted,
     (State.QUEUED, GiveUp): _give_up_queued,
     (State.SUBMITTING, Took): _took,
     (State.SUBMITTING, Made): _made,

@@ -24,6 +24,20 @@ class AskAgain(Struct, frozen=True):
     send_by_ms: int
 
 
+class Lined(Struct, frozen=True):
+    """No provider takes the queued attempt now: it waits for its turn at these, and those it waits for already."""
+
+    attempt: int
+    providers: tuple[str, ...]
+
+
+class Rerouted(Struct, frozen=True):
+    """Another route takes the queued video, which was not sent yet."""
+
+    attempt: int
+    route: str
+
+
 class Took(Struct, frozen=True):
     """The vendor has the job: accepted, found by its key, or named by a verified callback."""
 
@@ -151,6 +165,8 @@ class Poisoned(Struct, frozen=True):
 News: TypeAlias = (
     Ask
     | AskAgain
+    | Lined
+    | Rerouted
     | Took
     | Made
     | Declined
@@ -174,6 +190,8 @@ News: TypeAlias = (
 LABELS: dict[type, str] = {
     Ask: "ask",
     AskAgain: "resend",
+    Lined: "lined",
+    Rerouted: "rerouted",
     Took: "accepted",
     Made: "finished",
     Declined: "refused",

@@ -18,6 +18,7 @@ from msgspec import Struct
 from gateway.domain import fields as read
 from gateway.domain.errors import BadInput
 from gateway.domain.preferences import NO_PREFERENCES, Preferences, preferences_of
+from gateway.domain.priorities import priority_of
 from gateway.domain.references import ImageGiven, Upload, characters_of, image_of, source_of
 from gateway.domain.synonyms import SECONDS, SIZE, Said, seconds_of, size_of
 from gateway.domain.videos import PROMPT_CHARS_MAX
@@ -28,7 +29,7 @@ MODEL_CHARS_MAX: Final = 128
 CHARACTER_NAME_CHARS_MAX: Final = 80
 SEED_MAX: Final = 2**31 - 1
 
-_COMMON: Final = frozenset({"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd"})
+_COMMON: Final = frozenset({"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd", "priority"})
 FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *SECONDS, *SIZE},
     Verb.REMIX: _COMMON,
@@ -56,6 +57,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     negative_prompt: str | None = None
     metadata: dict[str, str] = {}
+    priority: int | None = None
     image: ImageGiven | None = None
     characters: tuple[str, ...] = ()
     source_id: str | None = None
@@ -97,6 +99,7 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
         seed=read.within("seed", read.whole("seed", given["seed"]), 0, SEED_MAX) if "seed" in given else None,
         negative_prompt=_negative(given),
         metadata=read.metadata("metadata", given["metadata"]) if "metadata" in given else {},
+        priority=priority_of("priority", given["priority"]) if "priority" in given else None,
         image=image_of(given.get("input_reference"), files.get("input_reference")),
         characters=characters_of(given["characters"]) if "characters" in given else (),
         source_id=source_id,

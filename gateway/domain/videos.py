@@ -179,6 +179,8 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     default_tags: dict[str, str] = {}  # of its key and project when it was admitted; none that its metadata names
     created_ms: int
     deadline_ms: int
+    priority: int = 5  # 0 to 9, more is more urgent: who has to wait for a provider goes by it
+    lined: tuple[str, ...] = ()  # the providers that it waits for, while it is queued and none takes it
     plan: tuple[Choice, ...] = ()
     strategy: str = ""  # that the plan was ranked by
     attempts: tuple[Attempt, ...] = ()

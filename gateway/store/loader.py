@@ -31,11 +31,17 @@ def _join(name: str, *parts: str, flags: str = "") -> Script:
 
 
 ADMIT: Final = _join("admit", "common", "fields", "caps", "money", "change", "limits", "admit")
-COMMIT: Final = _join("commit", "common", "fields", "caps", "money", "change", "commit", flags="allow-oom")
+COMMIT: Final = _join(
+    "commit", "common", "permit", "fields", "caps", "money", "change", "waiting", "commit", flags="allow-oom"
+)
+ROOM: Final = _join("room", "common", "permit", "room", flags="no-writes")
+CALL: Final = _join("call", "common", "permit", "wake", "call", flags="allow-oom")
+PACE: Final = _join("pace", "common", "permit", "pace", flags="allow-oom")
+LIMIT_PROVIDERS: Final = _join("limit_providers", "limit_providers", flags="allow-oom")
 CLAIM: Final = _join("claim", "common", "claim", flags="allow-oom")
 REST: Final = _join("rest", "common", "rest", flags="allow-oom")
 RENEW: Final = _join("renew", "common", "renew", flags="allow-oom")
-MAKE_DUE: Final = _join("make_due", "common", "make_due", flags="allow-oom")
+MAKE_DUE: Final = _join("make_due", "common", "wake", "make_due", flags="allow-oom")
 REMOVE: Final = _join("remove", "common", "remove", flags="allow-oom")
 TRIM: Final = _join("trim", "common", "trim", flags="allow-oom")
 FACE: Final = _join("face", "face", flags="no-writes")
@@ -55,6 +61,10 @@ SWAP: Final = _join("swap", "common", "swap", flags="allow-oom")
 SCRIPTS: Final = (
     ADMIT,
     COMMIT,
+    ROOM,
+    CALL,
+    PACE,
+    LIMIT_PROVIDERS,
     CLAIM,
     RENEW,
     REST,

@@ -41,6 +41,9 @@ class Names:
         self.rewound: Final = tag + "rewound"  # hash about commits that were forgotten: see rewinds.FIELDS
         self.keys: Final = tag + "keys"  # hash key id -> digest of the secret
         self.projects: Final = tag + "projects"  # hash name -> project id
+        self.providers: Final = tag + "providers"  # hash "<provider>:<what>" -> limits and standing, see permit.lua
+        self.submitted: Final = tag + "submitted"  # hash attempt in flight -> provider
+        self.awaited: Final = tag + "awaited"  # set of the providers that videos wait for
         self._video: Final = tag + "video:"
         self._key: Final = tag + "key:"
         self._project: Final = tag + "project:"
@@ -73,6 +76,26 @@ class Names:
     def seconds(self, day: str) -> str:
         """Hash key or project -> seconds of video asked for on that day (UTC)."""
         return f"{self.tag}seconds:{day}"
+
+    def sent(self, provider: str) -> str:
+        """List: when the submissions of the last minute left, ms, newest first. Only under a limit."""
+        return f"{self.tag}sent:{provider}"
+
+    def polls(self, provider: str) -> str:
+        """The same of polls."""
+        return f"{self.tag}polls:{provider}"
+
+    def waiting(self, provider: str) -> str:
+        """Sorted set of the videos that wait for the provider, by their places: see waiting.lua."""
+        return f"{self.tag}waiting:{provider}"
+
+    def called(self, provider: str) -> str:
+        """Sorted set of the videos whose turn it is, by the time until which they may take it, ms."""
+        return f"{self.tag}called:{provider}"
+
+    def turns(self, provider: str) -> str:
+        """Hash: how far the line has come, `v<priority>`, and the latest tag of a project, `<priority> <project>`."""
+        return f"{self.tag}turns:{provider}"
 
     def idem(self, key_id: str, digest: str) -> str:
         """What an `Idempotency-Key` of this key stands for: "until_ms fingerprint WHAT"; WHAT is a video's id, or

@@ -113,7 +113,24 @@ class RefTaken(Struct, frozen=True):
     attempt: str
 
 
-CommitOutcome: TypeAlias = Committed | Stale | RefTaken | Capped | WindowPassed
+class Busy(Struct, frozen=True):
+    """The provider takes no submission now, or it is another video's turn; nothing was written."""
+
+    why: str  # paused, rpm, concurrency, line
+    until_ms: int  # at least; 0: nobody knows
+
+
+CommitOutcome: TypeAlias = Committed | Stale | RefTaken | Capped | WindowPassed | Busy
+
+# --- providers ---------------------------------------------------------------------------------------------------
+
+
+class RoomAt(Struct, frozen=True):
+    """Which provider would take a submission now; None: none of them, and the soonest time that one named (0: none)."""
+
+    provider: str | None
+    until_ms: int = 0
+
 
 # --- due videos --------------------------------------------------------------------------------------------------
 

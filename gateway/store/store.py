@@ -23,6 +23,7 @@ from gateway.store.health import HealthCharts
 from gateway.store.link import Link, Observe, unobserved
 from gateway.store.names import Names
 from gateway.store.projects import Projects
+from gateway.store.providers import Providers
 from gateway.store.retention import Retention
 from gateway.store.rewinds import Rewinds
 from gateway.store.room import servers_own_time
@@ -34,7 +35,7 @@ CHECK_EVERY_S: Final = 5.0
 REMIND_EVERY_S: Final = 30.0
 
 
-class Store(Videos, Faces, Due, Projects, Budgets, Characters, Usage, Retention, Rewinds, HealthCharts):
+class Store(Videos, Faces, Due, Providers, Projects, Budgets, Characters, Usage, Retention, Rewinds, HealthCharts):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""
 

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from gateway import killpoints
-from gateway.domain.change import Admission, Change, Posting, Repeat
+from gateway.domain.change import Admission, AtProviders, Change, Posting, Repeat
 from gateway.domain.ledger import utc_day
 from gateway.domain.limits import Limited, Rate
 from gateway.domain.videos import Video, encode_public, encode_video
@@ -19,6 +19,7 @@ from gateway.store.loader import ADMIT, COMMIT, Script
 from gateway.store.outcomes import (
     AdmitOutcome,
     Admitted,
+    Busy,
     Capped,
     CommitOutcome,
     Committed,
@@ -84,9 +85,9 @@ class Videos(Room):
     async def commit(self, change: Change, *, commit_id: str, token: str | None) -> CommitOutcome:
         """Apply a Change, whole or not at all. Made again with the same `commit_id` it answers the same."""
         assert commit_id, "a commit has a name"
-        keys = self._keys(change.video)
+        keys = [*self._keys(change.video), *self._keys_at(change.at)]
         floor = self._sequence.seen
-        words = [*self._head(change, commit_id, token), *_postings(change.postings)]
+        words = [*self._head(change, commit_id, token), *_at(change), *_postings(change.postings)]
         match await self._commit(change.label, COMMIT, keys, words):
             case [b"COMMITTED", now_ms, seq, crossed]:
                 self._sequence.meet(seq, floor)
@@ -99,6 +100,8 @@ class Videos(Room):
                 return RefTaken(attempt.decode())
             case [b"WINDOWPASSED", now_ms]:
                 return WindowPassed(now_ms)
+            case [b"BUSY", why, until_ms]:
+                return Busy(why.decode(), until_ms)
             case other:
                 raise AssertionError(f"commit.lua answered {other!r}")
 
@@ -133,6 +136,14 @@ class Videos(Room):
             names.tombstones,
         ]
 
+    def _keys_at(self, at: AtProviders) -> list[str]:
+        """KEYS from 20 on of waiting.lua."""
+        names = self._names
+        keys = [names.providers, names.submitted, names.awaited]
+        for one in _lines_of(at):
+            keys += (names.sent(one), names.waiting(one), names.called(one), names.turns(one))
+        return keys
+
     def _head(self, change: Change, commit_id: str, token: str | None) -> list[Word]:
         """ARGV 1 to 14 of fields.lua. A deleted video has no face and stands in no list."""
         video, binding = change.video, change.binding
@@ -162,6 +173,26 @@ class Videos(Room):
         if repeat.key_name is None:
             return key, ["resend", repeat.fingerprint, again, repeat.resend_ttl_s * 1000, 0]
         return key, ["idem", repeat.fingerprint, again, repeat.key_ttl_s * 1000, video.deadline_ms]
+
+
+def _lines_of(at: AtProviders) -> list[str]:
+    """The provider that is asked first, each once."""
+    return list(dict.fromkeys(one for one in (at.ask or at.again, *at.lines) if one))
+
+
+def _at(change: Change) -> list[Word]:
+    """ARGV 15 to 22 of waiting.lua."""
+    at = change.at
+    return [
+        "ask" if at.ask else "again" if at.again else "",
+        "\n".join(_lines_of(at)),
+        "1" if at.waits else "",
+        change.video.priority,
+        change.video.project,
+        "\n".join(f"{attempt} {provider}" for attempt, provider in at.begin),
+        "\n".join(at.done),
+        f"{at.paused[0]} {at.paused[1]}" if at.paused else "",
+    ]
 
 
 def _due(change: Change) -> Word:

@@ -20,12 +20,13 @@ from gateway.domain.change import Change, Kind
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.news import LABELS, Ask, AskAgain, Doubted, News, Took
 from gateway.domain.observations import observations_of
+from gateway.domain.permits import at_providers
 from gateway.domain.videos import FINAL, AttemptState, State, Video
 from gateway.domain.world import Moved, World
 from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.errors import StoreAway
-from gateway.store.outcomes import Capped, CommitOutcome, Committed, Crossed, RefTaken, Stale, WindowPassed
+from gateway.store.outcomes import Busy, Capped, CommitOutcome, Committed, Crossed, RefTaken, Stale, WindowPassed
 from gateway.work.tools import Tools
 
 TRIES_MAX = 8
@@ -42,11 +43,14 @@ class Job:
     snapshot: Snapshot
     lease_ms: int
     waits: dict[int, int] = field(default_factory=dict)
+    busy: Busy | None = None  # why the latest submission was not to be sent
+    reroutes: int = 0  # how often this step has chosen another route for want of room
 
 
 async def book(tools: Tools, job: Job, news: News) -> bool:
     """Apply news to the record and commit it; `job.video` is the record afterwards. False: nothing was written."""
     ledger_ms, over_budget = 0, dict[str, str]()
+    job.busy = None
     for _ in range(TRIES_MAX + len(job.video.plan)):
         world = replace(tools.world(job.snapshot, job.video, ledger_ms=ledger_ms), over_budget=over_budget)
         moved = moves.apply(job.video, news, world)
@@ -76,6 +80,9 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
                 over_budget[change.video.current_attempt.route] = counter
             case WindowPassed(passed_ms):
                 ledger_ms = passed_ms
+            case Busy() as busy:
+                job.busy = busy
+                return False
     log("gave_up_booking", level="error", video=job.video.id, news=LABELS[type(news)])
     job.token = None
     return False
@@ -96,6 +103,7 @@ def change_of(job: Job, moved: Moved, news: News, world: World) -> Change:
         window_until_ms=window_until_ms(world.books_ms) if holds else 0,
         due_ms=due_ms,
         keep_lease_ms=keep_ms,
+        at=at_providers(job.video, video, news, world.now_ms),
         over=video.state in FINAL and job.video.state not in FINAL,
     )
 
@@ -116,7 +124,7 @@ def _next_due(job: Job, video: Video, news: News, world: World) -> tuple[int, in
 
 
 # News after which the same attempt is looked at again only after a pause.
-_PAUSES = ("accepted", "doubted", "progressed", "lost", "not_received")
+_PAUSES = ("lined", "accepted", "doubted", "progressed", "lost", "not_received")
 
 
 def pause(

@@ -30,6 +30,7 @@ from gateway.work import repeats
 from gateway.work.book import tell_crossed
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
+from gateway.work.lines import refuse_if_full
 from gateway.work.tools import Tools
 from gateway.work.weigh import weigh
 
@@ -65,6 +66,8 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
     async with Inputs(tools, identity) as inputs:
         weighed = await weigh(tools, snapshot, caller, asked, inputs)
         model = weighed.model
+        able = {snapshot.routes[one.route].provider for one in weighed.choices if one.dropped is None}
+        refuse_if_full(tools.lines, able, snapshot.settings.gateway.waiting_max)
         await inputs.store(asked, weighed.source)
         now_ms = tools.clock.now_ms()
         video = Video(
@@ -75,6 +78,7 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             default_tags=default_tags(caller.owned, weighed.request.metadata),
             created_ms=now_ms,
             deadline_ms=now_ms + weighed.deadline_s * 1_000,
+            priority=weighed.priority,
             plan=weighed.choices,
             strategy=weighed.strategy,
         )

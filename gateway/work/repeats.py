@@ -73,7 +73,8 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
     """What was not said has no part in it where it came later than the rest: a request that is sent again while the
     gateway is replaced by a newer one stays the same request."""
     image, upload = asked.image, asked.source_upload
-    later = [] if asked.preferences == NO_PREFERENCES else [asked.preferences]
+    later: list[object] = [] if asked.preferences == NO_PREFERENCES else [asked.preferences]
+    later += [] if asked.priority is None else [f"priority {asked.priority}"]
     return [
         caller.key_id,
         asked.verb,

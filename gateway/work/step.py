@@ -22,7 +22,7 @@ from gateway.domain.agenda import (
     Sweep,
     agenda,
 )
-from gateway.domain.news import Ask, AskAgain, Doubted, Poisoned, Unsent
+from gateway.domain.news import Ask, AskAgain, Doubted, Poisoned, Rerouted, Unsent
 from gateway.domain.videos import Video, attempt_id
 from gateway.domain.world import World
 from gateway.snapshot import Snapshot
@@ -31,6 +31,7 @@ from gateway.work.act import Result, Wait
 from gateway.work.book import Job, book, pause
 from gateway.work.collect import collect
 from gateway.work.probing import may_probe
+from gateway.work.rooms import REROUTES_MAX, find_room
 from gateway.work.spec import spec_of
 from gateway.work.sweep import sweep
 from gateway.work.tools import Tools
@@ -59,7 +60,10 @@ async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, cl
         if isinstance(result, Wait):
             pause(job, job.video, _attempt_of(action), world, not_before_ms=result.not_before_ms)
         elif not await book(tools, job, result) and job.token is not None:
-            pause(job, job.video, result.attempt, world)
+            if isinstance(result, Rerouted):
+                job.reroutes = REROUTES_MAX  # no budget allows it: it waits in line instead
+            else:
+                pause(job, job.video, result.attempt, world)
         if job.token is None:
             return None
     return tools.clock.now_ms() + snapshot.lease_ms
@@ -82,7 +86,18 @@ async def _perform(
         case Submit(ordinal) | Resend(ordinal):
             return await _submit(tools, job, ordinal, resend=isinstance(action, Resend))
         case _:
+            if free_ms := await _pace(tools, job, action):
+                return Wait(free_ms)
             return await _CALLS[type(action)](tools, job, job.video.attempt(action.attempt), world)
+
+
+async def _pace(tools: Tools, job: Job, action: Find | Poll | Cancel | Collect) -> int:
+    """0 if its provider may be asked now; else from when on, in ms. Only looks are paced."""
+    provider = job.video.attempt(action.attempt).provider
+    limits = job.snapshot.limits.get(provider)
+    if limits is None or limits.polls_per_minute is None or isinstance(action, Cancel | Collect):
+        return 0
+    return await tools.store.pace_poll(provider)
 
 
 async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Result:
@@ -99,12 +114,14 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
         return Unsent(ordinal, "its route has left the configuration", resend, blame=False)
     shut_until_ms = 0 if resend else await may_probe(tools, snapshot, route, attempt_id(job.video.id, ordinal))
     if shut_until_ms:
-        return Wait(shut_until_ms)
+        return await find_room(tools, job, ordinal, world, shut_until_ms=shut_until_ms)
     spec = await spec_of(tools, job.video, attempt, route)
     send_by_boot_s = tools.clock.boot_s() + snapshot.send_by_s
     send_by_ms = world.now_ms + round(snapshot.send_by_s * 1_000)
     intention = AskAgain(ordinal, send_by_ms) if resend else Ask(ordinal, send_by_ms)
     if not await book(tools, job, intention):
+        if job.busy is not None:
+            return Wait(job.busy.until_ms) if resend else await find_room(tools, job, ordinal, world)
         # Somebody else moved the video meanwhile, and may be sending: nothing is known, and nothing was sent by us.
         return Wait()
     if not resend and attempt.planned_ms <= tools.store.doubts_until_ms:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from gateway.assets.media import Media
@@ -18,9 +18,10 @@ from gateway.upstream.driver import Driver
 from gateway.work.observer import Observer
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Tools:
-    """One per process. `snapshot()` is asked once per request or step, and its answer kept to the end."""
+    """One per process. `snapshot()` is asked once per request or step, and its answer kept to the end. What a
+    background loop learns is swapped in whole."""
 
     store: Store
     driver: Driver
@@ -32,6 +33,7 @@ class Tools:
     chance: Callable[[], float]  # in [0, 1)
     due: asyncio.Event  # set when something became due in this process: its runner looks at once
     observer: Observer = field(default_factory=Observer)  # what is learnt of routes, with the other replicas
+    lines: Mapping[str, int] = field(default_factory=dict)  # by provider, how many videos waited for it a moment ago
 
     def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:
         """What the domain may look at beside the record."""

@@ -12,6 +12,7 @@ from gateway.domain.assets import source_name
 from gateway.domain.errors import Absent, BadInput
 from gateway.domain.fields import shown
 from gateway.domain.ledger import utc_day
+from gateway.domain.priorities import settled_priority
 from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, ranked, sift
 from gateway.domain.strategies import Strategy
@@ -32,6 +33,7 @@ class Weighed(Struct, frozen=True, kw_only=True):
     source: Video | None
     deadline_s: int
     strategy: Strategy
+    priority: int
 
 
 async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, inputs: Inputs) -> Weighed:
@@ -72,6 +74,7 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
         source=source,
         deadline_s=deadline_s,
         strategy=policy.strategy,
+        priority=settled_priority(asked.priority, caller.owned),
     )
 
 

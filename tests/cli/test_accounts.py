@@ -123,3 +123,14 @@ def test_a_time_beyond_the_calendar_is_its_end() -> None:
     """Whatever stands in the store, a list can be printed."""
     assert utc(10**17) == "9999-12-31T23:59:59Z"
     assert utc(0) == "1970-01-01T00:00:00Z"
+
+
+def test_a_key_and_a_project_have_a_priority_and_a_bound(folder: Path) -> None:
+    """Words or numbers; `none` takes it away."""
+    done = telecine(folder, "projects", "limit", "films", "--priority", "batch", "--priority-max", "8", "--json")
+    assert objects(done.out) == [{"priority": "batch", "priority_max": "interactive"}]
+    wrong = telecine(folder, "projects", "limit", "films", "--priority", "urgent")
+    assert wrong.status == 2
+    assert "'urgent' is no priority; take batch, standard, interactive, or a number from 0 to 9" in wrong.err
+    gone = telecine(folder, "projects", "limit", "films", "--priority", "none", "--priority-max", "none", "--json")
+    assert objects(gone.out) == [{}]

@@ -12,6 +12,7 @@ def everything(server: RedisServer) -> dict[str, Any]:
     readers = {
         "string": client.get,
         "hash": client.hgetall,
+        "list": lambda key: client.lrange(key, 0, -1),
         "zset": lambda key: client.zrange(key, 0, -1, withscores=True),
         "stream": client.xrange,
         "set": client.smembers,

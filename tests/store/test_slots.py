@@ -13,10 +13,12 @@ from msgspec.structs import replace
 
 from gateway.domain import ledger
 from gateway.domain.budgets import Cap, Window
-from gateway.domain.change import Binding, Repeat
+from gateway.domain.change import AtProviders, Binding, Repeat
 from gateway.domain.keys import Character, Key
 from gateway.domain.limits import Limits
+from gateway.domain.permits import ProviderLimits
 from gateway.domain.usage_query import read_query
+from gateway.domain.videos import Video
 from gateway.store.health import Swap, Told
 from gateway.store.loader import SCRIPTS
 from gateway.store.names import Names
@@ -100,11 +102,12 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert await store.make_due(made.id)
     change = following(made, binding=Binding("acc", "ref", f"{made.id}.1"))
     assert isinstance(await apply(store, change, token=one.token), Committed)
+    await _at_providers(store, made)
     again = await claimed(store)
     assert await store.rest_one(made.id, again.token, T0)
     settle = ledger.settle(made, made.attempts[0], PRICE, presumed=False, reason="finished")
-    await apply(store, following(replace(closed(made), version=2), settle, due_ms=None))
-    over = following(replace(closed(made), version=3), due_ms=None)
+    await apply(store, following(replace(closed(made), version=4), settle, due_ms=None))
+    over = following(replace(closed(made), version=5), due_ms=None)
     assert isinstance(await apply(store, over), Committed)
     clock.now_ms += 1
     assert await store.remove(made.id, over.video, keep_ms=1)
@@ -126,6 +129,19 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     known = cluster.client.script_exists(*(script.sha for script in SCRIPTS))
     assert known == [True] * len(SCRIPTS)
     await store.close()
+
+
+async def _at_providers(store: Store, made: Video) -> None:
+    """Permits, lines, calls and polls, in two commits."""
+    await store.limit_providers({"a": ProviderLimits(rpm=5, concurrency=5, polls_per_minute=5)})
+    at = AtProviders(ask="a", lines=("a", "b"), waits=True, begin=((f"{made.id}.1", "a"),), paused=("a", T0))
+    assert isinstance(await apply(store, following(replace(made, version=2), at=at)), Committed)
+    assert await store.call("b") == 1
+    assert (await store.room_at("video_other", ["b", "a"])).provider is None
+    assert await store.pace_poll("a") == 0
+    gone = AtProviders(lines=("a", "b"), done=(f"{made.id}.1",))
+    assert isinstance(await apply(store, following(replace(made, version=3), at=gone)), Committed)
+    await store.make_due(made.id)
 
 
 def test_scripts_name_no_key_themselves() -> None:

@@ -125,6 +125,7 @@ async def house(
         store = Store(redis_url)
         stack.push_async_callback(store.close)
         await store.open()
+        await store.limit_providers(snapshot.limits)
         assets = LocalAssets(folder / "assets")
         await assets.start()
         stack.push_async_callback(assets.close)

@@ -1,11 +1,11 @@
--- Apply one Change to a video that exists. Joined to change.lua; fields.lua lists the
--- KEYS and ARGV 1 to 14.
+-- Apply one Change to a video that exists. Joined to waiting.lua; fields.lua lists KEYS 1 to 19 and ARGV 1 to 14,
+-- waiting.lua the KEYS and ARGV from there on.
 --
 -- KEYS  none more
--- ARGV  15 number of postings, then the postings
+-- ARGV  23 number of postings, then the postings
 -- Returns {'COMMITTED', now, seq, crossed}, also when this very commit was applied before | {'STALE'} the record has moved,
 --   or the lease that the caller wants to keep is another's | {'REFTAKEN', attempt} | {'WINDOWPASSED', time}
---   | {'CAPPED', counter, cap, held, settled}
+--   | {'CAPPED', counter, cap, held, settled} | {'BUSY', why, until} the provider takes no submission now
 
 local now, time = clocks()
 local stored = redis.call('HMGET', VIDEO, 'v', 'c')
@@ -18,7 +18,11 @@ if ARGV[8] ~= '0' and lease and lease.live and not lease.mine then return {'STAL
 local owner = taken_by()
 if owner then return {'REFTAKEN', owner} end
 if window_passed(time) then return {'WINDOWPASSED', time} end
-local postings = look_at_postings(16)
+local providers, refused = look_at_providers(now)
+if refused then return {'BUSY', unpack(refused)} end
+local postings = look_at_postings(24)
 if postings.capped then return {'CAPPED', unpack(postings.capped)} end
 
-return {'COMMITTED', now, write(now, time, lease, due_before, postings, {}), postings.crossed}
+local seq = write(now, time, lease, due_before, postings, {})
+write_providers(providers, now)
+return {'COMMITTED', now, seq, postings.crossed}
