@@ -17,12 +17,13 @@ from gateway.config.models import Config, Provider, RouteEntry
 from gateway.config.models import Model as ModelEntry
 from gateway.config.prices import price_of
 from gateway.config.problems import ConfigError, Path, Problem
+from gateway.config.ranking import Late
 from gateway.config.rules import did_you_mean
 from gateway.config.values import SANDBOX
 from gateway.domain.breaker import Rules
 from gateway.domain.permits import ProviderLimits
 from gateway.domain.price_lists import faults
-from gateway.domain.routing import Doubt, Model, Route
+from gateway.domain.routing import Doubt, LateRule, Model, Route
 from gateway.domain.strategies import Policy, Weights
 from gateway.registry import NoAdapter, adapter_class, known_kinds
 from gateway.store.address import parse
@@ -138,6 +139,7 @@ class _Build:
             asset_life_s=gateway.asset_life_s,
             blocked_stops=entry.blocked == "stop",
             policy=_policy(entry),
+            late={route.route: _late(route.late) for route in entry.routes if route.late is not None},
             nearest=entry.nearest == "nearest",
         )
 
@@ -224,6 +226,15 @@ def _as_configured(abilities: Abilities, entry: RouteEntry, provider: Provider) 
     if lost is not None:
         abilities = replace(abilities, lost_jobs_free=lost == "free")
     return abilities
+
+
+def _late(entry: Late) -> LateRule:
+    return LateRule(
+        after_s=entry.failover_after_s,
+        p95=entry.failover_after == "p95",
+        times=entry.times,
+        at_least_s=entry.at_least_s,
+    )
 
 
 def _policy(entry: ModelEntry) -> Policy:

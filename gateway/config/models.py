@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from gateway.config.ranking import Weight, Weights
+from gateway.config.ranking import Late, Weight, Weights
 from gateway.config.section import Section
 from gateway.config.values import (
     BaseUrl,
@@ -243,6 +243,9 @@ class RouteEntry(Section):
     weight: Weight = Field(
         default=1,
         description="For the strategy `weighted`: how often this route is asked first, in proportion to the others.",
+    )
+    late: Late | None = Field(
+        default=None, description="When a running job is left for another route, at risk. By default never."
     )
 
 

@@ -28,7 +28,7 @@ from gateway.config.models import (
     Server,
     Store,
 )
-from gateway.config.ranking import Weights
+from gateway.config.ranking import Late, Weights
 from gateway.config.section import Section
 from gateway.config.values import Dollars, Factor, Fine, Lifetime, SizeText
 from providers.contract import BILLION
@@ -57,6 +57,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("models.NAME", Model),
     ("models.NAME.weights", Weights),
     ("models.NAME.routes[]", RouteEntry),
+    ("models.NAME.routes[].late", Late),
     ("models.NAME.routes[].prices[]", PriceEntry),
     ("models.NAME.routes[].prices[].image", Modifier),
 )

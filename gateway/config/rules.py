@@ -70,6 +70,9 @@ def _routes(config: Config) -> Iterator[Broken]:
             if entry.route in seen:
                 yield path, "the model names this route twice"
             seen.add(entry.route)
+            late = entry.late
+            if late is not None and (late.failover_after_s is None) == (late.failover_after is None):
+                yield (*path, "late"), "needs one of failover_after_s and failover_after"
         if not any(entry.weight for entry in model.routes):
             yield ("models", name, "routes"), "at least one route needs a weight above 0"
 

@@ -10,8 +10,9 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
-from gateway.domain import failover
-from gateway.domain.news import CancelAsked, FailOver, GiveUp, Lost, Poisoned
+from gateway.domain import failover, lateness
+from gateway.domain.lateness import Turn
+from gateway.domain.news import CancelAsked, FailOver, GiveUp, Late, Lost, Poisoned
 from gateway.domain.retry import backoff_ms, poll_interval_ms
 from gateway.domain.routing import Doubt, Route
 from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video
@@ -53,7 +54,7 @@ class Collect(Struct, frozen=True):
 class Decide(Struct, frozen=True):
     """No call is needed: the news is already certain."""
 
-    news: GiveUp | FailOver | Poisoned | Lost | CancelAsked
+    news: GiveUp | FailOver | Late | Poisoned | Lost | CancelAsked
 
 
 class DoubtAfterDeath(Struct, frozen=True):
@@ -102,6 +103,8 @@ def _for_attempt(video: Video, attempt: Attempt, world: World, due_ms: int) -> A
         return Decide(GiveUp(attempt.ordinal))
     if video.cancel_ms and not video.cancel_asked and not attempt.cancel_tried:
         return Decide(CancelAsked(attempt.ordinal))
+    if video.state is State.RUNNING:
+        return _running(video, attempt, world, due_ms)
     if due_ms > world.now_ms and video.state is not State.IN_DOUBT:
         return Rest(min(due_ms, video.deadline_ms))
     match video.state:
@@ -115,6 +118,19 @@ def _for_attempt(video: Video, attempt: Attempt, world: World, due_ms: int) -> A
             return Cancel(attempt.ordinal)
         case _:
             return Poll(attempt.ordinal)
+
+
+def _running(video: Video, attempt: Attempt, world: World, due_ms: int) -> Action:
+    """Looked at when it is due. Lateness speaks only after a look that brought nothing."""
+    turn = lateness.turn(video, attempt, world)
+    if due_ms <= world.now_ms:
+        return Cancel(attempt.ordinal) if turn is Turn.CANCEL else Poll(attempt.ordinal)
+    if turn is Turn.BEGIN or turn is Turn.LEAVE:
+        return Decide(Late(attempt.ordinal))
+    late_ms = lateness.late_at_ms(video, attempt, world)
+    if late_ms is not None and late_ms > world.now_ms:
+        due_ms = min(due_ms, late_ms)
+    return Rest(min(due_ms, video.deadline_ms))
 
 
 def _resolve(video: Video, attempt: Attempt, world: World, due_ms: int) -> Action:

@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from msgspec.structs import replace
 
-from gateway.domain import cancelling, closing, failover, orphans
+from gateway.domain import cancelling, closing, failover, lateness, orphans
 from gateway.domain.change import Posting
 from gateway.domain.news import (
     Ask,
@@ -294,6 +294,7 @@ _EVERYWHERE: Final[dict[tuple[State, type], Move]] = {
 TABLE: Final[dict[tuple[State, type], Move]] = {
     **_EVERYWHERE,
     **cancelling.TABLE,
+    **lateness.TABLE,
     (State.QUEUED, Ask): _ask,
     (State.QUEUED, Lined): _lined,
     (State.QUEUED, Rerouted): _rerouted,

@@ -133,6 +133,12 @@ class FailOver(Struct, frozen=True):
     attempt: int
 
 
+class Late(Struct, frozen=True):
+    """The running attempt has taken longer than its route's policy waits for it."""
+
+    attempt: int
+
+
 class CancelAsked(Struct, frozen=True):
     attempt: int
 
@@ -180,6 +186,7 @@ News: TypeAlias = (
     | WrongFile
     | LinkStale
     | FailOver
+    | Late
     | CancelAsked
     | CancelConfirmed
     | CancelFailed
@@ -205,6 +212,7 @@ LABELS: dict[type, str] = {
     WrongFile: "wrong_file",
     LinkStale: "link_stale",
     FailOver: "fail_over",
+    Late: "late",
     CancelAsked: "cancel",
     CancelConfirmed: "cancelled",
     CancelFailed: "cancel_failed",

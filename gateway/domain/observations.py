@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.domain.news import Declined, Doubted, GiveUp, Lost, Made, News, Stored, Took, Unsent
+from gateway.domain.news import Declined, Doubted, GiveUp, Late, Lost, Made, News, Stored, Took, Unsent
 from gateway.domain.verdicts import TAXONOMY
 from gateway.domain.videos import Attempt, AttemptState, Video, attempt_id
 from providers.contract import Why
@@ -125,6 +125,13 @@ def _failed(plain: Observation, why: Why | None, sign: Sign) -> Observation:
     return replace(plain, sign=sign, why=why)
 
 
+def _late(was: Attempt, now: Attempt, news: Late, plain: Observation) -> Observation | None:
+    """Said once of an attempt."""
+    if was.late_ms or not now.late_ms:
+        return None
+    return replace(plain, sign=Sign.LATE, latency_ms=max(0, plain.at_ms - now.sent_ms))
+
+
 _READ: Final[dict[type, Read]] = {
     Took: _took,
     Made: _made,
@@ -133,6 +140,7 @@ _READ: Final[dict[type, Read]] = {
     Unsent: _unsent,
     Doubted: _doubted,
     Lost: _lost,
+    Late: _late,
     GiveUp: _give_up,
 }
 """By news. An attempt that any other news closes failed by the class it was closed with, if by any."""

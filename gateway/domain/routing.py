@@ -56,6 +56,16 @@ class Route(Struct, frozen=True, kw_only=True):
     sandbox: bool = False  # its vendor is the simulator: nothing costs money
 
 
+class LateRule(Struct, frozen=True, kw_only=True):
+    """From when on a running attempt is late: a fixed time, or a quantile of the learnt latency, times a factor, and at
+    least so long. In seconds from its sending."""
+
+    after_s: float | None = None
+    p95: bool = True  # else p50
+    times: float = 1.0
+    at_least_s: float = 60.0
+
+
 class Model(Struct, frozen=True, kw_only=True):
     """A public model: its routes in the configuration's order and its policies."""
 
@@ -68,6 +78,7 @@ class Model(Struct, frozen=True, kw_only=True):
     asset_life_s: int = 86_400
     blocked_stops: bool = True
     policy: Policy = Policy()
+    late: Mapping[str, LateRule] = {}  # by route; where there is none, no attempt is ever late
     nearest: bool = False  # where no route renders the size or the seconds asked for: what is nearest, else a refusal
 
 

@@ -159,6 +159,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     follow_until_ms: int = 0  # an abandoned attempt is booked as presumed then
     cancel_tried: bool = False
     cancel_said: CancelSaid | None = None
+    late_ms: int = 0  # when it was found to be late
+    stay_until_ms: int = 0  # late, but no budget allowed another attempt: not left before
     cost_micros: int = 0  # what was settled and adjusted
     presumed: bool = False  # the settle was for want of a proof that it is free
     disputed_micros: int = 0  # charged beyond belief, until an operator decides

@@ -6,6 +6,7 @@ import pytest
 
 from gateway.config.load import parse_config
 from gateway.config.problems import ConfigError
+from gateway.domain.routing import LateRule, Model
 from gateway.domain.strategies import EXPLORE, Policy, Strategy, Weights
 from gateway.snapshot import build_snapshot
 
@@ -21,9 +22,13 @@ models:
 """
 
 
+def models(text: str) -> Model:
+    file = parse_config("config.yaml", text.encode(), {})
+    return build_snapshot(file, sandbox_socket="/run/sandbox.sock").models["m"]
+
+
 def policy(more: str = "") -> Policy:
-    file = parse_config("config.yaml", (TEXT + more).encode(), {})
-    return build_snapshot(file, sandbox_socket="/run/sandbox.sock").models["m"].policy
+    return models(TEXT + more).policy
 
 
 def complaint(text: str) -> str:
@@ -61,3 +66,17 @@ def test_what_makes_no_sense_is_refused_with_its_line(more: str, said: str) -> N
 def test_a_model_whose_routes_all_weigh_nothing_is_refused() -> None:
     text = TEXT.replace("      - a/sora-2\n", "").replace("2.5", "0")
     assert "models.m.routes: at least one route needs a weight above 0" in complaint(text)
+
+
+def test_lateness_is_off_unless_a_route_says_when() -> None:
+    assert models(TEXT).late == {}
+    fixed = TEXT.replace("weight: 2.5", "late: {failover_after_s: 90}")
+    assert models(fixed).late == {"b/sora-2": LateRule(after_s=90, p95=False)}
+    learnt = TEXT.replace("weight: 2.5", "late: {failover_after: p95, times: 2, at_least_s: 30}")
+    assert models(learnt).late == {"b/sora-2": LateRule(p95=True, times=2, at_least_s=30)}
+
+
+@pytest.mark.parametrize("late", ["{}", "{failover_after: p95, failover_after_s: 90}", "{at_least_s: 30}"])
+def test_lateness_has_one_measure(late: str) -> None:
+    said = complaint(TEXT.replace("weight: 2.5", f"late: {late}"))
+    assert "models.m.routes[1].late: needs one of failover_after_s and failover_after" in said

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.domain import agenda as todo
 from gateway.domain import moves
@@ -22,6 +23,7 @@ from gateway.domain.news import (
     Doubted,
     FailOver,
     GiveUp,
+    Late,
     LinkStale,
     Lost,
     Made,
@@ -33,7 +35,7 @@ from gateway.domain.news import (
     Unsent,
     WrongFile,
 )
-from gateway.domain.routing import Doubt
+from gateway.domain.routing import Doubt, LateRule
 from gateway.domain.videos import FINAL, AttemptState, Video, decode_video, encode_video, public_status, public_video
 from providers.contract import Charge, Remote, Why
 from tests.support.videos import T0, admitted, model, route, world
@@ -61,6 +63,7 @@ NEWS = st.one_of(
     st.builds(WrongFile, WHICH, st.just("cut")),
     st.builds(LinkStale, WHICH),
     st.builds(FailOver, WHICH),
+    st.builds(Late, WHICH),
     st.builds(CancelAsked, WHICH),
     st.builds(CancelConfirmed, attempt=WHICH, charged=CHARGES, free=FREE),
     st.builds(CancelFailed, WHICH),
@@ -91,13 +94,17 @@ def in_the_air(video: Video) -> int:
 
 
 @settings(max_examples=400, deadline=None)
-@given(ROUTES, st.lists(NEWS, max_size=40), st.lists(st.integers(0, 120_000), min_size=40, max_size=40))
-def test_promises_hold_under_any_news(routes: list[dict[str, object]], news: list[object], pauses: list[int]) -> None:
+@given(ROUTES, st.lists(NEWS, max_size=40), st.lists(st.integers(0, 120_000), min_size=40, max_size=40), st.booleans())
+def test_promises_hold_under_any_news(
+    routes: list[dict[str, object]], news: list[object], pauses: list[int], leaves_late: bool
+) -> None:
     """Status never goes back, a final one never changes, every hold ends at most once, nothing closed holds money."""
     config = model(*(route(f"r{number}", **facts) for number, facts in enumerate(routes)))  # type: ignore[arg-type]
+    if leaves_late:
+        config = replace(config, late={one.name: LateRule(after_s=60) for one in config.routes})
     first = admitted(config)
     video, postings, now_ms = first.video, list(first.postings), T0
-    may_risk = any(one.doubt is Doubt.FAILOVER for one in config.routes)
+    may_risk = leaves_late or any(one.doubt is Doubt.FAILOVER for one in config.routes)
     for one, pause in zip(news, pauses, strict=False):
         now_ms += pause
         before = video

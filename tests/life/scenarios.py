@@ -20,7 +20,7 @@ providers:
   b: {adapter: openai, base_url: "%(b)s", api_key: sk-vendor, submit_timeout_s: 1, poll_timeout_s: 1,
       poll_min_s: 0.05, poll_max_s: 0.2, settings: {lists: false}}
 models:
-  sora-2: {routes: [a/sora-2, b/sora-2]}
+  sora-2: {routes: [{route: a/sora-2%(late)s}, b/sora-2]}
 """
 NO_LIST = "lists: false"
 HONOURS = "lists: false, honours_idempotency_key: true"
@@ -36,6 +36,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     settings: str = NO_LIST
     doubt: str = "hold"
     deadline: int = 60
+    late: str = ""
     vendor: dict[str, Any] = {}
     a_is_down: bool = False
     loses_image: bool = False  # the input image's file vanishes while the video waits for its vendors
@@ -107,6 +108,14 @@ SCENARIOS: dict[str, Scenario] = {
         settings=HONOURS + ", delete_cancels: true",
         vendor={"keys": "replay"},
         deadline=3,
+    ),
+    "late, left at risk": Scenario(
+        commits=("late",),
+        faults=(Fault(on="create", do="never"),),
+        settings=HONOURS,
+        vendor={"keys": "replay"},
+        late=", late: {failover_after_s: 0.5}",
+        at_risk=True,
     ),
     "wrong file": Scenario(
         commits=("wrong_file",),

@@ -72,6 +72,7 @@ async def test_a_death_at_any_point_loses_nothing_and_renders_nothing_twice(
             "deadline": scenario.deadline,
             "doubt": scenario.doubt,
             "settings": scenario.settings,
+            "late": scenario.late,
             "a": NOBODY if scenario.a_is_down else a.base_url,
             "b": b.base_url,
         }
