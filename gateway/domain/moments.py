@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 CHARS_MAX: Final = 40
+LAST_MS: Final = 253_402_300_799_999  # 9999-12-31T23:59:59.999Z
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MS: Final = timedelta(milliseconds=1)
 _DATE = r"\d{4}-\d{2}-\d{2}"
@@ -50,3 +51,9 @@ def parse_loosely(text: str) -> int:
     if unix := _UNIX.fullmatch(short):
         return int(unix[1]) * 1_000 + int(unix[2] or 0)
     return parse_moment(f"{short}Z" if _BARE.fullmatch(short) else short)
+
+
+def moment_text(unix_ms: int) -> str:
+    """RFC 3339 in UTC, to the millisecond. What lies beyond the calendar is its end."""
+    moment = _EPOCH + timedelta(milliseconds=max(0, min(unix_ms, LAST_MS)))
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{unix_ms % 1_000:03d}Z"

@@ -13,6 +13,8 @@ from gateway.store.errors import LedgerTrimmed, StoreAway
 from gateway.store.room import Room
 
 ENTRIES_MAX: Final = 1_000
+ABOUT_PAGES: Final = 20
+CLOCKS_APART_MS: Final = 60_000
 READING_MS: Final = 60_000
 VERIFY_TRIES: Final = 3
 
@@ -25,6 +27,21 @@ class Ledger(Room):
         start = f"({after}" if after else "-"
         rows = await self._link.command("XRANGE", self._names.ledger, start, "+", "COUNT", min(limit, ENTRIES_MAX))
         return [read_entry(fields) for _, fields in rows], rows[-1][0].decode() if rows else after
+
+    async def entries_about(self, video_id: str, since_ms: int) -> tuple[list[Entry], bool]:
+        """The entries of a video that was created at `since_ms`, and whether these are all that it had: at most
+        ABOUT_PAGES pages are read, and old entries leave the ledger."""
+        fields = await self._link.command("HKEYS", self._names.video(video_id))
+        missing = {field.decode()[2:] for field in fields if field.startswith(b"e:")}
+        found: list[Entry] = []
+        after = f"{max(0, since_ms - CLOCKS_APART_MS)}-0"
+        for _ in range(ABOUT_PAGES):
+            page, after = await self.ledger_entries(after=after)
+            found += [one for one in page if one.posting.id in missing]
+            missing -= {one.posting.id for one in page}
+            if not missing or len(page) < ENTRIES_MAX:
+                break
+        return found, not missing
 
     async def verify(self) -> list[str]:
         """Every difference between the counters, the open holds and the entries, one sentence each. None is right.
