@@ -1,0 +1,149 @@
+"""`telecine route`: where a video would go now, and why; a dry run of the plan that makes, holds and stores nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from gateway.cli.failure import Failure
+from gateway.cli.options import Dollars, Place, Whole, json_option, option, place_options
+from gateway.cli.output import print_json, print_table
+from gateway.cli.storing import with_store
+from gateway.config.load import load_config
+from gateway.config.rules import did_you_mean
+from gateway.domain import preferences as prefs
+from gateway.domain.chart import BLANK, decode_chart, observed_by_route
+from gateway.domain.fitting import DEFAULT_SECONDS, DEFAULT_SIZE
+from gateway.domain.ledger import utc_day
+from gateway.domain.money import format_usd
+from gateway.domain.nearest import nearest_seconds, nearest_size
+from gateway.domain.observed import Observed
+from gateway.domain.preferences import Preferences
+from gateway.domain.routing import Model, ranked, sift
+from gateway.domain.strategies import Strategy
+from gateway.domain.videos import Choice, Request
+from gateway.snapshot import Snapshot, build_snapshot
+from gateway.store.store import Store
+from providers.contract import Json, Size, Verb
+
+COLUMNS = ("rank", "route", "price", "expected", "p50_s", "p95_s", "success", "reason")
+SECONDS_MAX = 3_600
+
+
+class Extent(click.ParamType[Size]):
+    """`1280x720`."""
+
+    name = "WxH"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Size:
+        try:
+            return value if isinstance(value, Size) else Size.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+@click.command("route")
+@option("--model", required=True, metavar="NAME", help="As clients name it.")
+@option("--size", type=Extent(), default=DEFAULT_SIZE, show_default=True, help="Of the clip.")
+@option("--seconds", type=Whole(1, SECONDS_MAX), default=DEFAULT_SECONDS, show_default=True, help="Of the clip.")
+@option("--verb", type=click.Choice([verb.value for verb in Verb]), default="create", show_default=True, help="Of it.")
+@option("--strategy", type=click.Choice([one.value for one in Strategy]), help="Instead of the model's.")
+@option("--max-price", type=Dollars(), metavar="DOLLARS", help="As `max_cost_usd` in a request.")
+@json_option
+@place_options
+def command(
+    *,
+    model: str,
+    size: Size,
+    seconds: int,
+    verb: str,
+    strategy: str | None,
+    max_price: int | None,
+    json: bool,
+    place: Place,
+) -> None:
+    """Show every route of a model in the order in which it would be asked now: its price, what a clip is expected to
+    come to there, how long it takes, how often it succeeds; and of those that would not be asked, why.
+
+    What was observed is read from the store. A video may begin with another route than the first one if it is one of
+    those that explore. Limits of keys and budgets are not asked.
+
+    \b
+    EXAMPLES
+      telecine route --model sora-2
+      telecine route --model sora-2 --size 1280x720 --seconds 8 --strategy cheapest --json
+    """
+    snapshot = build_snapshot(load_config(place.config, os.environ), sandbox_socket=None)
+    found = snapshot.model(model)
+    if found is None:
+        raise Failure(f'no model is called "{model}"{did_you_mean(model, [*snapshot.models, *snapshot.aliases])}')
+    chosen = Strategy(strategy) if strategy is not None else None
+    wanted = Preferences(strategy=chosen, max_cost_micros=max_price)
+    request = _request(found, Request(verb=Verb(verb), model=model, prompt="", seconds=seconds, size=size))
+    observed = with_store(place, lambda store: _observed(store, snapshot))
+    choices = _planned(found, request, wanted, observed)
+    if json:
+        print_json(*(shown(one, rank) for rank, one in enumerate(choices, 1)))
+        return
+    if (request.size, request.seconds) != (size, seconds):
+        click.echo(f"the nearest that {found.name} renders: {request.size}, {request.seconds} s")
+    print_table(COLUMNS, [told(one, rank) for rank, one in enumerate(choices, 1)])
+
+
+def _request(model: Model, request: Request) -> Request:
+    """What would be rendered: the nearest, where the model's policy says so."""
+    able = [route.abilities for route in model.routes if request.verb in route.abilities.verbs]
+    if not model.nearest or not able:
+        return request
+    sizes = list(dict.fromkeys(size for one in able for size in one.sizes))
+    size = request.size if request.size in sizes else nearest_size(request.size, sizes)
+    lengths = [seconds for one in able if size in one.sizes for seconds in one.seconds]
+    seconds = request.seconds if request.seconds in lengths else nearest_seconds(request.seconds, lengths)
+    return replace(request, size=size, seconds=seconds)
+
+
+async def _observed(store: Store, snapshot: Snapshot) -> dict[str, Observed]:
+    found = await store.charts()
+    known = {name: decode_chart(raw) or BLANK for name, raw in found.raw.items()}
+    return observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms)
+
+
+def _planned(model: Model, request: Request, wanted: Preferences, observed: dict[str, Observed]) -> tuple[Choice, ...]:
+    """Without exploring; only `weighted` draws lots."""
+    now_ms = time.time_ns() // 1_000_000
+    choices = prefs.held_to(wanted, sift(model, request, utc_day(now_ms)), model, request, observed)
+    policy = replace(prefs.policy_of(wanted, model), explore=0.0)
+    return ranked(choices, policy, request, observed=observed, now_ms=now_ms, draw=random.random())  # noqa: S311
+
+
+def shown(choice: Choice, rank: int) -> dict[str, Json]:
+    kept = choice.dropped is None
+    return {
+        "route": choice.route,
+        "kept": kept,
+        "rank": rank if kept else None,
+        "price_usd": _usd(choice.price_micros),
+        "expected_usd": _usd(choice.expected_micros),
+        "p50_s": choice.p50_s,
+        "p95_s": choice.p95_s,
+        "success": choice.success,
+        "score": choice.score,
+        "reason": choice.dropped or choice.note,
+    }
+
+
+def told(choice: Choice, rank: int) -> dict[str, Json]:
+    """The same for people: dollars with their sign, shares in percent."""
+    row = shown(choice, rank)
+    success = f"{choice.success:.1%}" if choice.success is not None else None
+    reason = f"not asked: {choice.dropped}" if choice.dropped else choice.note
+    return {**row, "price": row["price_usd"], "expected": row["expected_usd"], "success": success, "reason": reason}
+
+
+def _usd(micros: int | None) -> str | None:
+    return format_usd(micros) if micros is not None else None
