@@ -69,7 +69,7 @@ def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
         aliases={alias: name for name, entry in file.config.models.items() for alias in entry.aliases},
         routes=build.routes,
         endpoints={name: made.endpoint for name, made in providers.items() if made is not None},
-        breakers={name: _rules(entry) for name, entry in file.config.providers.items()},
+        breakers={name: _rules(made, file.config.providers[name]) for name, made in providers.items() if made},
         limits=_limits(file.config),
         settings=file.config,
         lease_ms=round(gateway.lease_s * 1_000),
@@ -243,9 +243,11 @@ def _policy(entry: ModelEntry) -> Policy:
     return Policy(strategy=entry.strategy, weights=weights, explore=entry.explore, shares=shares)
 
 
-def _rules(provider: Provider) -> Rules:
-    one = provider.breaker
-    return Rules(failures=one.failures, share=one.share, open_s=one.open_s, probes=one.probes)
+def _rules(made: _Made, entry: Provider) -> Rules:
+    """What goes wrong in the sandbox, clients ask for in their prompts: there a breaker has to be asked for as well."""
+    one = entry.breaker
+    opens = made.base_url != SANDBOX or "breaker" in entry.model_fields_set
+    return Rules(opens=opens, failures=one.failures, share=one.share, open_s=one.open_s, probes=one.probes)
 
 
 def _doubt(entry: RouteEntry, provider: Provider, abilities: Abilities) -> Doubt:

@@ -154,7 +154,8 @@ class PriceEntry(Section):
 class Breaker(Section):
     """When a vendor is left alone for a while, and how it is tried again: one breaker for the provider, one for each of
     its routes. Only what is the vendor's or its operator's fault counts, never a prompt that was blocked or invalid. A
-    key that is refused and an account without credit open the provider's at once."""
+    key that is refused and an account without credit open the provider's at once. The sandbox has none unless it is
+    written, since there a prompt can ask for failures."""
 
     failures: Count = Field(default=5, le=1_000, description="So many in a row open it.")
     share: Share = Field(default=0.5, description="So does this share of failures, over ten attempts or more.")

@@ -51,6 +51,7 @@ class Reason(StrEnum):
 
 
 class Rules(Struct, frozen=True, kw_only=True):
+    opens: bool = True  # at all
     failures: int = 5  # in a row
     share: float = 0.5  # of failures, over at least TALLY_LEAST
     open_s: float = 30.0  # the first time; doubles
@@ -207,6 +208,8 @@ def _failed(breaker: Breaker, turn: Turn) -> Breaker:
 
 
 def _too_much(breaker: Breaker, turn: Turn) -> Reason | None:
+    if not turn.rules.opens:
+        return None
     if turn.seen.why in AT_ONCE:
         return AT_ONCE[turn.seen.why]
     if max(breaker.refused_row, breaker.broken_row) >= turn.rules.failures:

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from gateway.domain import chart as charts
 from gateway.domain.breaker import OPEN_MS_MAX, Breaker, Rules, Scope, State, free_probes, state_of, take_probe
 from gateway.domain.chart import BLANK, PROBE_WAIT_MS
+from gateway.domain.observations import Observation, Sign
 from gateway.domain.routing import Route
 from gateway.snapshot import Snapshot
 from gateway.store.health import Charts, Swap
@@ -42,6 +43,14 @@ async def may_probe(tools: Tools, snapshot: Snapshot, route: Route, attempt: str
             return taken
         await asyncio.sleep(0.02 * tools.chance())
     return now_ms + round(PROBE_WAIT_MS * (0.5 + tools.chance()))
+
+
+def give_back(tools: Tools, route: Route, attempt: str, now_ms: int) -> None:
+    """The attempt was not sent after all: its probe, if it took one, goes to another soon."""
+    names = (charts.name_of(Scope.ROUTE, route.name), charts.name_of(Scope.PROVIDER, route.provider))
+    if any(attempt in tools.observer.charts.get(name, BLANK).breaker.probes for name in names):
+        plain = Observation(route=route.name, provider=route.provider, attempt=attempt, sign=Sign.NEUTRAL, at_ms=now_ms)
+        tools.observer.note([plain])
 
 
 async def _take(tools: Tools, snapshot: Snapshot, route: Route, attempt: str, found: Charts) -> int | None:

@@ -30,7 +30,7 @@ from gateway.work import act
 from gateway.work.act import Result, Wait
 from gateway.work.book import Job, book, pause
 from gateway.work.collect import collect
-from gateway.work.probing import may_probe
+from gateway.work.probing import give_back, may_probe
 from gateway.work.rooms import REROUTES_MAX, find_room
 from gateway.work.spec import spec_of
 from gateway.work.sweep import sweep
@@ -121,6 +121,7 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     intention = AskAgain(ordinal, send_by_ms) if resend else Ask(ordinal, send_by_ms)
     if not await book(tools, job, intention):
         if job.busy is not None:
+            give_back(tools, route, attempt_id(job.video.id, ordinal), world.now_ms)
             return Wait(job.busy.until_ms) if resend else await find_room(tools, job, ordinal, world)
         # Somebody else moved the video meanwhile, and may be sending: nothing is known, and nothing was sent by us.
         return Wait()

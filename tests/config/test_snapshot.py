@@ -10,6 +10,7 @@ import pytest
 
 from gateway.config.load import parse_config
 from gateway.config.problems import ConfigError
+from gateway.domain.breaker import Rules
 from gateway.domain.routing import Bearer, Doubt
 from gateway.registry import NoAdapter, adapter_class, known_kinds
 from gateway.snapshot import Snapshot, build_snapshot
@@ -216,3 +217,23 @@ def test_ours_come_before_installed_ones(tmp_path: Path) -> None:
     assert adapter_class("openai").__module__ == "providers.openai"
     with pytest.raises(NoAdapter):
         adapter_class("toolbox")
+
+
+def test_breakers_are_configured_by_provider_and_the_sandbox_has_none_unless_it_asks() -> None:
+    """In the sandbox a prompt can ask for failures: twenty of them must not keep a colleague's video waiting."""
+    mock = "providers:\n  mock:\n    adapter: mock\n"
+    models = "models:\n  sora-2: {routes: [mock/sora-2]}\n"
+    breaker = "    breaker: {failures: 7, share: 0.25, open_s: 12.5, probes: 1}\n"
+    assert not build(mock + models).breakers["mock"].opens
+    assert build(mock + breaker + models).breakers["mock"] == Rules(failures=7, share=0.25, open_s=12.5, probes=1)
+    assert build(TEXT).breakers["away"] == Rules()
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["failures: 0", "failures: true", "share: 0", "share: 1.5", "open_s: 601", "open_s: -1", "probes: 0", "x: 1"],
+)
+def test_a_breaker_that_cannot_be_is_refused(words: str) -> None:
+    """With the line that says it."""
+    (complaint,) = complaints(TEXT.replace("    api_key", f"    breaker: {{{words}}}\n    api_key"))
+    assert "config.yaml:4" in complaint and "breaker" in complaint

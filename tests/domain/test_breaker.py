@@ -198,6 +198,13 @@ def test_open_lets_nothing_through_and_closed_needs_no_probe() -> None:
     assert passed is not None and passed.probes == {}
 
 
+@pytest.mark.parametrize("why", [Why.INTERNAL, Why.NO_CREDIT])
+def test_where_it_is_not_wanted_it_never_opens(why: Why) -> None:
+    for scope in Scope:
+        breaker = told(Breaker(), *[seen(Sign.REFUSED, why)] * 50, scope=scope, rules=Rules(opens=False))
+        assert state_of(breaker, T0) is State.CLOSED
+
+
 def test_an_operator_closes_it() -> None:
     assert state_of(reset(T0), T0) is State.CLOSED and reset(T0).opens == 0
 

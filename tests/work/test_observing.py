@@ -20,7 +20,7 @@ from gateway.store.health import Swap
 from gateway.store.store import Store
 from gateway.work.observer import Observer
 from gateway.work.observing import names_in, observe
-from gateway.work.probing import may_probe
+from gateway.work.probing import give_back, may_probe
 from providers.contract import Why
 from tests.support.house import House, house
 from tests.support.redis import RedisServer
@@ -150,6 +150,18 @@ async def test_half_open_lets_the_budget_through_and_no_more(here: House) -> Non
     assert len((await chart(here)).breaker.probes) == 2
     again = list((await chart(here)).breaker.probes)
     assert [await may_probe(here.tools, snapshot, route, one) for one in again] == [0, 0]
+
+
+async def test_a_probe_that_was_not_used_is_given_back(here: House) -> None:
+    """Its provider had no room: others may try meanwhile."""
+    await opened(here)
+    route, snapshot = here.tools.snapshot().routes["a/sora-2"], here.tools.snapshot()
+    assert [await may_probe(here.tools, snapshot, route, f"v{one}.1") == 0 for one in range(3)] == [True, True, False]
+    give_back(here.tools, route, "v9.1", here.tools.clock.now_ms())
+    assert here.tools.observer.waiting() == {}
+    give_back(here.tools, route, "v0.1", here.tools.clock.now_ms())
+    await until(lambda one: sorted(one.breaker.probes) == ["v1.1"], here)
+    assert await may_probe(here.tools, snapshot, route, "v2.1") == 0
 
 
 async def test_a_probe_needs_the_route_and_its_provider(here: House) -> None:
