@@ -86,7 +86,6 @@ def observed(route: Chart, provider: Chart, rules: Rules, now_ms: int) -> Observ
         latency_s=healths.latencies(health, now_ms),
         open_until_ms=max(closed_until_ms(one, rules, now_ms) for one in both),
         half_open=any(breakers.state_of(one, now_ms) is State.HALF_OPEN for one in both),
-        retry_until_ms=health.retry_until_ms,
     )
 
 
@@ -125,6 +124,7 @@ def row(name: str, chart: Chart, now_ms: int) -> dict[str, Json]:
         "opens": breaker.opens if state is not State.CLOSED else 0,
         "opens_for_s": max(0, breaker.until_ms - now_ms) // 1_000 if state is State.OPEN else None,
         "probes": sum(1 for end_ms in breaker.probes.values() if end_ms > now_ms),
+        "throttled_for_s": max(0, health.retry_until_ms - now_ms) // 1_000 or None,
         "success": round(health.success, 4) if health.weight else None,
         "weight": round(health.weight, 1),
         "latency_s": {

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from gateway.domain import ledger
 from gateway.domain.ids import attempt_key
-from gateway.domain.observed import UNKNOWN
+from gateway.domain.observed import SHUT_LOOK_MS, UNKNOWN
 from gateway.domain.retry import backoff_ms
 from gateway.domain.routing import Route
 from gateway.domain.verdicts import TAXONOMY, AtSubmit
@@ -109,10 +109,9 @@ def _candidates(video: Video, world: World) -> Iterable[tuple[Next, bool]]:
         history = [attempt for attempt in video.attempts if attempt.route == choice.route]
         at = _when(history, route, world)
         if at is not None:
-            # Its breaker lets nothing through before, or a throttle asked for patience; that alone never leaves a video
-            # without a route.
-            seen = world.observed.get(route.name, UNKNOWN)
-            at = max(at, min(max(seen.open_until_ms, seen.retry_until_ms), video.deadline_ms - 1))
+            # Its breaker lets nothing through before; that alone never leaves a video without a route.
+            shut_ms = world.observed.get(route.name, UNKNOWN).open_until_ms
+            at = max(at, min(shut_ms, world.now_ms + SHUT_LOOK_MS, video.deadline_ms - 1))
             yield Next(choice, route, at), any(_reached(attempt) for attempt in history)
 
 

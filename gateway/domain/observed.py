@@ -20,8 +20,10 @@ class Observed(Struct, frozen=True, kw_only=True):
     latency_s: Mapping[int, tuple[float, float, float]] = {}  # by clip length in s: p50, p95 in s, and their weight
     open_until_ms: int = 0  # a breaker, the route's or its provider's, lets nothing through before
     half_open: bool = False  # only probes are let through, a few at a time
-    retry_until_ms: int = 0  # the vendor answered a throttle that asked for patience until then
 
+
+SHUT_LOOK_MS: Final = 30_000
+"""Who waits for a breaker looks again this soon at the latest: an operator may have closed it."""
 
 UNKNOWN: Final = Observed()
 NOTHING_OBSERVED: Final[Mapping[str, Observed]] = {}

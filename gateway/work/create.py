@@ -13,7 +13,6 @@ from msgspec.structs import replace
 
 from gateway import metrics
 from gateway.domain import failover
-from gateway.domain.agenda import Rest, agenda
 from gateway.domain.budgets import Window, budget_of, counter_of, exhausted, name_of, resets_at
 from gateway.domain.change import Admission, Change, Repeat
 from gateway.domain.errors import ClientError, KeyReused, QuotaGone, Unavailable, WrongKey
@@ -106,7 +105,7 @@ async def _admit(
             video=first.video,
             postings=first.postings,
             window_until_ms=window_until_ms(world.books_ms),
-            due_ms=world.now_ms,
+            due_ms=max(world.now_ms, first.video.current_attempt.due_ms),
         )
         admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
         match await tools.store.admit(admission):
@@ -154,6 +153,4 @@ def _first_attempt(video: Video, world: World) -> Moved | None:
     found = failover.next_route(video, world)
     if found is None:
         return None
-    moved = failover.planned(video, found, world)
-    assert not isinstance(agenda(moved.video, world, {}), Rest)
-    return moved
+    return failover.planned(video, found, world)

@@ -12,9 +12,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.domain import chart as charts
-from gateway.domain.breaker import OPEN_MS_MAX, Breaker, Rules, Scope, State, free_probes, state_of, take_probe
+from gateway.domain.breaker import Breaker, Rules, Scope, State, free_probes, state_of, take_probe
 from gateway.domain.chart import BLANK, PROBE_WAIT_MS
 from gateway.domain.observations import Observation, Sign
+from gateway.domain.observed import SHUT_LOOK_MS
 from gateway.domain.routing import Route
 from gateway.snapshot import Snapshot
 from gateway.store.health import Charts, Swap
@@ -88,7 +89,7 @@ def _shut(tools: Tools, breakers: list[Breaker], attempt: str, rules: Rules, now
 def _until(tools: Tools, breaker: Breaker, attempt: str, rules: Rules, now_ms: int) -> int:
     match state_of(breaker, now_ms):
         case State.OPEN:
-            return min(breaker.until_ms, now_ms + OPEN_MS_MAX)
+            return min(breaker.until_ms, now_ms + round(SHUT_LOOK_MS * (0.5 + 0.5 * tools.chance())))
         case State.HALF_OPEN if attempt not in breaker.probes and not free_probes(breaker, now_ms, rules.probes):
             return now_ms + round(PROBE_WAIT_MS * (0.5 + tools.chance()))
         case _:

@@ -152,6 +152,23 @@ async def test_half_open_lets_the_budget_through_and_no_more(here: House) -> Non
     assert [await may_probe(here.tools, snapshot, route, one) for one in again] == [0, 0]
 
 
+async def test_a_create_is_taken_while_everything_is_shut_and_goes_when_it_opens(here: House) -> None:
+    """`sora-2-pro` has one route: its video waits, and is the probe."""
+    await opened(here, "route/a/sora-2-pro")
+    found = await here.tools.store.charts("route/a/sora-2-pro")
+    half = charts.decode_chart(found.raw["route/a/sora-2-pro"])
+    assert half is not None
+    shut = replace(half, breaker=replace(half.breaker, until_ms=found.now_ms + 2_500))
+    swap = Swap("route/a/sora-2-pro", found.raw["route/a/sora-2-pro"], charts.encode_chart(shut))
+    assert await here.tools.store.swap_charts(swap)
+    await observe(here.tools)
+    video = await here.create(model="sora-2-pro")
+    assert (await here.record(video)).current_attempt.due_ms > found.now_ms + 1_000
+    assert here.vendors["a"].counts["submissions"] == 0
+    assert (await here.until(video))["status"] == "completed"
+    await until(lambda one: not is_open(one), here, "route/a/sora-2-pro")
+
+
 async def test_a_probe_that_was_not_used_is_given_back(here: House) -> None:
     """Its provider had no room: others may try meanwhile."""
     await opened(here)
