@@ -191,6 +191,13 @@ class Gateway:
         said: dict[str, Any] = json.loads(done.out)
         return said
 
+    def ledger(self) -> list[dict[str, Any]]:
+        """Every entry, as `telecine ledger export` writes it."""
+        options = ("--format", "jsonl", "--config", str(self.config), "--data-dir", str(self.data_dir))
+        done = commands.telecine(self.folder, ("ledger", "export", *options), self._environment())
+        assert done.status == 0, done.err
+        return [json.loads(line) for line in done.out.splitlines()]
+
     # --- looking -------------------------------------------------------------------------------------------------
 
     def log(self) -> str:

@@ -6,6 +6,7 @@ point is reached, `times` times after `skip` chances were let pass. Pure, but fo
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
@@ -55,6 +56,7 @@ class Fault(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_
     at: str | None = None  # a point; None: the first at which this can happen
     times: int | None = 1  # None: always
     skip: int = 0
+    each: int | None = None  # at most so often for one and the same prompt
     prompt: str | None = None  # only where this is part of the prompt
     status: int = 500
     code: str | None = None
@@ -99,6 +101,7 @@ class Book:
     def __init__(self) -> None:
         self.faults: list[Fault] = []
         self.happened = 0
+        self._by_prompt: Counter[tuple[Fault, str]] = Counter()
 
     def program(self, faults: Sequence[Fault]) -> None:
         """All of them or, with a ValueError, none."""
@@ -117,6 +120,10 @@ class Book:
             if fault.skip:
                 self.faults[index] = replace(fault, skip=fault.skip - 1)
                 continue
+            if fault.each is not None:
+                if self._by_prompt[fault, prompt] >= fault.each:
+                    continue
+                self._by_prompt[fault, prompt] += 1
             if fault.times is not None and fault.times <= 1:
                 del self.faults[index]
             elif fault.times is not None:
