@@ -93,6 +93,7 @@ def _judge(
             unresolved += 1
         elif face["status"] == "failed":
             failed.append((prompt, face["error"], entries[video]))
+    print(f"{len(ids)} videos: {unresolved} left in doubt, {len(failed)} failed otherwise")
     assert len(failed) <= 0.001 * (len(ids) - unresolved), failed[:5]
 
 

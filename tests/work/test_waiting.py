@@ -6,11 +6,16 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
+from gateway.domain.change import AtProviders, Change
 from gateway.domain.errors import ClientError, Unavailable
 from gateway.domain.limits import Limits
+from gateway.domain.observed import Observed
 from gateway.domain.videos import AttemptState, State
+from gateway.store.outcomes import Committed
 from gateway.work.caller import identify
+from gateway.work.lines import call_lines
 from tests.support.house import house, new_caller
 from tests.support.redis import RedisServer
 from tests.support.vendor import throttle
@@ -172,3 +177,25 @@ async def test_polls_stay_under_their_limit(empty_redis: RedisServer, tmp_path: 
         await here.create()
         await asyncio.sleep(2.5)
         assert here.vendors["a"].counts["retrieve"] == 3
+
+
+async def test_nobody_is_called_to_a_provider_whose_breaker_is_open(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """It would only be sent away again. Half-open, a few are."""
+    async with house(empty_redis.url, tmp_path, config(), vendors=vendors(), running=False) as here:
+        store, now_ms = here.tools.store, here.tools.clock.now_ms()
+        for number in range(4):
+            video = await here.record(await here.create(f"clip {number}"))
+            change = Change(
+                label="lined",
+                video=replace(video, version=2, lined=("a",)),
+                at=AtProviders(lines=("a",), waits=True),
+                due_ms=now_ms + 60_000,
+            )
+            assert isinstance(await store.commit(change, commit_id=f"lined {number}", token=None), Committed)
+        await store.limit_providers({})
+        for observed, called in (
+            (Observed(open_until_ms=now_ms + 60_000), 0), (Observed(half_open=True), 2), (Observed(), 4),
+        ):  # fmt: skip
+            here.tools.observer.observed = {"a/sora-2": observed}
+            await call_lines(here.tools)
+            assert empty_redis.client.zcard("{telecine}:called:a") == called
