@@ -25,7 +25,7 @@ define install
 		$(1)/bin/python -m pip install -q --disable-pip-version-check $(2); fi
 endef
 
-.PHONY: help setup demo test test-all bench lint types docs clean newest
+.PHONY: help setup demo test test-all bench day lint types docs clean newest
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test-all: lint types $(ALL_SDKS) newest ## The same with every SDK version, toda
 
 bench: .venv/.ready ## Measure the product beside this machine's floor
 	@$(BIN)/python -m tests.bench
+
+day: .venv/.ready ## Simulate a day of three vendors under each strategy, beside the best choice in hindsight
+	@$(BIN)/python -m tests.bench.day
 
 lint: .venv/.ready ## Check style and form
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -27,17 +27,19 @@ class Forecast(Struct, frozen=True):
     success: float  # above 0, at most 1
     p50_s: float | None = None  # None: nothing was learnt of how long it takes
     p95_s: float | None = None
+    latency_s: float | None = None  # between the usual and the long time, because a client waits for both
 
-    @property
-    def latency_s(self) -> float | None:
-        """One figure for how long: between the usual and the long time, because a client waits for both."""
-        return None if self.p50_s is None or self.p95_s is None else (self.p50_s + self.p95_s) / 2
+
+NOTHING_LEARNT: Final = Forecast(PRIOR_SUCCESS)
 
 
 def forecast(observed: Observed, seconds: int) -> Forecast:
     """For a clip of so many seconds."""
     times = latency_s(observed.latency_s, seconds)
-    return Forecast(success(observed), *times) if times is not None else Forecast(success(observed))
+    if times is None:
+        return Forecast(success(observed))
+    p50_s, p95_s = times
+    return Forecast(success(observed), p50_s, p95_s, (p50_s + p95_s) / 2)
 
 
 def success(observed: Observed) -> float:
@@ -54,15 +56,20 @@ def expected_micros(price_micros: int, chance: float) -> int:
 def latency_s(learnt: Mapping[int, tuple[float, float, float]], seconds: int) -> tuple[float, float] | None:
     """(p50, p95) in s for a clip length, on a straight line between the lengths that were seen. A shorter clip than any
     of them takes as long as the shortest; a longer one longer in proportion. None where nothing was seen."""
-    known = {length: line for length, line in learnt.items() if line[2] > 0}
-    if not known:
+    below = above = 0  # the nearest lengths around; 0: there is none
+    for length, line in learnt.items():
+        if line[2] > 0:
+            if below < length <= seconds:
+                below = length
+            if length >= seconds and not 0 < above <= length:
+                above = length
+    if not below and not above:
         return None
-    below = max((length for length in known if length <= seconds), default=None)
-    above = min((length for length in known if length >= seconds), default=None)
-    if below is None or above is None:
-        length = min(known) if below is None else below
-        stretch = max(seconds / length, 1.0) if length > 0 else 1.0
-        return known[length][0] * stretch, known[length][1] * stretch
-    share = (seconds - below) / (above - below) if above > below else 0.0
-    (low50, low95, _), (high50, high95, _) = known[below], known[above]
+    low50, low95, _ = learnt[below or above]
+    if not below or below == above:
+        return low50, low95
+    if not above:
+        return low50 * seconds / below, low95 * seconds / below
+    high50, high95, _ = learnt[above]
+    share = (seconds - below) / (above - below)
     return low50 + (high50 - low50) * share, low95 + (high95 - low95) * share

@@ -64,7 +64,8 @@ def cost_micros(price: Price, seconds: int, *, verb: Verb, image: bool) -> int:
     micros = price.per_clip_micros + price.per_second_micros * seconds
     in_credits = price.per_clip_credit_billionths + price.per_second_credit_billionths * seconds
     fine, scale = micros * _FINE_PER_MICRO + in_credits * rate, 1
-    applied = tuple(_applied(price, verb, image))
+    plain = price.image is price.remix is price.edit is price.extend is None
+    applied = () if plain else tuple(_applied(price, verb, image))
     for modifier in applied:
         fine, scale = fine * modifier.factor_billionths, scale * BILLION
     for modifier in applied:

@@ -5,7 +5,7 @@ Pure. `sift` drops what cannot serve, `ranked` orders the rest by the model's st
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -84,29 +84,44 @@ class Model(Struct, frozen=True, kw_only=True):
 
 def why_not(route: Route, request: Request) -> str | None:
     """The reason why a route cannot render this request, None if it can."""
-    able = route.abilities
+    for lacks, reason in _LACKS:
+        if lacks(route.abilities, route, request):
+            return reason.format(request=request, able=route.abilities)
+    return None
+
+
+def _elsewhere(able: Abilities, route: Route, request: Request) -> bool:
     source = request.source
-    lacks = (
-        (request.verb not in able.verbs, f"cannot {request.verb}"),
-        (request.size not in able.sizes, f"cannot render {request.size}"),
-        (request.seconds not in able.seconds, f"cannot render {request.seconds} seconds"),
-        (request.image is not None and not able.image, "takes no image"),
-        (bool(request.characters) and not able.characters, "has no characters"),
-        (request.seed is not None and not able.seed, "takes no seed"),
-        (request.negative_prompt is not None and not able.negative_prompt, "takes no negative prompt"),
-        (
-            source is not None and able.needs_source_ref and (source.ref is None or source.account != route.account),
-            "did not render the source clip",
-        ),
-        (any(one.account != route.account for one in request.characters), "does not own the character"),
-        (
-            request.verb is Verb.EXTEND
-            and source is not None
-            and source.seconds + request.seconds > able.extend_total_seconds_max,
-            f"extends to at most {able.extend_total_seconds_max} seconds",
-        ),
-    )
-    return next((reason for missing, reason in lacks if missing), None)
+    if source is None or not able.needs_source_ref:
+        return False
+    return source.ref is None or source.account != route.account
+
+
+def _too_long(able: Abilities, route: Route, request: Request) -> bool:
+    if request.verb is not Verb.EXTEND or request.source is None:
+        return False
+    return request.source.seconds + request.seconds > able.extend_total_seconds_max
+
+
+_LACKS: Final[tuple[tuple[Callable[[Abilities, Route, Request], bool], str], ...]] = (
+    (lambda able, _, request: request.verb not in able.verbs, "cannot {request.verb}"),
+    (lambda able, _, request: request.size not in able.sizes, "cannot render {request.size}"),
+    (lambda able, _, request: request.seconds not in able.seconds, "cannot render {request.seconds} seconds"),
+    (lambda able, _, request: request.image is not None and not able.image, "takes no image"),
+    (lambda able, _, request: bool(request.characters) and not able.characters, "has no characters"),
+    (lambda able, _, request: request.seed is not None and not able.seed, "takes no seed"),
+    (
+        lambda able, _, request: request.negative_prompt is not None and not able.negative_prompt,
+        "takes no negative prompt",
+    ),
+    (_elsewhere, "did not render the source clip"),
+    (
+        lambda _, route, request: any(one.account != route.account for one in request.characters),
+        "does not own the character",
+    ),
+    (_too_long, "extends to at most {able.extend_total_seconds_max} seconds"),
+)
+"""What a route may lack, and how that is told: the first that fits is the reason."""
 
 
 def quote_on(route: Route, request: Request, day: str) -> Quote | None:
@@ -167,10 +182,13 @@ def ranked(
 
 def _told(choice: Choice, one: Ranked) -> Choice:
     """With what was known of the route, and what came of that; a guess from nothing is not told."""
-    expected = one.candidate.forecast
-    if one.candidate.observed.weight > 0:
-        cost, chance = one.candidate.cost_micros, round(expected.success, 4)
-        choice = replace(choice, expected_micros=cost, success=chance)
-    if expected.p50_s is not None and expected.p95_s is not None:
-        choice = replace(choice, p50_s=round(expected.p50_s, 1), p95_s=round(expected.p95_s, 1))
-    return replace(choice, score=one.score, note=one.note)
+    expected, seen = one.candidate.forecast, one.candidate.observed.weight > 0
+    return replace(
+        choice,
+        expected_micros=one.candidate.cost_micros if seen else None,
+        success=round(expected.success, 4) if seen else None,
+        p50_s=None if expected.p50_s is None else round(expected.p50_s, 1),
+        p95_s=None if expected.p95_s is None else round(expected.p95_s, 1),
+        score=one.score,
+        note=one.note,
+    )

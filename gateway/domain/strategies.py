@@ -17,7 +17,7 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 from msgspec.structs import replace
 
-from gateway.domain.forecast import ENOUGH, Forecast, expected_micros, forecast
+from gateway.domain.forecast import ENOUGH, NOTHING_LEARNT, Forecast, expected_micros, forecast
 from gateway.domain.observed import UNKNOWN, Observed
 
 EXPLORE: Final = 0.05
@@ -64,12 +64,9 @@ class Candidate(Struct, frozen=True):
     route: str
     place: int
     price_micros: int
+    cost_micros: int  # what a clip is expected to come to
     observed: Observed = UNKNOWN
-    forecast: Forecast = Forecast(1.0)
-
-    @property
-    def cost_micros(self) -> int:
-        return expected_micros(self.price_micros, self.forecast.success)
+    forecast: Forecast = NOTHING_LEARNT
 
 
 class Ranked(Struct, frozen=True):
@@ -95,7 +92,10 @@ Key: TypeAlias = tuple[float, ...]
 
 
 def candidate(route: str, place: int, price_micros: int, observed: Observed, seconds: int) -> Candidate:
-    return Candidate(route, place, price_micros, observed, forecast(observed, seconds))
+    """What is to be ranked, with everything that is expected of it."""
+    expected = NOTHING_LEARNT if observed is UNKNOWN else forecast(observed, seconds)
+    cost_micros = expected_micros(price_micros, expected.success)
+    return Candidate(route, place, price_micros, cost_micros, observed, expected)
 
 
 def rank(policy: Policy, candidates: Sequence[Candidate], *, now_ms: int, draw: float) -> list[Ranked]:
@@ -186,10 +186,10 @@ KEYS: Final[Mapping[Strategy, Callable[[Candidate, _Field], Key]]] = {
 def _explored(field: _Field, ranked: Sequence[Ranked]) -> Ranked | None:
     """The route that this request shall find out about, if any. Each that is little known owns an equal slice of the
     share that may explore, and uses the less of it the more is known of it: all of them together never get more."""
-    if len(ranked) < 2:
+    if len(ranked) < 2 or field.draw >= field.policy.explore:
         return None
     little_known = [one for one in ranked[1:] if _might_be_best(one.candidate, ranked[0].candidate, field)]
-    if not little_known or field.draw >= field.policy.explore:
+    if not little_known:
         return None
     at = field.draw / field.policy.explore * len(little_known)
     one = little_known[min(int(at), len(little_known) - 1)]
@@ -198,10 +198,11 @@ def _explored(field: _Field, ranked: Sequence[Ranked]) -> Ranked | None:
 
 def _might_be_best(one: Candidate, best: Candidate, field: _Field) -> bool:
     """If it never failed and was the fastest of all, would it stand before the best? Else there is nothing to learn."""
-    if one.observed.weight >= ENOUGH or one.observed.half_open:
+    if one.observed.weight >= ENOUGH:
         return False
     key_of = KEYS[field.policy.strategy]
-    hoped = replace(one, forecast=Forecast(1.0, field.least_s, field.least_s))
+    best_case = Forecast(1.0, field.least_s, field.least_s, field.least_s)
+    hoped = replace(one, cost_micros=one.price_micros, forecast=best_case)
     return key_of(hoped, field) < key_of(best, field)
 
 

@@ -22,6 +22,7 @@ from tests.bench import load
 from tests.bench.calls import creates, limited, reads
 from tests.bench.content import content
 from tests.bench.pace import FULL, QUICK, Pace
+from tests.bench.planning import planning
 from tests.bench.polling import poll_lag
 from tests.bench.rows import PEER_CREATES_PER_S, PEER_RETRIEVES_PER_S, Row, table
 from tests.bench.stage import ASKS, SERVES
@@ -32,11 +33,13 @@ MEASURES: Final[Mapping[str, Callable[[Path, Pace], list[Row]]]] = {
     "reads": reads,
     "content": content,
     "poll-lag": poll_lag,
+    "planning": planning,
 }
 NOTES = f"""\
 floor: a bare Litestar route with one Redis read (creates: one Redis write) under the same server with its settings, on
 its core, with its kind of private Valkey; for content, nginx with the same file; for creates with all limits and caps,
-the product without any. Ratios are medians over the rounds, product and floor in turn.
+the product without any. A plan is measured alone.
+Ratios are medians over the rounds, product and floor in turn.
 Peer (LiteLLM proxy 1.106, one worker, no database, 16 connections, this class of machine):
 {PEER_CREATES_PER_S} creates/s, {PEER_RETRIEVES_PER_S} retrieves/s; the targets are 10 and 20 times that."""
 

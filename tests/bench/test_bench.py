@@ -28,5 +28,6 @@ def test_the_benchmark_measures_every_row(tmp_path: Path) -> None:
             assert row.product > 0 and row.ratio, row
     assert measured["content of 50 MB, one reader"].product > 0
     assert any(name.startswith("poll lag") and name.endswith("p99") for name in measured)
+    assert sum(name.startswith("plan over 50 routes") for name in measured) == 6
     for role in ("supervisor", "worker", "Valkey", "floor", "vendor", "load"):
         assert f"  {role:<12} " in done.stdout, role
