@@ -55,7 +55,8 @@ def list_(json: bool, place: Place) -> None:
 def reset(name: str, json: bool, place: Place) -> None:
     """Close the breaker of NAME, a provider or a route, on all replicas within a second or two.
 
-    What is known of its successes and its speed stays. An event in the store tells who did it.
+    A provider that asked not to be called for a while is called again. What is known of its successes and its speed
+    stays. An event in the store tells who did it.
 
     \b
     EXAMPLES
@@ -78,6 +79,9 @@ async def _rows(store: Store, place: Place) -> list[dict[str, Json]]:
 
 
 async def _close(store: Store, name: str) -> bool:
+    scope, provider = charts.scope_of(name)
+    if scope is Scope.PROVIDER:
+        await store.resume(provider)
     for _ in range(TRIES_MAX):
         found = await store.charts(name)
         raw = found.raw.get(name, b"")

@@ -32,8 +32,10 @@ class ProviderLimits(Struct, frozen=True, kw_only=True):
 
 
 def in_flight(attempt: Attempt) -> bool:
-    """Whether its vendor may be working on it. One whose clip is ready waits for us, not for the vendor."""
-    return attempt.state in _IN_FLIGHT and not attempt.assets
+    """Whether its vendor may be working on it. One whose clip is ready waits for us, not for the vendor; one of unknown
+    outcome that nobody waits for any more may be looked for much longer than any job runs."""
+    given_up = attempt.abandoned and attempt.state is AttemptState.DOUBTFUL
+    return attempt.state in _IN_FLIGHT and not attempt.assets and not given_up
 
 
 def at_providers(before: Video, after: Video, news: News, now_ms: int) -> AtProviders:

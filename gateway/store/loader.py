@@ -37,6 +37,7 @@ COMMIT: Final = _join(
 ROOM: Final = _join("room", "common", "permit", "room", flags="no-writes")
 CALL: Final = _join("call", "common", "permit", "wake", "call", flags="allow-oom")
 PACE: Final = _join("pace", "common", "permit", "pace", flags="allow-oom")
+RESUME: Final = _join("resume", "resume", flags="allow-oom")
 LIMIT_PROVIDERS: Final = _join("limit_providers", "limit_providers", flags="allow-oom")
 CLAIM: Final = _join("claim", "common", "claim", flags="allow-oom")
 REST: Final = _join("rest", "common", "rest", flags="allow-oom")
@@ -64,6 +65,7 @@ SCRIPTS: Final = (
     ROOM,
     CALL,
     PACE,
+    RESUME,
     LIMIT_PROVIDERS,
     CLAIM,
     RENEW,

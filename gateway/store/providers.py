@@ -10,7 +10,7 @@ from typing import Final
 
 from gateway.domain.permits import ProviderLimits
 from gateway.store.lane import Word
-from gateway.store.loader import CALL, LIMIT_PROVIDERS, PACE, ROOM
+from gateway.store.loader import CALL, LIMIT_PROVIDERS, PACE, RESUME, ROOM
 from gateway.store.outcomes import RoomAt
 from gateway.store.room import Room
 
@@ -28,6 +28,10 @@ class Providers(Room):
                 if value is not None:
                     words += (f"{provider}:{what}", value)
         await self._link.run(LIMIT_PROVIDERS, (self._names.providers,), words)
+
+    async def resume(self, provider: str) -> None:
+        """Whatever it asked for, it may be called again."""
+        await self._link.run(RESUME, (self._names.providers,), (provider,))
 
     async def room_at(self, video_id: str, providers: Sequence[str]) -> RoomAt:
         """The first of these that would take a submission of the video now. Only a commit takes the permit."""

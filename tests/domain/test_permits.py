@@ -37,6 +37,8 @@ def test_an_attempt_is_in_flight_while_its_vendor_may_work_on_it(state: AttemptS
     """One of unknown outcome too; not one that is only planned, nor one whose clip is ready."""
     assert in_flight(at(state).attempt(1)) == (state in IN_FLIGHT)
     assert not in_flight(at(state, assets=(Remote(),)).attempt(1))
+    left = at(state, abandoned=True).attempt(1)
+    assert in_flight(left) == (state in (AttemptState.SENT, AttemptState.RUNNING)), "a doubt is looked for much longer"
 
 
 @pytest.mark.parametrize("before", list(AttemptState))

@@ -131,6 +131,14 @@ async def test_a_pause_is_kept_and_never_shortened(books: Store, clock: Clock) -
     assert isinstance(await ask(books, other), Committed)
 
 
+async def test_a_pause_ends_where_an_operator_says_so(books: Store) -> None:
+    one, other = await let_in(books, 1), await let_in(books, 2)
+    await ask(books, one)
+    await end(books, one, paused=("a", T0 + 30_000))
+    await books.resume("a")
+    assert isinstance(await ask(books, other), Committed)
+
+
 async def test_fifty_at_once_get_as_many_permits_as_there_are(books: Store) -> None:
     await books.limit_providers({"a": ProviderLimits(concurrency=7)})
     videos = [await let_in(books, number) for number in range(1, 51)]

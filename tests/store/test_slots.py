@@ -136,6 +136,7 @@ async def _at_providers(store: Store, made: Video) -> None:
     await store.limit_providers({"a": ProviderLimits(rpm=5, concurrency=5, polls_per_minute=5)})
     at = AtProviders(ask="a", lines=("a", "b"), waits=True, begin=((f"{made.id}.1", "a"),), paused=("a", T0))
     assert isinstance(await apply(store, following(replace(made, version=2), at=at)), Committed)
+    await store.resume("a")
     assert await store.call("b") == 1
     assert (await store.room_at("video_other", ["b", "a"])).provider is None
     assert await store.pace_poll("a") == 0
