@@ -7,6 +7,15 @@
 local EVENTS_MAX = 10000
 local OVERRUN = 101 -- a percentage that stands for: above the cap
 
+local SLASH, DASH = 47, 45
+
+-- The budget that a counter belongs to: its name without "/2026-11-21" or "/2026-11".
+local function budget_of(counter)
+  if string.byte(counter, -3) ~= DASH then return counter end
+  if string.byte(counter, -8) == SLASH then return string.sub(counter, 1, -9) end
+  return string.byte(counter, -11) == SLASH and string.sub(counter, 1, -12) or counter
+end
+
 -- The cap of a budget as a table; its counter's `held` and `settled` are for the caller to add.
 local function cap_of(text, budget)
   local limit, percents = string.match(text, '^(%d+)|([%d,]*)$')
@@ -17,6 +26,8 @@ end
 -- the cap and what is left of it.
 local function reached(cap)
   local total, parts = cap.held + cap.settled, {}
+  local first = string.match(cap.percents, '^%d+') -- the lowest: nearly always not reached
+  if total <= cap.limit and (not first or total < cap.limit / 100 * first - 1) then return parts end
   local rest = cap.limit % 100
   local hundreds = (cap.limit - rest) / 100
   for percent in string.gmatch(cap.percents, '%d+') do

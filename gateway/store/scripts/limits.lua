@@ -54,11 +54,9 @@ end
 local function write_limits(found, scopes, seconds, life)
   if #found.rates > 0 then redis.call('HSET', RATES, unpack(found.rates)) end
   for _, scope in ipairs(scopes) do
-    if scope[4] then
-      redis.call('HINCRBY', SECONDS, scope[1], seconds)
-      redis.call('PEXPIRE', SECONDS, life)
-    end
+    if scope[4] then redis.call('HINCRBY', SECONDS, scope[1], seconds) end
   end
+  if scopes[1][4] or scopes[2][4] then redis.call('PEXPIRE', SECONDS, life) end
   redis.call('SADD', KEYS_FLIGHT, ID)
   redis.call('SADD', PROJECTS_FLIGHT, ID)
 end

@@ -102,7 +102,7 @@ local function find_caps(sums)
   if redis.call('HLEN', CAPS) == 0 then return end
   local budgets = {}
   for at, name in ipairs(sums.names) do
-    budgets[at] = string.match(name, '^(.+)/%d%d%d%d%-[%d-]+$') or name
+    budgets[at] = budget_of(name)
   end
   for at, cap in ipairs(redis.call('HMGET', CAPS, unpack(budgets))) do
     if cap then

@@ -58,7 +58,7 @@ local function look_at_providers(now)
     local provider = redis.call('HGET', IN_FLIGHT, attempt)
     if provider then found.done[#found.done + 1] = {attempt, provider} end
   end)
-  redis.call('SCARD', AWAITED)
+  if #found.lines > 0 then redis.call('SCARD', AWAITED) end
   return found
 end
 
