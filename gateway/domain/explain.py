@@ -26,7 +26,7 @@ from gateway.domain.videos import (
 from providers.contract import Json
 
 PRIVATE: Final = frozenset({"prompt", "negative_prompt", "metadata", "image", "source", "characters"})
-TIMES: Final = ("planned", "sent", "send_by", "accepted", "closed", "follow_until", "retry_at")
+TIMES: Final = ("planned", "sent", "send_by", "accepted", "late", "closed", "follow_until", "retry_at")
 
 
 def explain(video: Video, entries: Sequence[Entry] = (), *, prompt: bool = False) -> dict[str, Json]:

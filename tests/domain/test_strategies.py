@@ -12,9 +12,9 @@ from msgspec.structs import replace
 
 from gateway.domain.forecast import ENOUGH
 from gateway.domain.observed import UNKNOWN, Observed
-from gateway.domain.routing import plan
+from gateway.domain.routing import plan, ranked
 from gateway.domain.strategies import EXPLORING, Candidate, Policy, Ranked, Strategy, Weights, candidate, rank
-from gateway.domain.videos import Request
+from gateway.domain.videos import Choice, Request
 from providers.contract import Price
 from tests.support.videos import SIZE, T0, model, route
 
@@ -190,6 +190,24 @@ def test_a_route_that_cannot_be_the_best_is_not_explored() -> None:
 def test_what_the_operator_wrote_is_never_explored(strategy: Strategy, field: list[Candidate], draw: float) -> None:
     policy = Policy(strategy=strategy, explore=1.0)
     assert explored(rank(policy, field, now_ms=T0, draw=draw)) is None
+
+
+@settings(deadline=None)
+@given(POLICIES, st.lists(st.tuples(st.booleans(), OBSERVED), max_size=8), DRAWS)
+def test_what_was_dropped_stays_dropped_behind_everything_that_was_kept(
+    policy: Policy, facts: list[tuple[bool, Observed]], draw: float
+) -> None:
+    """The choices are the same ones in another order, those that were dropped untouched."""
+    choices = [
+        Choice(route=f"r{at}", price_micros=at) if kept else Choice(route=f"r{at}", dropped="cannot")
+        for at, (kept, _) in enumerate(facts)
+    ]
+    seen = {f"r{at}": observed for at, (_, observed) in enumerate(facts)}
+    asked = Request(model="sora-2", prompt="x", seconds=8, size=SIZE)
+    found = ranked(choices, policy, asked, observed=seen, now_ms=T0, draw=draw)
+    kept = [one for one in choices if one.dropped is None]
+    assert sorted(one.route for one in found[: len(kept)]) == sorted(one.route for one in kept)
+    assert list(found[len(kept) :]) == [one for one in choices if one.dropped is not None]
 
 
 def test_a_plan_never_ranks_what_it_dropped_and_tells_what_it_knew() -> None:
