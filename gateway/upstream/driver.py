@@ -216,8 +216,8 @@ class Driver:
             trip.facts.sent = trip.wire.sent
         outcome: NotSent | InDoubt | NoAnswer
         if trip.verb in judge.STARTING_VERBS:
-            # A machine that slept and an adapter that failed on a request say nothing of the vendor.
-            ours = trip.bug or isinstance(error.__cause__, SendByPassed)
+            # A machine that slept, a pool that was full and an adapter that failed say nothing of the vendor.
+            ours = trip.bug or isinstance(error.__cause__, SendByPassed | httpx.PoolTimeout)
             outcome = replace(judge.without_verdict(trip.facts, str(error)), ours=ours)
         else:
             outcome = NoAnswer(str(error), error.why)

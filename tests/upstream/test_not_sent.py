@@ -76,7 +76,8 @@ async def test_a_name_server_that_hangs_is_not_sent() -> None:
 async def test_a_handshake_that_never_ends_is_not_sent() -> None:
     """TCP's as well as TLS's."""
     async with silent_port() as port, FaultProxy("127.0.0.1", 1) as mute, open_driver() as driver:
-        assert isinstance(await submitted(driver, f"http://127.0.0.1:{port}"), NotSent)
+        nobody = await submitted(driver, f"http://127.0.0.1:{port}")
+        assert isinstance(nobody, NotSent) and not nobody.ours
         assert isinstance(await submitted(driver, f"https://127.0.0.1:{mute.port}"), NotSent)
 
 
@@ -92,7 +93,7 @@ async def test_a_full_pool_is_not_sent() -> None:
     async with Desk(lambda _: Say(b"", "hang")) as desk, open_driver(connections_per_host=1) as driver:
         first = asyncio.create_task(submitted(driver, desk.url, timeout_s=1.5))
         await asyncio.sleep(0.1)
-        assert await submitted(driver, desk.url) == NotSent("POST brought no answer (PoolTimeout)")
+        assert await submitted(driver, desk.url) == NotSent("POST brought no answer (PoolTimeout)", ours=True)
         assert isinstance(await first, InDoubt)
         assert len(desk.asked) == 1
 
@@ -105,7 +106,7 @@ async def test_after_send_by_nothing_leaves() -> None:
         place = endpoint(desk.url)
         for send_by, sent in ((100.0, False), (99.0, False), (100.1, True)):
             outcome = await driver.submit(place, place.adapter.submit(SPEC, "k"), send_by_boot_s=send_by, timeout_s=5)
-            assert isinstance(outcome, Accepted if sent else NotSent)
+            assert isinstance(outcome, Accepted) if sent else isinstance(outcome, NotSent) and outcome.ours
         assert len(desk.asked) == 1
 
 
