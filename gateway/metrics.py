@@ -109,6 +109,7 @@ _waiting = _gauge("telecine_videos_waiting", "Queued videos that wait for their 
 _in_flight = _gauge(
     "telecine_attempts_in_flight", "Attempts that a provider with limits may be working on.", "provider"
 )
+_doubts_open = _gauge("telecine_doubts_open", "Attempts of which nobody knows now whether they arrived.")
 _loop_lag = _seconds("telecine_loop_lag_seconds", "How late the event loop woke a timer.", LAG_S)
 _leases_lost = _counter("telecine_leases_lost_total", "Commits refused because another worker had moved the video.")
 _steps_failed = _counter("telecine_steps_failed_total", "Steps that ended with an error of our own.")
@@ -186,6 +187,10 @@ def create_refused(reason: str) -> None:
 
 def waiting(provider: str, count: int) -> None:
     _waiting.of(provider).set(count)
+
+
+def doubts_open(count: int) -> None:
+    _doubts_open.of().set(count)
 
 
 def in_flight(provider: str, count: int) -> None:

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway import metrics
+from gateway.domain import doubts
 from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
@@ -36,6 +37,7 @@ STORE_AWAY_S = 0.5
 LOOP_LAG_EVERY_S = 0.05
 STRAYS_EVERY_S = 3_600.0
 RETENTION_EVERY_S = 300.0
+DOUBTS_EVERY_S = 30.0
 
 
 @dataclass(slots=True)
@@ -78,6 +80,7 @@ class Runner:
             asyncio.create_task(self._usage_loop(), name="usage"),
             asyncio.create_task(self._observe_loop(), name="observe"),
             asyncio.create_task(self._lines_loop(), name="lines"),
+            asyncio.create_task(self._doubts_loop(), name="doubts"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -219,6 +222,16 @@ class Runner:
             pause_s = await call_lines(self._tools)
 
     # --- counting ---------------------------------------------------------------------------------------------
+
+    async def _doubts_loop(self) -> None:
+        """Each worker now and then: what one counted is everybody's figure."""
+        while True:
+            await asyncio.sleep(DOUBTS_EVERY_S * (0.5 + self._tools.chance()))
+            try:
+                found = await self._tools.store.doubtful()
+                metrics.doubts_open(sum(len(doubts.of_video(video)) for video in found.videos))
+            except Exception as error:
+                log("doubts_not_counted", level="error", **where(error))
 
     async def _usage_loop(self) -> None:
         roller, pause_s = Roller(self._tools), EVERY_S

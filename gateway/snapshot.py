@@ -169,6 +169,7 @@ class _Build:
             abilities=abilities,
             prices=prices,
             doubt=_doubt(entry, settings, abilities),
+            exclusive_account=settings.exclusive_account,
             losses=settings.losses or gateway.losses,
             charge_factor_billionths=settings.charge_factor_max or gateway.charge_factor_max,
             submit_timeout_s=settings.submit_timeout_s,

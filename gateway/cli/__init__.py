@@ -60,6 +60,7 @@ COMMANDS = {
     "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
     "route": ("gateway.cli.route", "Show where a video would go now, and why; nothing is made."),
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),
+    "doubts": ("gateway.cli.doubts", "List submissions of unknown outcome; say what became of one."),
     "explain": ("gateway.cli.explain", "Tell why a video is where it is: plan, attempts, money."),
     "config": ("gateway.cli.config", "Check a configuration file."),
 }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 
 import click
@@ -11,6 +10,7 @@ from gateway.cli.failure import Failure
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table
 from gateway.cli.storing import with_store
+from gateway.cli.who import who
 from gateway.config.load import load_config
 from gateway.domain import chart as charts
 from gateway.domain.breaker import Scope
@@ -87,7 +87,7 @@ async def _close(store: Store, name: str) -> bool:
         raw = found.raw.get(name, b"")
         chart = charts.decode_chart(raw) or BLANK
         now = charts.encode_chart(charts.closed(chart, found.now_ms))
-        if await store.swap_charts(Swap(name, raw, now), told=Told("breaker.reset", name, f"by {_who()}")):
+        if await store.swap_charts(Swap(name, raw, now), told=Told("breaker.reset", name, f"by {who()}")):
             return bool(chart.breaker.opened_ms)
     raise Failure(f"{name} changes too fast to be written; try again")
 
@@ -108,11 +108,3 @@ def _full_name(name: str, place: Place) -> str:
     if full not in _configured(place):
         raise Failure(f'no provider and no route is called "{name}"; telecine breakers list shows them')
     return full
-
-
-def _who() -> str:
-    """The login of who typed it, as far as this machine knows."""
-    try:
-        return getpass.getuser()[:100]
-    except (KeyError, OSError):
-        return "somebody"

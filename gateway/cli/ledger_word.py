@@ -72,7 +72,7 @@ def decide_(
     """
     if (amount is not None) + accept + reject != 1:
         raise click.UsageError("say one of --accept, --reject and --amount")
-    _rule(place, attempt, decide(0 if reject else amount, _sane(reason)), json=json)
+    _rule(place, attempt, decide(0 if reject else amount, sane(reason)), json=json)
 
 
 @click.command("adjust")
@@ -88,7 +88,7 @@ def adjust(attempt: str, cost: int, reason: str, *, json: bool, place: Place) ->
     EXAMPLES
       telecine ledger adjust video_0123456789abcdef….1 --cost 0 --reason "not on the bill of November"
     """
-    _rule(place, attempt, correct(cost, _sane(reason)), json=json)
+    _rule(place, attempt, correct(cost, sane(reason)), json=json)
 
 
 def _rule(place: Place, name: str, ruling: Ruling, *, json: bool) -> None:
@@ -157,7 +157,7 @@ def _facts(name: str, ruled: Ruled) -> dict[str, Json]:
     }
 
 
-def _sane(reason: str) -> str:
+def sane(reason: str) -> str:
     """The entry is printed in tables and logs."""
     if not reason.strip() or len(reason) > 200 or not reason.isprintable():
         raise click.BadParameter("write one line of at most 200 characters", param_hint="--reason")

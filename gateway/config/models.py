@@ -191,6 +191,11 @@ class Provider(Section):
         "`failover` tries the next route and may pay twice. "
         "By default `hold`, and `failover` where lost jobs are free.",
     )
+    exclusive_account: bool = Field(
+        default=False,
+        description="Nobody but this gateway makes jobs on this account. Then a find that sees one job like a "
+        "submission in doubt, which no other submission could have made, takes it for that; else an operator decides.",
+    )
     failed_jobs: Literal["free", "charged"] | None = Field(
         default=None,
         description="What a job costs that the vendor broke, if it says no charge. By default as the adapter says.",

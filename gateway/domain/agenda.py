@@ -12,10 +12,10 @@ from msgspec import Struct
 
 from gateway.domain import failover, lateness
 from gateway.domain.lateness import Turn
-from gateway.domain.news import CancelAsked, FailOver, GiveUp, Late, Lost, Poisoned
+from gateway.domain.news import CancelAsked, FailOver, GiveUp, Late, Lost, NotFound, Poisoned, Took
 from gateway.domain.retry import backoff_ms, poll_interval_ms
 from gateway.domain.routing import Doubt, Route
-from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video
+from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video, Word
 from gateway.domain.world import World
 
 CLAIMS_MAX: Final = 5
@@ -54,7 +54,7 @@ class Collect(Struct, frozen=True):
 class Decide(Struct, frozen=True):
     """No call is needed: the news is already certain."""
 
-    news: GiveUp | FailOver | Late | Poisoned | Lost | CancelAsked
+    news: GiveUp | FailOver | Late | Poisoned | Lost | CancelAsked | Took | NotFound
 
 
 class DoubtAfterDeath(Struct, frozen=True):
@@ -94,6 +94,8 @@ def agenda(video: Video, world: World, waits: Mapping[int, int]) -> Action:
 
 
 def _for_attempt(video: Video, attempt: Attempt, world: World, due_ms: int) -> Action:
+    if attempt.word is not None and attempt.state is AttemptState.DOUBTFUL and due_ms <= world.now_ms:
+        return Decide(_told(attempt.ordinal, attempt.word))
     if attempt.abandoned or video.state in FINAL or attempt.ordinal != video.current:
         return _follow(attempt, world, due_ms)
     over = world.now_ms >= video.deadline_ms
@@ -101,7 +103,7 @@ def _for_attempt(video: Video, attempt: Attempt, world: World, due_ms: int) -> A
         return DoubtAfterDeath(attempt.ordinal)
     if over:
         return Decide(GiveUp(attempt.ordinal))
-    if video.cancel_ms and not video.cancel_asked and not attempt.cancel_tried:
+    if video.cancel_ms and not video.cancel_asked:
         return Decide(CancelAsked(attempt.ordinal))
     if video.state is State.RUNNING:
         return _running(video, attempt, world, due_ms)
@@ -118,6 +120,13 @@ def _for_attempt(video: Video, attempt: Attempt, world: World, due_ms: int) -> A
             return Cancel(attempt.ordinal)
         case _:
             return Poll(attempt.ordinal)
+
+
+def _told(ordinal: int, word: Word) -> Took | NotFound:
+    """An operator's word about a doubt, as news."""
+    if word.received and word.ref is not None:
+        return Took(ordinal, word.ref)
+    return NotFound(ordinal, certain=True)
 
 
 def _running(video: Video, attempt: Attempt, world: World, due_ms: int) -> Action:

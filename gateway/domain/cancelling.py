@@ -35,9 +35,9 @@ def _in_doubt(video: Video, attempt: Attempt, news: CancelAsked, world: World) -
 
 
 def _running(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    """A vendor that has answered once is not asked again."""
+    """A vendor that has answered once is not asked again; should it break the job, no other is."""
     if attempt.cancel_tried:
-        return Moved(video=video)
+        return Moved(video=video if video.cancel_asked else _wished(video, world))
     due = replace(attempt, due_ms=world.now_ms)
     return Moved(video=with_attempt(_wished(video, world), due, state=State.CANCELLING))
 
@@ -45,7 +45,7 @@ def _running(video: Video, attempt: Attempt, news: CancelAsked, world: World) ->
 def _collecting(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
     """The clip is there and will be billed: too late. Should it be of no use, none is made in its place."""
     if attempt.cancel_said is not None:
-        return Moved(video=video)
+        return Moved(video=video if video.cancel_asked else _wished(video, world))
     return Moved(video=with_attempt(_wished(video, world), orphans.said(attempt, CancelSaid.TOO_LATE)))
 
 

@@ -21,6 +21,7 @@ from gateway.domain.news import (
     Doubted,
     FailOver,
     GiveUp,
+    Likely,
     Lined,
     LinkStale,
     Lost,
@@ -45,7 +46,6 @@ from providers.contract import Why
 Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
 
 LINK_STALE_MAX: Final = 5
-EMPTY_FINDS_NEEDED: Final = 2
 
 
 def apply(video: Video, news: News, world: World) -> Moved:
@@ -145,11 +145,12 @@ def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Mov
 
 
 def _not_found(video: Video, attempt: Attempt, news: NotFound, world: World) -> Moved:
-    once = replace(attempt, empty_finds=attempt.empty_finds + 1)
-    if once.empty_finds < EMPTY_FINDS_NEEDED:
+    once = orphans.absent_once_more(attempt)
+    if not (news.certain or orphans.absent(once)):
         return Moved(video=with_attempt(video, once))
-    void = closing.voided(video, attempt, "not received")
-    after = with_attempt(video, closing.closed(once, world, void, message="not received"))
+    why = orphans.absence_of(news)
+    void = closing.voided(video, attempt, why)
+    after = with_attempt(video, closing.closed(once, world, void, message=why))
     return _then(failover.go_on(after, world), void)
 
 
@@ -311,6 +312,7 @@ TABLE: Final[dict[tuple[State, type], Move]] = {
     (State.IN_DOUBT, Declined): _declined,
     (State.IN_DOUBT, Unsent): _unsent,
     (State.IN_DOUBT, NotFound): _not_found,
+    (State.IN_DOUBT, Likely): orphans.likely,
     (State.IN_DOUBT, FailOver): _fail_over,
     (State.IN_DOUBT, GiveUp): _give_up_doubt,
     (State.RUNNING, Progressed): _progressed,

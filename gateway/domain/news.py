@@ -104,9 +104,18 @@ class Lost(Struct, frozen=True):
 
 
 class NotFound(Struct, frozen=True):
-    """A complete find, late enough to prove something, held nothing like the submission."""
+    """A complete find, late enough to prove something, held nothing like the submission. Two of them are a proof;
+    `certain`: this one is, by an operator's word."""
 
     attempt: int
+    certain: bool = False
+
+
+class Likely(Struct, frozen=True):
+    """A find saw jobs of which one may be this submission: for an operator to decide."""
+
+    attempt: int
+    refs: tuple[Ref, ...]
 
 
 class Stored(Struct, frozen=True):
@@ -182,6 +191,7 @@ News: TypeAlias = (
     | Broke
     | Lost
     | NotFound
+    | Likely
     | Stored
     | WrongFile
     | LinkStale
@@ -208,6 +218,7 @@ LABELS: dict[type, str] = {
     Broke: "broke",
     Lost: "lost",
     NotFound: "not_received",
+    Likely: "likely",
     Stored: "stored",
     WrongFile: "wrong_file",
     LinkStale: "link_stale",

@@ -22,6 +22,7 @@ from gateway.domain.news import (
     Declined,
     Doubted,
     GiveUp,
+    Likely,
     Lost,
     Made,
     News,
@@ -39,6 +40,7 @@ Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
 
 # Vendors answer "no such job" for a moment after accepting; several in a row mean that it is gone.
 LOST_MAX: Final = 3
+EMPTY_FINDS_NEEDED: Final = 2
 
 
 def apply(video: Video, attempt: Attempt, news: News, world: World) -> Moved:
@@ -72,7 +74,13 @@ def leave(video: Video, attempt: Attempt, world: World, state: State) -> Moved:
 
 def took(attempt: Attempt, ref: Ref, world: World) -> Attempt:
     return replace(
-        attempt, state=AttemptState.RUNNING, ref=ref, accepted_ms=world.now_ms, due_ms=world.now_ms, empty_finds=0
+        attempt,
+        state=AttemptState.RUNNING,
+        ref=ref,
+        accepted_ms=world.now_ms,
+        due_ms=world.now_ms,
+        empty_finds=0,
+        candidates=(),
     )
 
 
@@ -112,6 +120,27 @@ def cancel_money(video: Video, attempt: Attempt, news: CancelConfirmed, world: W
 def said(attempt: Attempt, word: CancelSaid) -> Attempt:
     """The vendor was asked to stop it, and that came of it."""
     return replace(attempt, cancel_tried=True, cancel_said=word)
+
+
+def absent_once_more(attempt: Attempt) -> Attempt:
+    """After one more complete and empty find: what earlier ones took for it is not there any more."""
+    return replace(attempt, empty_finds=attempt.empty_finds + 1, candidates=())
+
+
+def absent(attempt: Attempt) -> bool:
+    """Whether its finds prove that it was not received."""
+    return attempt.empty_finds >= EMPTY_FINDS_NEEDED
+
+
+def absence_of(news: NotFound) -> str:
+    return "not received, by an operator's word" if news.certain else "not received"
+
+
+def likely(video: Video, attempt: Attempt, news: Likely, world: World) -> Moved:
+    """Kept for an operator; an absence must be seen anew."""
+    if attempt.candidates == news.refs:
+        return Moved(video=video)
+    return Moved(video=with_attempt(video, replace(attempt, candidates=news.refs, empty_finds=0)))
 
 
 def _may_adopt(video: Video, attempt: Attempt) -> bool:
@@ -184,11 +213,11 @@ def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Mov
 
 
 def _not_found(video: Video, attempt: Attempt, news: NotFound, world: World) -> Moved:
-    once = replace(attempt, empty_finds=attempt.empty_finds + 1)
-    if once.empty_finds < 2:
+    once = absent_once_more(attempt)
+    if not (news.certain or absent(once)):
         return Moved(video=with_attempt(video, once))
-    void = closing.voided(video, attempt, "not received")
-    end = closing.closed(once, world, void, message="not received")
+    void = closing.voided(video, attempt, absence_of(news))
+    end = closing.closed(once, world, void, message=absence_of(news))
     return Moved(video=with_attempt(video, end), postings=void)
 
 
@@ -235,6 +264,7 @@ TABLE: Final[dict[tuple[AttemptState, type], Move]] = {
     (AttemptState.DOUBTFUL, Declined): _declined,
     (AttemptState.DOUBTFUL, Unsent): _unsent,
     (AttemptState.DOUBTFUL, NotFound): _not_found,
+    (AttemptState.DOUBTFUL, Likely): likely,
     (AttemptState.RUNNING, Made): _made,
     (AttemptState.RUNNING, Broke): _broke,
     (AttemptState.RUNNING, Lost): _lost,

@@ -46,6 +46,7 @@ class Route(Struct, frozen=True, kw_only=True):
     abilities: Abilities
     prices: tuple[Price, ...]
     doubt: Doubt = Doubt.HOLD
+    exclusive_account: bool = False  # nobody but this gateway makes jobs there
     losses: Bearer = Bearer.PROJECT
     charge_factor_billionths: int = CHARGE_FACTOR_BILLIONTHS  # of the price: what is charged beyond waits as disputed
     submit_timeout_s: float = 60.0

@@ -53,7 +53,7 @@ def correct(cost_micros: int, reason: str) -> Ruling:
         if not 0 <= cost_micros <= AMOUNT_MICROS_MAX:
             raise Misruled(f"no attempt can cost {format_dollars(cost_micros)}")
         posting = ledger.adjust(video, attempt, cost_micros - attempt.cost_micros, reason)
-        return _change(video, attempt, posting)
+        return _change(video, replace(attempt, presumed=False), posting)
 
     return ruling
 

@@ -51,6 +51,16 @@ class CancelSaid(StrEnum):
     UNANSWERED = "unanswered"  # no usable answer came for so long that waiting for the clip is better
 
 
+class Word(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What an operator found out about a doubtful attempt, and who said so when."""
+
+    received: bool
+    ref: Ref | None = None  # the vendor's handle on the job, where it was received
+    by: str
+    at_ms: int
+    reason: str = ""
+
+
 class StoredImage(Struct, frozen=True, kw_only=True):
     """An input image in our asset store."""
 
@@ -155,6 +165,8 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     due_ms: int = 0  # when to look at it again
     lost_in_a_row: int = 0  # polls that said "no such job"
     empty_finds: int = 0  # complete, empty finds after it should have been visible
+    candidates: tuple[Ref, ...] = ()  # jobs that a find took for probably this one
+    word: Word | None = None
     abandoned: bool = False  # the video went on without it: followed for the books, its clip not shown
     follow_until_ms: int = 0  # an abandoned attempt is booked as presumed then
     cancel_tried: bool = False

@@ -16,6 +16,7 @@ from gateway.log import log
 from gateway.store.budgets import Budgets
 from gateway.store.characters import Characters
 from gateway.store.checks import Fitness, inspect
+from gateway.store.doubts import Doubts
 from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.faces import Faces
@@ -35,7 +36,9 @@ CHECK_EVERY_S: Final = 5.0
 REMIND_EVERY_S: Final = 30.0
 
 
-class Store(Videos, Faces, Due, Providers, Projects, Budgets, Characters, Usage, Retention, Rewinds, HealthCharts):
+class Store(
+    Videos, Faces, Due, Doubts, Providers, Projects, Budgets, Characters, Usage, Retention, Rewinds, HealthCharts
+):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""
 

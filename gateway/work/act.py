@@ -10,12 +10,14 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from gateway.domain import agenda as todo
+from gateway.domain import doubts
 from gateway.domain.news import (
     Broke,
     CancelConfirmed,
     CancelFailed,
     Declined,
     Doubted,
+    Likely,
     Lost,
     Made,
     News,
@@ -35,7 +37,7 @@ from gateway.domain.verdicts import (
     PollOutcome,
     SubmitOutcome,
 )
-from gateway.domain.videos import Attempt, CancelSaid, Video
+from gateway.domain.videos import Attempt, AttemptState, CancelSaid, Video
 from gateway.domain.world import World
 from gateway.work.book import Job
 from gateway.work.spec import spec_of
@@ -51,6 +53,8 @@ from providers.contract import (
     KeyUsed,
     NotReceived,
     PollVerdict,
+    Probably,
+    Ref,
     Refused,
     Running,
     Sought,
@@ -94,7 +98,18 @@ async def find(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result
     spec = await spec_of(tools, job.video, attempt, route, with_files=False)
     sought = Sought(key=attempt.key, spec=spec, since_ms=attempt.sent_ms, until_ms=until_ms)
     outcome = await tools.driver.find(endpoint, endpoint.adapter.find(sought), timeout_s=route.poll_timeout_s)
+    if isinstance(outcome, Probably) and await _is_this(tools, job, attempt, route, outcome.refs):
+        return Took(attempt.ordinal, outcome.refs[0])
     return news_of_find(attempt, route, outcome, world)
+
+
+async def _is_this(tools: Tools, job: Job, attempt: Attempt, route: Route, refs: tuple[Ref, ...]) -> bool:
+    """Whether a likeness is enough: on an account that nobody else uses, and no other attempt of ours fits it."""
+    slack_ms = job.snapshot.submit_margin_ms + job.lease_ms
+    if not doubts.may_bind(attempt, route, refs, tools.clock.now_ms(), slack_ms=slack_ms):
+        return False
+    found = await tools.store.doubtful(AttemptState.SENT)
+    return found.whole and not any(doubts.fits(job.video, attempt, other) for other in found.videos)
 
 
 async def cancel(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result:
@@ -186,6 +201,8 @@ def news_of_find(attempt: Attempt, route: Route, outcome: FindOutcome, world: Wo
             if proves is None:
                 return Wait()
             return NotFound(attempt.ordinal) if world.now_ms > proves else Wait(proves + 1)
+        case Probably(refs) if refs[: doubts.CANDIDATES_MAX] != attempt.candidates:
+            return Likely(attempt.ordinal, refs[: doubts.CANDIDATES_MAX])
         case _:
             return Wait()
 

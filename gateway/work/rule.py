@@ -30,7 +30,7 @@ class Ruled(Struct, frozen=True):
 async def rule(store: Store, name: str, ruling: Ruling, *, random: Callable[[int], bytes]) -> Ruled:
     """`name`: of the attempt, as the ledger has it. Misruled with a sentence when there is none, or it cannot be."""
     for _ in range(TRIES_MAX):
-        video, attempt = await _find(store, name)
+        video, attempt = await find_attempt(store, name)
         change = ruling(video, attempt)
         outcome = await store.commit(change, commit_id=f"ruled:{random(12).hex()}", token=None)
         if isinstance(outcome, Committed):
@@ -40,7 +40,8 @@ async def rule(store: Store, name: str, ruling: Ruling, *, random: Callable[[int
     raise Misruled(f"{name} moved on {TRIES_MAX} times meanwhile; try again")
 
 
-async def _find(store: Store, name: str) -> tuple[Video, Attempt]:
+async def find_attempt(store: Store, name: str) -> tuple[Video, Attempt]:
+    """The attempt with its video. Misruled if there is none."""
     match = _NAME.fullmatch(name)
     video = await store.read(match[1]) if match is not None else None
     for attempt in video.attempts if video is not None else ():

@@ -20,6 +20,7 @@ from gateway.domain.news import (
     Doubted,
     FailOver,
     GiveUp,
+    Likely,
     LinkStale,
     Lost,
     Made,
@@ -176,6 +177,23 @@ def test_not_received_needs_two_empty_finds() -> None:
     assert life.state is State.IN_DOUBT
     life.hears(NotFound(1))
     assert life.kinds == [HOLD_1, (Kind.VOID, "1", False), HOLD_2]
+
+
+def test_an_operators_word_is_proof_enough() -> None:
+    life = Life(two_routes(finds=True)).asked().hears(Doubted(1, "lost"), NotFound(1, certain=True))
+    assert (life.state, life.kinds) == (State.QUEUED, [HOLD_1, (Kind.VOID, "1", False), HOLD_2])
+
+
+def test_a_likeness_is_kept_and_an_absence_must_then_be_seen_twice_anew() -> None:
+    """It moves nothing by itself, whether the client waits or not."""
+    life = Life(one_route(finds=True)).asked().hears(Doubted(1, "lost"), NotFound(1), Likely(1, ({"id": "v"},)))
+    seen = [(life.state, list(life.video.attempts[0].candidates))]
+    for news in (NotFound(1), GiveUp(1), Likely(1, ({"id": "v"},))):
+        life.hears(news)
+        seen.append((life.state, list(life.video.attempts[0].candidates)))
+    assert seen == [
+        (State.IN_DOUBT, [{"id": "v"}]), (State.IN_DOUBT, []), (State.FAILED, []), (State.FAILED, [{"id": "v"}]),
+    ]  # fmt: skip
 
 
 def test_an_unresolvable_doubt_fails_at_the_deadline_with_a_presumed_loss() -> None:

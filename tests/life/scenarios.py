@@ -74,6 +74,12 @@ SCENARIOS: dict[str, Scenario] = {
         faults=(Fault(on="create", do="close", at=Point.AFTER_BODY),),
         settings="lists: true, visible_after_s: 0.2",
     ),
+    "reply lost, list": Scenario(
+        commits=("likely",),
+        faults=(Fault(on="create", do="close", at=Point.AFTER_MAKING),),
+        settings="lists: true, visible_after_s: 0.2",
+        deadline=8,
+    ),
     "reply lost, at risk": Scenario(
         commits=("fail_over",),
         faults=(Fault(on="create", do="close", at=Point.AFTER_MAKING),),
