@@ -127,6 +127,9 @@ def test_a_late_attempt_stays_while_no_other_route_can_be_asked_now() -> None:
     alone = after(running(model(route("a"), late={"a/m": LateRule(after_s=90)})), LIMIT_MS)
     assert next_up(alone) == todo.Rest(alone.now_ms + 5_000)
     assert alone.hears(Late(1)).kinds == [HOLD_1]
+    life = after(running(two()), LIMIT_MS)
+    shut = {"b/m": Observed(open_until_ms=life.now_ms + 30_000)}
+    assert next_up(life, observed=shut) == todo.Rest(life.now_ms + 5_000)
 
 
 def test_a_late_attempt_that_no_budget_lets_go_is_asked_again_after_a_while() -> None:
