@@ -19,6 +19,7 @@ from gateway.domain.videos import (
     Choice,
     Request,
     Video,
+    Word,
     attempt_id,
     cancel_face,
     public_status,
@@ -105,6 +106,8 @@ def _attempt(video: Video, attempt: Attempt) -> dict[str, Json]:
         "why": attempt.why.value if attempt.why else None,
         "message": attempt.message or None,
         "empty_finds": attempt.empty_finds or None,
+        "candidates": _plain(attempt.candidates) or None,
+        "word": _word(attempt.word) if attempt.word else None,
         "lost_in_a_row": attempt.lost_in_a_row or None,
         "cancel_said": attempt.cancel_said.value if attempt.cancel_said else None,
         "price_usd": format_usd(attempt.price_micros),
@@ -117,6 +120,12 @@ def _attempt(video: Video, attempt: Attempt) -> dict[str, Json]:
         "on_house": True if attempt.spared else None,
     }
     return _set(told)
+
+
+def _word(word: Word) -> dict[str, Json]:
+    """What an operator said of it."""
+    at = moment_text(word.at_ms)
+    return {"received": word.received, "ref": _plain(word.ref), "by": word.by, "at": at, "reason": word.reason}
 
 
 def _money(video: Video) -> dict[str, Json]:

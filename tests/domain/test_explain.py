@@ -13,7 +13,7 @@ from gateway.domain import moves
 from gateway.domain.explain import explain
 from gateway.domain.ledger import Entry
 from gateway.domain.news import Ask, CancelAsked, CancelConfirmed, Declined, Made, Stored, Took
-from gateway.domain.videos import Choice
+from gateway.domain.videos import Choice, Word
 from providers.contract import Charge, Remote, Why
 from tests.support.videos import T0, admitted, model, route, world
 
@@ -67,6 +67,15 @@ def test_a_cancel_is_told_with_what_the_vendor_said_of_it() -> None:
     assert (found["cancel"]["state"], found["attempts"][0]["cancel_said"]) == ("cancelled", "confirmed")
     assert found["attempts"][0]["presumed"] is True
     assert found["money"]["presumed_usd"] == "0.40"
+
+
+def test_a_doubt_is_told_with_what_looks_like_it_and_an_operators_word() -> None:
+    video = admitted(MODEL).video
+    word = Word(received=True, ref={"id": "v1"}, by="anna", at_ms=T0, reason="on their page")
+    doubtful = replace(video.attempts[0], candidates=({"id": "v1"},), word=word)
+    found: Any = explain(replace(video, attempts=(doubtful,)))["attempts"]
+    assert found[0]["candidates"] == ({"id": "v1"},)
+    assert (found[0]["word"]["received"], found[0]["word"]["by"]) == (True, "anna")
 
 
 @pytest.mark.parametrize("news", [(), FAILED_OVER])
