@@ -7,6 +7,7 @@ returns a verdict from a closed list:
     poll(ref)         -> Running | Finished | Broken | Refused
     cancel(ref, last) -> Cancelled | TooLate | CannotCancel
     find(sought)      -> Exactly | Probably | NotReceived | CannotTell
+    confirm(ref, sought) -> Exactly | NotReceived | CannotTell
     character(spec)   -> Accepted | Refused
     account()         -> Account | Refused
 
@@ -378,6 +379,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     finds: bool = False
     visible_after_s: float | None = None  # a received job is in the list by then; None: an empty list proves nothing
     cancels: bool = False
+    calls_back: bool = False  # it tells `Spec.callback_url` what becomes of a job
     lost_jobs_free: bool = False  # a job lost or made twice costs no money (self-hosted)
     failed_jobs_free: bool = True  # a broken render is not billed
     asset_life_s: int = 3600
@@ -444,6 +446,10 @@ class Adapter(ABC, Generic[SettingsT]):
     def find(self, sought: Sought) -> Flow[FindVerdict]:
         """Was a submission of unknown outcome received?"""
         return _answer(CannotTell("this vendor cannot be asked"))
+
+    def confirm(self, ref: Ref, sought: Sought) -> Flow[FindVerdict]:
+        """Is the job that a callback named the submission of unknown outcome? Model and seconds must agree."""
+        return _answer(CannotTell("this vendor does not call back"))
 
     def download(self, ref: Ref, asset: Remote) -> Call:
         """The call that fetches a finished file."""

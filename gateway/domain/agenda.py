@@ -39,6 +39,12 @@ class Find(Struct, frozen=True):
     attempt: int
 
 
+class Confirm(Struct, frozen=True):
+    """Look at the job that a callback named."""
+
+    attempt: int
+
+
 class Poll(Struct, frozen=True):
     attempt: int
 
@@ -73,7 +79,7 @@ class Rest(Struct, frozen=True):
     due_ms: int | None
 
 
-Action: TypeAlias = Submit | Resend | Find | Poll | Cancel | Collect | Decide | DoubtAfterDeath | Sweep | Rest
+Action: TypeAlias = Submit | Resend | Find | Confirm | Poll | Cancel | Collect | Decide | DoubtAfterDeath | Sweep | Rest
 
 
 def agenda(video: Video, world: World, waits: Mapping[int, int]) -> Action:
@@ -143,9 +149,12 @@ def _running(video: Video, attempt: Attempt, world: World, due_ms: int) -> Actio
 
 
 def _resolve(video: Video, attempt: Attempt, world: World, due_ms: int) -> Action:
-    """Doubt: resend where the vendor honours keys, else look for it where it can be asked, else the route's policy."""
+    """Doubt: look at what a callback named, resend where the vendor honours keys, else look for it where it can be
+    asked, else the route's policy."""
+    if attempt.named is not None:
+        return Rest(min(due_ms, video.deadline_ms)) if due_ms > world.now_ms else Confirm(attempt.ordinal)
     route = world.route_of(attempt)
-    resend = may_resend(attempt, route, world.now_ms)
+    resend = may_resend(attempt, route, world.now_ms) and not _may_be_elsewhere(video, attempt, world)
     find = route is not None and route.abilities.finds
     learnable = resend or (find and world.now_ms < attempt.sent_ms + FIND_S * 1_000)
     failing_over = route is not None and route.doubt is Doubt.FAILOVER and not learnable
@@ -165,12 +174,13 @@ def _follow(attempt: Attempt, world: World, due_ms: int) -> Action:
     if world.now_ms >= attempt.follow_until_ms:
         return Decide(GiveUp(attempt.ordinal))
     route = world.route_of(attempt)
-    if attempt.state is AttemptState.DOUBTFUL and not (route is not None and route.abilities.finds):
+    doubtful, named = attempt.state is AttemptState.DOUBTFUL, attempt.named is not None
+    if doubtful and not named and not (route is not None and route.abilities.finds):
         return Rest(attempt.follow_until_ms)
     if due_ms > world.now_ms:
         return Rest(min(due_ms, attempt.follow_until_ms))
-    if attempt.state is AttemptState.DOUBTFUL:
-        return Find(attempt.ordinal)
+    if doubtful:
+        return Confirm(attempt.ordinal) if named else Find(attempt.ordinal)
     if route is not None and route.abilities.cancels and not attempt.cancel_tried:
         return Cancel(attempt.ordinal)
     return Poll(attempt.ordinal)
@@ -182,6 +192,11 @@ def may_resend(attempt: Attempt, route: Route | None, now_ms: int) -> bool:
         return False
     life_s = route.abilities.resend_safe_s or RESEND_LIFE_UNKNOWN_S
     return now_ms < attempt.sent_ms + life_s * 1_000
+
+
+def _may_be_elsewhere(video: Video, attempt: Attempt, world: World) -> bool:
+    """A store that forgot commits may have forgotten that this attempt was refused and the next route was asked."""
+    return world.forgets(video) and any(not one.dropped and one.route != attempt.route for one in video.plan)
 
 
 def proves_absence_ms(attempt: Attempt, route: Route) -> int | None:

@@ -12,6 +12,7 @@ from typing import Any, Final, TypeAlias
 from msgspec.structs import replace
 
 from gateway.domain import closing, failover, orphans
+from gateway.domain.forgotten import unsent_money
 from gateway.domain.news import CancelAsked, CancelConfirmed, CancelFailed
 from gateway.domain.videos import Attempt, CancelSaid, State, Video
 from gateway.domain.world import Moved, World, with_attempt
@@ -20,10 +21,10 @@ Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
 
 
 def _queued(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:
-    void = closing.voided(video, attempt, "cancelled before the start")
-    end = closing.closed(attempt, world, void, message="cancelled before it was sent")
+    money = unsent_money(video, attempt, world, "cancelled before the start")
+    end = closing.closed(attempt, world, money, message="cancelled before it was sent")
     after = with_attempt(_wished(video, world), end)
-    return Moved(video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED), postings=void)
+    return Moved(video=failover.ended(after, world, State.CANCELLED, failover.CANCELLED), postings=money)
 
 
 def _submitting(video: Video, attempt: Attempt, news: CancelAsked, world: World) -> Moved:

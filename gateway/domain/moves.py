@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from gateway.domain import cancelling, closing, failover, lateness, orphans
 from gateway.domain.change import Posting
+from gateway.domain.forgotten import heard, unsent_money
 from gateway.domain.news import (
     Ask,
     AskAgain,
@@ -26,6 +27,8 @@ from gateway.domain.news import (
     LinkStale,
     Lost,
     Made,
+    Misnamed,
+    Named,
     News,
     NotFound,
     Poisoned,
@@ -36,7 +39,7 @@ from gateway.domain.news import (
     Unsent,
     WrongFile,
 )
-from gateway.domain.orphans import LOST_MAX, abandon, bound, leave, made, took
+from gateway.domain.orphans import LOST_MAX, abandon, bound, leave, made, misnamed, named, took
 from gateway.domain.routing import Doubt
 from gateway.domain.verdicts import TAXONOMY, AtPoll, AtSubmit
 from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video, VideoError
@@ -72,7 +75,7 @@ def _lined(video: Video, attempt: Attempt, news: Lined, world: World) -> Moved:
 def _rerouted(video: Video, attempt: Attempt, news: Rerouted, world: World) -> Moved:
     """A new attempt on the route that takes it, with its own hold; the one that was not sent is free."""
     found = next((one for one in failover.askable(video, world) if one.route.name == news.route), None)
-    if found is None or news.route == attempt.route:
+    if found is None or news.route == attempt.route or world.forgets(video):
         return Moved(video=video)
     void = closing.voided(video, attempt, "another route was free")
     after = with_attempt(video, closing.closed(attempt, world, void, message="another route was free"))
@@ -139,6 +142,11 @@ def _doubted(video: Video, attempt: Attempt, news: Doubted, world: World) -> Mov
     doubtful = replace(attempt, state=AttemptState.DOUBTFUL, message=news.message, due_ms=world.now_ms)
     after = with_attempt(video, doubtful, state=State.IN_DOUBT, shown_in_progress=True)
     return leave(after, doubtful, world, State.CANCELLED) if video.cancel_asked else Moved(video=after)
+
+
+def _doubted_named(video: Video, attempt: Attempt, news: Named, world: World) -> Moved:
+    doubted = Doubted(news.attempt, "a callback came for it", blame=False)
+    return _doubted(video, replace(attempt, named=news.ref), doubted, world)
 
 
 # --- in doubt -----------------------------------------------------------------------------------------------------
@@ -221,12 +229,12 @@ def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -
 
 
 def _give_up_queued(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
-    void = closing.voided(video, attempt, "not sent in time")
-    after = with_attempt(video, closing.closed(attempt, world, void, message="not asked in time"))
+    money = unsent_money(video, attempt, world, "not sent in time")
+    after = with_attempt(video, closing.closed(attempt, world, money, message="not asked in time"))
     earlier = failover.reason_of(video) if len(video.attempts) > 1 else failover.DEADLINE
     if video.lined and not any(one.accepted_ms or one.why or one.abandoned for one in video.attempts):
         earlier = failover.WAITED
-    return Moved(video=failover.ended(after, world, State.FAILED, earlier), postings=void)
+    return Moved(video=failover.ended(after, world, State.FAILED, earlier), postings=money)
 
 
 def _give_up_doubt(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
@@ -297,17 +305,26 @@ TABLE: Final[dict[tuple[State, type], Move]] = {
     **cancelling.TABLE,
     **lateness.TABLE,
     (State.QUEUED, Ask): _ask,
+    (State.QUEUED, Took): heard(_took),
+    (State.QUEUED, Made): heard(_made),
+    (State.QUEUED, Declined): heard(_declined),
+    (State.QUEUED, Unsent): heard(_unsent),
+    (State.QUEUED, Doubted): heard(_doubted),
+    (State.QUEUED, Named): heard(_doubted_named),
     (State.QUEUED, Lined): _lined,
     (State.QUEUED, Rerouted): _rerouted,
     (State.QUEUED, GiveUp): _give_up_queued,
     (State.SUBMITTING, Took): _took,
     (State.SUBMITTING, Made): _made,
+    (State.SUBMITTING, Named): named,
     (State.SUBMITTING, Declined): _declined,
     (State.SUBMITTING, Unsent): _unsent,
     (State.SUBMITTING, Doubted): _doubted,
     (State.IN_DOUBT, AskAgain): _ask_again,
     (State.IN_DOUBT, Took): _took,
     (State.IN_DOUBT, Made): _made,
+    (State.IN_DOUBT, Named): named,
+    (State.IN_DOUBT, Misnamed): misnamed,
     (State.IN_DOUBT, Broke): _broke,
     (State.IN_DOUBT, Declined): _declined,
     (State.IN_DOUBT, Unsent): _unsent,

@@ -39,10 +39,23 @@ class Rerouted(Struct, frozen=True):
 
 
 class Took(Struct, frozen=True):
-    """The vendor has the job: accepted, found by its key, or named by a verified callback."""
+    """The vendor has the job: accepted, found, or named by a callback and looked at."""
 
     attempt: int
     ref: Ref
+
+
+class Named(Struct, frozen=True):
+    """A callback under our own HMAC says that this is the attempt's job. To be looked at before it is believed."""
+
+    attempt: int
+    ref: Ref
+
+
+class Misnamed(Struct, frozen=True):
+    """The job that a callback named is another one, or nobody can say."""
+
+    attempt: int
 
 
 class Made(Struct, frozen=True, kw_only=True):
@@ -183,6 +196,8 @@ News: TypeAlias = (
     | Lined
     | Rerouted
     | Took
+    | Named
+    | Misnamed
     | Made
     | Declined
     | Unsent
@@ -210,6 +225,8 @@ LABELS: dict[type, str] = {
     Lined: "lined",
     Rerouted: "rerouted",
     Took: "accepted",
+    Named: "named",
+    Misnamed: "misnamed",
     Made: "finished",
     Declined: "refused",
     Unsent: "not_sent",

@@ -25,6 +25,8 @@ from gateway.domain.news import (
     Likely,
     Lost,
     Made,
+    Misnamed,
+    Named,
     News,
     NotFound,
     Poisoned,
@@ -52,19 +54,22 @@ def apply(video: Video, attempt: Attempt, news: News, world: World) -> Moved:
 
 
 def abandon(video: Video, attempt: Attempt, world: World) -> Attempt:
-    """Followed from now on. Where nothing can be asked about a doubt it stays open until the video's deadline."""
-    route = world.route_of(attempt)
-    doubtful = attempt.state is AttemptState.DOUBTFUL
-    blind = doubtful and not (route is not None and route.abilities.finds)
+    """Followed from now on. Where nothing can be learnt about a doubt it stays open until the video's deadline."""
+    blind = attempt.state is AttemptState.DOUBTFUL and not learnable(attempt, world)
     until = max(video.deadline_ms, world.now_ms + 1_000) if blind else world.now_ms + FOLLOW_MS
     return replace(attempt, abandoned=True, follow_until_ms=until, due_ms=world.now_ms)
+
+
+def learnable(attempt: Attempt, world: World) -> bool:
+    """Whether a doubt may still be resolved by asking the vendor, or by the vendor's calling back."""
+    route = world.route_of(attempt)
+    return attempt.named is not None or (route is not None and (route.abilities.finds or route.abilities.calls_back))
 
 
 def leave(video: Video, attempt: Attempt, world: World, state: State) -> Moved:
     """A doubt that nobody waits for any more: followed where something can still be learnt, else booked as presumed."""
     error = failover.CANCELLED if state is State.CANCELLED else failover.OUTCOME_UNKNOWN
-    route = world.route_of(attempt)
-    if route is not None and route.abilities.finds:
+    if learnable(attempt, world):
         after = with_attempt(video, abandon(video, attempt, world))
         return Moved(video=failover.ended(after, world, state, error))
     money = closing.presumed(video, attempt, world, "outcome unknown")
@@ -77,6 +82,7 @@ def took(attempt: Attempt, ref: Ref, world: World) -> Attempt:
         attempt,
         state=AttemptState.RUNNING,
         ref=ref,
+        named=None,
         accepted_ms=world.now_ms,
         due_ms=world.now_ms,
         empty_finds=0,
@@ -84,11 +90,25 @@ def took(attempt: Attempt, ref: Ref, world: World) -> Attempt:
     )
 
 
+def named(video: Video, attempt: Attempt, news: Named, world: World) -> Moved:
+    """To be looked at now. What was named first counts until it was looked at, so a replay changes nothing."""
+    if attempt.named is not None:
+        return Moved(video=video)
+    return Moved(video=with_attempt(video, replace(attempt, named=news.ref, due_ms=world.now_ms)))
+
+
+def misnamed(video: Video, attempt: Attempt, news: Misnamed, world: World) -> Moved:
+    if attempt.named is None:
+        return Moved(video=video)
+    return Moved(video=with_attempt(video, replace(attempt, named=None, due_ms=world.now_ms)))
+
+
 def made(attempt: Attempt, news: Made, world: World) -> Attempt:
     return replace(
         attempt,
         state=AttemptState.RUNNING,
         ref=news.ref if news.ref is not None else attempt.ref,
+        named=None,
         accepted_ms=attempt.accepted_ms or world.now_ms,
         assets=news.assets,
         charged=news.charged,
@@ -255,11 +275,14 @@ def _booked(video: Video, attempt: Attempt, news: GiveUp | Poisoned, world: Worl
 TABLE: Final[dict[tuple[AttemptState, type], Move]] = {
     (AttemptState.SENT, Took): _took,
     (AttemptState.SENT, Made): _made,
+    (AttemptState.SENT, Named): named,
     (AttemptState.SENT, Declined): _declined,
     (AttemptState.SENT, Unsent): _unsent,
     (AttemptState.SENT, Doubted): _doubted,
     (AttemptState.DOUBTFUL, Took): _took,
     (AttemptState.DOUBTFUL, Made): _made,
+    (AttemptState.DOUBTFUL, Named): named,
+    (AttemptState.DOUBTFUL, Misnamed): misnamed,
     (AttemptState.DOUBTFUL, Broke): _broke,
     (AttemptState.DOUBTFUL, Declined): _declined,
     (AttemptState.DOUBTFUL, Unsent): _unsent,

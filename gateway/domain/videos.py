@@ -160,6 +160,7 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     accepted_ms: int = 0
     closed_ms: int = 0
     ref: Ref | None = None
+    named: Ref | None = None  # what a callback says its job is; not bound before it was looked at
     assets: tuple[Remote, ...] = ()  # as the vendor reported them when finished
     charged: Charge | None = None
     due_ms: int = 0  # when to look at it again

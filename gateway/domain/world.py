@@ -27,12 +27,19 @@ class World(Struct, frozen=True, kw_only=True):
     jitter: float = 0.5  # in [0, 1)
     over_budget: Mapping[str, str] = {}  # routes that a cap does not allow now, and which counter it is
     observed: Mapping[str, Observed] = NOTHING_OBSERVED  # by route, what was learnt of it
+    doubts_until_ms: int = 0  # what was written up to then may have been forgotten by the store; 0: nothing
     ledger_ms: int = 0  # the ledger's time where it was told: it never goes back, and may be ahead of any clock
 
     @property
     def books_ms(self) -> int:
         """When a posting made now counts."""
         return max(self.now_ms, self.ledger_ms)
+
+    def forgets(self, video: Video) -> bool:
+        """Whether the store may have forgotten commits of it: then what reads as never sent may have been, and on any
+        of its routes. A policy that went on at risk takes that risk as well."""
+        at_risk = any(attempt.abandoned for attempt in video.attempts)
+        return video.created_ms <= self.doubts_until_ms and not at_risk
 
     def route_of(self, attempt: Attempt) -> Route | None:
         """The attempt's route, if it still leads to the account that the attempt pins."""

@@ -94,7 +94,9 @@ class Videos(Room):
                 return Committed(now_ms, seq, crossed_of(crossed))
             case [b"CAPPED", counter, cap, held, settled]:
                 return Capped(counter.decode(), cap, held, settled)
-            case [b"STALE"]:
+            case [b"STALE", seq]:
+                # A record that does not fit may be one whose latest commits were forgotten.
+                self._sequence.meet(seq, floor)
                 return Stale()
             case [b"REFTAKEN", attempt]:
                 return RefTaken(attempt.decode())

@@ -20,6 +20,7 @@ from gateway.domain.news import (
     Likely,
     Lost,
     Made,
+    Misnamed,
     News,
     NotFound,
     Progressed,
@@ -33,6 +34,7 @@ from gateway.domain.verdicts import (
     CancelOutcome,
     FindOutcome,
     InDoubt,
+    NoAnswer,
     NotSent,
     PollOutcome,
     SubmitOutcome,
@@ -94,9 +96,7 @@ async def find(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result
     route = world.route_of(attempt)
     if endpoint is None or route is None:
         return Wait()
-    until_ms = attempt.send_by_ms + round(route.socket_timeout_s * 1_000)
-    spec = await spec_of(tools, job.video, attempt, route, with_files=False)
-    sought = Sought(key=attempt.key, spec=spec, since_ms=attempt.sent_ms, until_ms=until_ms)
+    sought = await _sought(tools, job, attempt, route)
     outcome = await tools.driver.find(endpoint, endpoint.adapter.find(sought), timeout_s=route.poll_timeout_s)
     if isinstance(outcome, Probably) and await _is_this(tools, job, attempt, route, outcome.refs):
         return Took(attempt.ordinal, outcome.refs[0])
@@ -110,6 +110,30 @@ async def _is_this(tools: Tools, job: Job, attempt: Attempt, route: Route, refs:
         return False
     found = await tools.store.doubtful(AttemptState.SENT)
     return found.whole and not any(doubts.fits(job.video, attempt, other) for other in found.videos)
+
+
+async def confirm(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result:
+    """Ask whether the job that a callback named is the attempt's."""
+    endpoint = job.snapshot.endpoints.get(attempt.provider)
+    route = world.route_of(attempt)
+    if endpoint is None or route is None or attempt.named is None:
+        return Misnamed(attempt.ordinal)
+    sought = await _sought(tools, job, attempt, route)
+    flow = endpoint.adapter.confirm(attempt.named, sought)
+    outcome = await tools.driver.find(endpoint, flow, timeout_s=route.poll_timeout_s)
+    match outcome:
+        case Exactly(ref):
+            return Took(attempt.ordinal, ref)
+        case NoAnswer():
+            return Wait()
+        case _:
+            return Misnamed(attempt.ordinal)
+
+
+async def _sought(tools: Tools, job: Job, attempt: Attempt, route: Route) -> Sought:
+    until_ms = attempt.send_by_ms + round(route.socket_timeout_s * 1_000)
+    spec = await spec_of(tools, job.video, attempt, route, with_files=False)
+    return Sought(key=attempt.key, spec=spec, since_ms=attempt.sent_ms, until_ms=until_ms)
 
 
 async def cancel(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result:

@@ -70,8 +70,9 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
                     job.token = None
                 return True
             case Stale():
+                asked = job.video
                 await _reread(tools, job)
-                if isinstance(news, Ask | AskAgain):
+                if isinstance(news, Ask | AskAgain) or not knows(job.video, asked, news.attempt):
                     return False  # an intention, not a fact: whoever moved the record decides anew
             case RefTaken(attempt):
                 log("ref_taken", level="error", video=job.video.id, by=attempt)
@@ -86,6 +87,14 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
     log("gave_up_booking", level="error", video=job.video.id, news=LABELS[type(news)])
     job.token = None
     return False
+
+
+async def close(tools: Tools, job: Job) -> None:
+    """Nothing is open any more; due again it would only be claimed again. A commit, for it has to be true of the record
+    as it is: a store that forgot the end would otherwise never be asked about the video again."""
+    change = Change(label="rest", video=replace(job.video, version=job.video.version + 1))
+    if isinstance(await _commit(tools, job, change), Committed):
+        job.video = change.video
 
 
 def change_of(job: Job, moved: Moved, news: News, world: World) -> Change:
@@ -135,6 +144,8 @@ def pause(
     if at_once or (news is not None and LABELS[type(news)] not in _PAUSES):
         job.waits.pop(ordinal, None)
         return
+    if ordinal > len(video.attempts):
+        return  # the store has forgotten that attempt
     attempt = video.attempt(ordinal)
     if attempt.state is not AttemptState.CLOSED:
         job.waits[ordinal] = todo.next_look_ms(video, attempt, world, not_before_ms=not_before_ms)
@@ -162,6 +173,11 @@ async def _reread(tools: Tools, job: Job) -> None:
     if job.token is None or token != job.token:
         metrics.lease_lost()
         job.token = None
+
+
+def knows(video: Video, asked: Video, ordinal: int) -> bool:
+    """Whether the record still has this very attempt: a store that forgot commits may have another in its place."""
+    return ordinal <= len(video.attempts) and video.attempt(ordinal).account == asked.attempt(ordinal).account
 
 
 def tell_crossed(crossed: Iterable[Crossed]) -> None:

@@ -12,6 +12,7 @@ from gateway.domain.agenda import (
     CLAIMS_MAX,
     Cancel,
     Collect,
+    Confirm,
     Decide,
     DoubtAfterDeath,
     Find,
@@ -28,7 +29,7 @@ from gateway.domain.world import World
 from gateway.snapshot import Snapshot
 from gateway.work import act
 from gateway.work.act import Result, Wait
-from gateway.work.book import Job, book, pause
+from gateway.work.book import Job, book, close, pause
 from gateway.work.collect import collect
 from gateway.work.probing import give_back, may_probe
 from gateway.work.rooms import REROUTES_MAX, find_room
@@ -49,8 +50,8 @@ async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, cl
         if turn == 0 and claims > CLAIMS_MAX and job.video.open_attempts:
             action = Decide(Poisoned(job.video.open_attempts[0].ordinal))
         if isinstance(action, Rest):
-            if action.due_ms is None:  # nothing is open any more; due again it would only be claimed again
-                await tools.store.rest_one(video.id, job.token, None)
+            if action.due_ms is None:
+                await close(tools, job)
                 return None
             return action.due_ms
         if isinstance(action, Sweep):
@@ -69,13 +70,13 @@ async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, cl
     return tools.clock.now_ms() + snapshot.lease_ms
 
 
-_CALLS: Final = {Find: act.find, Poll: act.poll, Cancel: act.cancel, Collect: collect}
+_CALLS: Final = {Find: act.find, Confirm: act.confirm, Poll: act.poll, Cancel: act.cancel, Collect: collect}
 
 
 async def _perform(
     tools: Tools,
     job: Job,
-    action: Submit | Resend | Find | Poll | Cancel | Collect | Decide | DoubtAfterDeath,
+    action: Submit | Resend | Find | Confirm | Poll | Cancel | Collect | Decide | DoubtAfterDeath,
     world: World,
 ) -> Result:
     match action:
@@ -91,7 +92,7 @@ async def _perform(
             return await _CALLS[type(action)](tools, job, job.video.attempt(action.attempt), world)
 
 
-async def _pace(tools: Tools, job: Job, action: Find | Poll | Cancel | Collect) -> int:
+async def _pace(tools: Tools, job: Job, action: Find | Confirm | Poll | Cancel | Collect) -> int:
     """0 if its provider may be asked now; else from when on, in ms. Only looks are paced."""
     provider = job.video.attempt(action.attempt).provider
     limits = job.snapshot.limits.get(provider)
@@ -125,8 +126,10 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
             return Wait(job.busy.until_ms) if resend else await find_room(tools, job, ordinal, world)
         # Somebody else moved the video meanwhile, and may be sending: nothing is known, and nothing was sent by us.
         return Wait()
-    if not resend and attempt.planned_ms <= tools.store.doubts_until_ms:
-        return Doubted(ordinal, "it may have been sent in the time that the store forgot", blame=False)
+    # The commit's own answer may be what showed that the store forgot: then another may have sent this meanwhile.
+    forgot = tools.store.rewound is not None
+    if forgot or (not resend and world.forgets(job.video)):
+        return Doubted(ordinal, "it may have been sent in the time that the store forgot", resend, blame=False)
     outcome = await tools.driver.submit(
         endpoint,
         endpoint.adapter.submit(spec, attempt.key),

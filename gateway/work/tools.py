@@ -45,6 +45,7 @@ class Tools:
             model=model,
             routes=snapshot.routes,
             jitter=self.chance(),
+            doubts_until_ms=self.store.doubts_until_ms,
             ledger_ms=ledger_ms,
             observed=self.observer.observed,
         )
