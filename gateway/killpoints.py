@@ -13,14 +13,17 @@ from pathlib import Path
 
 from gateway.domain.news import LABELS
 
-# A callback has its moves and no caller yet, so nothing commits them.
-COMMITS = ("admit", *sorted(set(LABELS.values()) - {"named", "misnamed"}), "delete", "sweep", "rest")
+BY_CALLBACK = ("misnamed", "named")  # commits about what a vendor's callback says
+COMMITS = ("admit", *sorted(set(LABELS.values()) - set(BY_CALLBACK)), "delete", "sweep", "rest")
 BY_COMMAND = ("rule",)  # commits of `telecine`, not of the gateway
 CHORES = ("roll_up", "remove", "trim")  # commits beside or long after a video's life
 SENDS = ("submit", "resend", "find", "poll", "cancel", "download")
 POINTS = frozenset(
     [
-        *(f"{side}.commit.{name}" for side, name in product(("before", "after"), (*COMMITS, *BY_COMMAND, *CHORES))),
+        *(
+            f"{side}.commit.{name}"
+            for side, name in product(("before", "after"), (*COMMITS, *BY_CALLBACK, *BY_COMMAND, *CHORES))
+        ),
         *(f"{side}.send.{name}" for side, name in product(("before", "after"), SENDS)),
     ]
 )

@@ -148,6 +148,8 @@ class _Build:
         settings = self._file.config.providers[provider]
         try:
             abilities = _as_configured(made.adapter.abilities(model), entry, settings)
+            if self._file.config.gateway.public_url is None:
+                abilities = replace(abilities, calls_back=False)  # nobody could reach us
         except KeyError:
             self._wrong(path, f'{provider} knows no model "{model}"{did_you_mean(model, made.adapter.models())}')
             return

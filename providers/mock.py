@@ -61,6 +61,7 @@ class Settings(c.AdapterSettings):
 
     honours_keys: bool = Field(True, description="A resend with the same key gives the same job.")
     can_find: bool = Field(True, description="Jobs can be listed, so that a lost answer can be looked up.")
+    calls_back: bool = Field(True, description="The vendor calls back, where `gateway.public_url` is set.")
     stills: bool = Field(False, description="The vendor makes thumbnail and spritesheet itself.")
     queue_s: float | None = Field(None, ge=0, le=86_400, description="Seconds before rendering begins.")
     render_s: float | None = Field(None, ge=0, le=86_400, description="Seconds that rendering takes.")
@@ -95,6 +96,7 @@ class Mock(c.Adapter[Settings]):
             finds=self.settings.can_find,
             visible_after_s=0.5 if self.settings.can_find else None,
             cancels=True,
+            calls_back=self.settings.calls_back,
             asset_life_s=86_400,
             prices=prices,
         )
@@ -138,6 +140,7 @@ class Mock(c.Adapter[Settings]):
             "negative_prompt": spec.negative_prompt,
             "characters": [_ident(Node(ref)) for ref in spec.characters],
             "source_seconds": spec.source.seconds if spec.source else 0,
+            **({"callback_url": spec.callback_url} if spec.callback_url else {}),
             **self.settings.model_dump(include={"stills", "name", "queue_s", "render_s", "fate"}),
         }
 
@@ -191,6 +194,20 @@ class Mock(c.Adapter[Settings]):
         if exact is not None:
             return c.Exactly(exact)
         return c.NotReceived() if complete else c.CannotTell("the list is not complete")
+
+    def confirm(self, ref: Ref, sought: c.Sought) -> Flow[c.FindVerdict]:
+        """The job's facts as it tells them itself, and its key where it has one."""
+        reply = yield Call(method="GET", path=_path(ref))
+        if reply.status != 200:
+            return c.NotReceived() if reply.status == 404 else c.CannotTell("the job cannot be looked at")
+        job, spec = read_json(reply), sought.spec
+        same = (job["model"].raw, job["seconds"].raw) == (spec.model, spec.seconds)
+        return c.Exactly(ref) if same else c.NotReceived()
+
+    def webhook(self, request: c.Inbound) -> tuple[tuple[c.Notice, ...], c.Answer]:
+        """Unsigned: `{"id": …}`."""
+        answer = read_json(Reply(200, {}, request.body))
+        return (c.Notice(ref=_ref(answer)),), c.Answer(body=b"ok")
 
     def download(self, ref: Ref, asset: c.Remote) -> Call:
         return c.replace(super().download(ref, asset), signed=True)

@@ -13,7 +13,7 @@ from litestar import Litestar, Request, Response
 from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
 
-from gateway.api import content, models, ops, quotes, usage, videos
+from gateway.api import content, hooks, models, ops, quotes, usage, videos
 from gateway.api.exchange import Exchange, of_error
 from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, fault
 from gateway.api.routing import Routes
@@ -42,12 +42,18 @@ CLIENTS: Final[Paths] = (
 
 def create_app(tools: Tools, *, ready: Callable[[], bool], admin: Paths = ()) -> Frame:
     """The ASGI application of one process. `ready`: whether it still wants requests; `admin`: what is below /admin."""
+    vendors: Paths = (
+        ("/hooks/{provider}", "hooks", {"POST": hooks.call}),
+        ("/hooks/{provider}/{name}", "hook", {"POST": hooks.call}),
+    )
     operators: Paths = (
         ("/healthz", "healthz", {"GET": ops.health}),
         ("/readyz", "readyz", {"GET": ops.readiness(ready)}),
         ("/metrics", "metrics", {"GET": ops.scrape}),
     )
-    routes = Routes((path, Endpoint(name, handlers)) for path, name, handlers in (*CLIENTS, *admin, *operators))
+    routes = Routes(
+        (path, Endpoint(name, handlers)) for path, name, handlers in (*CLIENTS, *admin, *vendors, *operators)
+    )
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[EXCHANGE]
@@ -62,6 +68,7 @@ def create_app(tools: Tools, *, ready: Callable[[], bool], admin: Paths = ()) ->
         route_handlers=[
             asgi("/v1", is_mount=True, copy_scope=False, name="clients")(serve),
             asgi("/admin", is_mount=True, copy_scope=False, name="admin")(_again(serve)),
+            asgi("/hooks", is_mount=True, copy_scope=False, name="vendors")(_again(serve)),
             *(asgi(path, copy_scope=False, name=name)(_again(serve)) for path, name, _ in operators),
         ],
         exception_handlers={Exception: _refused},

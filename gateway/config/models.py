@@ -25,6 +25,7 @@ from gateway.config.values import (
     ModelName,
     Name,
     Number,
+    PublicUrl,
     RouteName,
     Seconds,
     Share,
@@ -40,6 +41,11 @@ class Gateway(Section):
     """This gateway as a whole."""
 
     name: Name = Field(default="telecine", description="Begins every key in Redis, so several gateways can share one.")
+    public_url: PublicUrl | None = Field(
+        default=None,
+        description="Where vendors reach this gateway. With it, those that can call back are asked to, below `/hooks`: "
+        "a lost answer is then found again, and news comes without waiting for the next poll.",
+    )
     deadline_s: WholeSeconds = Field(
         default=3_600, description="A video is `completed` or `failed` this long after its creation at the latest."
     )

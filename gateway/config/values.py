@@ -101,6 +101,12 @@ def _base_url(value: str) -> str:
     raise ValueError("write a URL such as https://api.example.com/v1 (no credentials, query or fragment)")
 
 
+def _public_url(value: str) -> str:
+    if _BASE_URL.fullmatch(value):
+        return value.rstrip("/")
+    raise ValueError("write the URL at which vendors reach this gateway, such as https://video.example.com")
+
+
 def _host(value: str) -> str:
     if not _HOST.fullmatch(value):
         raise ValueError("write a host such as cdn.example.com or cdn.example.com:8443")
@@ -133,6 +139,7 @@ Name: TypeAlias = Annotated[str, AfterValidator(_name)]
 ModelName: TypeAlias = Annotated[str, AfterValidator(_model)]
 RouteName: TypeAlias = Annotated[str, AfterValidator(_route)]
 BaseUrl: TypeAlias = Annotated[str, AfterValidator(_base_url)]
+PublicUrl: TypeAlias = Annotated[str, AfterValidator(_public_url)]
 Host: TypeAlias = Annotated[str, AfterValidator(_host)]
 Seconds: TypeAlias = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, le=86_400, allow_inf_nan=False)]
 Share: TypeAlias = Annotated[float, BeforeValidator(_no_bool), Field(gt=0, le=1, allow_inf_nan=False)]

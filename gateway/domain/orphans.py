@@ -119,8 +119,11 @@ def made(attempt: Attempt, news: Made, world: World) -> Attempt:
 
 def bound(video: Video, attempt: Attempt, ref: Ref) -> Binding:
     """(account, ref) as the store keeps it: a digest of the ref's canonical JSON."""
-    text = msgspec.json.encode(ref, order="deterministic")
-    return Binding(attempt.account, hashlib.sha256(text).hexdigest(), attempt_id(video.id, attempt.ordinal))
+    return Binding(attempt.account, digest_of(ref), attempt_id(video.id, attempt.ordinal))
+
+
+def digest_of(ref: Ref) -> str:
+    return hashlib.sha256(msgspec.json.encode(ref, order="deterministic")).hexdigest()
 
 
 def bindings(video: Video) -> tuple[Binding, ...]:

@@ -71,6 +71,7 @@ class Taken(Struct, frozen=True):
     face: dict[str, object]
     trick: str = ""
     after_s: float = 0.0  # how long the answer waits
+    calls: tuple[str, str, float] | None = None  # who is called back, about which job, and in how many s it has ended
 
 
 class Nothing(Struct, frozen=True):
@@ -116,7 +117,8 @@ class Counter:
         except OSError as error:
             raise Refusal("overloaded", "the disk is full") from error
         self._foresee(job)
-        return Taken(self._face(identity, job, Look("queued")), _spoiling(fate))
+        calls = (wanted.callback_url, identity, (job.done_ms - job.start_ms) / 1_000) if wanted.callback_url else None
+        return Taken(self._face(identity, job, Look("queued")), _spoiling(fate), calls=calls)
 
     def _read(self, spec: bytes, files: dict[str, str]) -> Wanted:
         try:

@@ -11,6 +11,7 @@ from typing import Final, get_args
 from aiohttp import web
 
 from gateway.log import log
+from gateway.sandbox.callbacks import Callbacks
 from gateway.sandbox.counter import Counter, KeyUsed, Nothing, Taken
 from gateway.sandbox.jobs import Job, order_of
 from gateway.sandbox.orders import MEDIA_TYPE, Kind
@@ -33,6 +34,7 @@ class Server:
         self._studio = studio
         self._uploads = uploads
         self._stopping = stopping
+        self._callbacks = Callbacks()
 
     def application(self) -> web.Application:
         application = web.Application(client_max_size=SPEC_BYTES_MAX, middlewares=[_refusals])
@@ -47,7 +49,11 @@ class Server:
                 web.get("/account", self.account),
             ]
         )
+        application.on_cleanup.append(self._close)
         return application
+
+    async def _close(self, _: web.Application) -> None:
+        await self._callbacks.close()
 
     async def submit(self, request: web.Request) -> web.StreamResponse:
         key = request.headers.get("Idempotency-Key", "")
@@ -58,6 +64,8 @@ class Server:
             taken = self._counter.submit(spec, files, key)
         except KeyUsed as used:
             return json({"error": {"code": "key_used", "message": str(used), "id": used.job}}, 409)
+        if isinstance(taken, Taken) and taken.calls is not None:
+            self._callbacks.begin(*taken.calls)
         return await self._answer(request, taken)
 
     async def _answer(self, request: web.Request, taken: Taken | Nothing) -> web.StreamResponse:

@@ -43,6 +43,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     queue_s: float | None = None
     render_s: float | None = None
     fate: str = ""
+    callback_url: str = ""  # is told the job's id when it is made and when it has ended
 
 
 class Portrait(Struct, frozen=True, forbid_unknown_fields=True):
@@ -132,6 +133,8 @@ def face(identity: str, job: Job, look: Look, link: str) -> dict[str, object]:
     answer: dict[str, object] = {
         "id": identity,
         "status": look.status,
+        "model": job.model,
+        "seconds": job.seconds,
         "progress": look.progress,
         "charged_usd": charge if look.status in ("completed", "failed") else None,
     }

@@ -39,6 +39,7 @@ class Names:
         self.rates: Final = tag + "rates"  # hash key or project -> when all its requests are there again, us
         self.health: Final = tag + "health"  # hash "route/…" or "provider/…" -> its chart
         self.rewound: Final = tag + "rewound"  # hash about commits that were forgotten: see rewinds.FIELDS
+        self.hook_secret: Final = tag + "hook_secret"  # hex; signs the addresses of callbacks
         self.keys: Final = tag + "keys"  # hash key id -> digest of the secret
         self.projects: Final = tag + "projects"  # hash name -> project id
         self.providers: Final = tag + "providers"  # hash "<provider>:<what>" -> limits and standing, see permit.lua

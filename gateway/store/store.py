@@ -28,6 +28,7 @@ from gateway.store.providers import Providers
 from gateway.store.retention import Retention
 from gateway.store.rewinds import Rewinds
 from gateway.store.room import servers_own_time
+from gateway.store.secrets import Secrets
 from gateway.store.sequence import WRITE_EVERY_S, Remembered
 from gateway.store.usage import Usage
 from gateway.store.videos import Videos
@@ -37,7 +38,19 @@ REMIND_EVERY_S: Final = 30.0
 
 
 class Store(
-    Videos, Faces, Due, Doubts, Providers, Projects, Budgets, Characters, Usage, Retention, Rewinds, HealthCharts
+    Videos,
+    Faces,
+    Due,
+    Doubts,
+    Providers,
+    Projects,
+    Budgets,
+    Characters,
+    Usage,
+    Retention,
+    Rewinds,
+    HealthCharts,
+    Secrets,
 ):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""

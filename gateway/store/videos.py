@@ -82,6 +82,11 @@ class Videos(Room):
             return Repeated(video_id) if known == repeat.fingerprint else Reused()
         return Repeated(video_id) if repeat.resend or known == "unseen" else None
 
+    async def attempt_of_ref(self, account: str, digest: str) -> str | None:
+        """The attempt that has this (account, ref)."""
+        found = await self._link.command("HGET", self._names.refs, f"{account}|{digest}")
+        return None if found is None else str(found.decode("ascii"))
+
     async def commit(self, change: Change, *, commit_id: str, token: str | None) -> CommitOutcome:
         """Apply a Change, whole or not at all. Made again with the same `commit_id` it answers the same."""
         assert commit_id, "a commit has a name"

@@ -18,7 +18,7 @@ from gateway.domain import moves
 from gateway.domain.budgets import budget_of, parts_of
 from gateway.domain.change import Change, Kind
 from gateway.domain.ledger import window_until_ms
-from gateway.domain.news import LABELS, Ask, AskAgain, Doubted, News, Took
+from gateway.domain.news import LABELS, Ask, AskAgain, Doubted, Misnamed, News, Took
 from gateway.domain.observations import observations_of
 from gateway.domain.permits import at_providers
 from gateway.domain.videos import FINAL, AttemptState, State, Video
@@ -76,7 +76,12 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
                     return False  # an intention, not a fact: whoever moved the record decides anew
             case RefTaken(attempt):
                 log("ref_taken", level="error", video=job.video.id, by=attempt)
-                news = Doubted(news.attempt, "the vendor named a job that belongs to another attempt")
+                was = job.video.attempt(news.attempt)
+                news = (
+                    Misnamed(news.attempt)
+                    if was.state is AttemptState.DOUBTFUL and was.named is not None
+                    else Doubted(news.attempt, "the vendor named a job that belongs to another attempt")
+                )
             case Capped(counter=counter):
                 over_budget[change.video.current_attempt.route] = counter
             case WindowPassed(passed_ms):

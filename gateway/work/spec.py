@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from gateway.domain.pricing import with_sound
 from gateway.domain.routing import Route
-from gateway.domain.videos import Attempt, StoredImage, Video
+from gateway.domain.signing import callback_name
+from gateway.domain.videos import Attempt, StoredImage, Video, attempt_id
 from gateway.work.tools import Tools
 from providers.contract import Blob, Image, Source, Spec
 
@@ -35,7 +36,16 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
         characters=tuple(one.ref for one in request.characters),
         seed=request.seed,
         negative_prompt=request.negative_prompt,
+        callback_url=await _callback_url(tools, video, attempt) if route.abilities.calls_back else None,
     )
+
+
+async def _callback_url(tools: Tools, video: Video, attempt: Attempt) -> str | None:
+    base = tools.snapshot().settings.gateway.public_url
+    if base is None:
+        return None
+    name = callback_name(await tools.store.hook_secret(), attempt.provider, attempt_id(video.id, attempt.ordinal))
+    return f"{base}/hooks/{attempt.provider}/{name}"
 
 
 async def _image(tools: Tools, image: StoredImage) -> Image:

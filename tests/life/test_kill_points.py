@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from gateway.killpoints import BY_COMMAND, CHORES, COMMITS, POINTS, SENDS
+from gateway.killpoints import BY_CALLBACK, BY_COMMAND, CHORES, COMMITS, POINTS, SENDS
 from tests.life.scenarios import CONFIG, SCENARIOS, Scenario
 from tests.support.gateway import Gateway, until
 from tests.support.vendor import vendor_process
@@ -49,7 +49,7 @@ def test_every_kill_point_has_a_life_that_passes_it() -> None:
     """A commit or a send without a point cannot be made (`reach` refuses it), and no point goes untried. Chores
     come long after a life: `tests/store` kills them."""
     lives = {point for scenario in SCENARIOS.values() for point in points_of(scenario)}
-    others = (*BY_COMMAND, *CHORES)
+    others = (*BY_CALLBACK, *BY_COMMAND, *CHORES)
     assert lives | {f"{side}.commit.{label}" for side in ("before", "after") for label in others} == POINTS
     assert len(POINTS) == 2 * (len(COMMITS) + len(others) + len(SENDS))
 

@@ -1,0 +1,107 @@
+"""Callbacks of vendors: what comes in is checked, written down or passed on as *due*, and never believed by itself.
+
+An address that carries an attempt's name under our HMAC speaks of that attempt: where its outcome is in doubt, the job
+that is named is noted, and the stepper looks at it before it is bound. Everything else makes the video due, at most
+once in a while, so that nobody can have a vendor asked as often as they like.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from typing import Final
+
+import msgspec
+
+from gateway.domain import orphans
+from gateway.domain.news import Named
+from gateway.domain.signing import attempt_of
+from gateway.domain.videos import Attempt, AttemptState, Video
+from gateway.log import log
+from gateway.upstream.clients import Endpoint
+from gateway.work.book import Job, book
+from gateway.work.tools import Tools
+from providers.contract import Answer, Inbound, Notice, Ref
+
+REF_BYTES_MAX: Final = 4_096
+NOTICES_MAX: Final = 100
+NUDGE_EVERY_S: Final = 1.0
+NUDGED_MAX: Final = 10_000
+
+UNKNOWN: Final = Answer(status=404)
+_nudged: OrderedDict[str, float] = OrderedDict()
+
+
+async def receive(tools: Tools, provider: str, name: str | None, request: Inbound) -> Answer:
+    """What the vendor hears back. `name`: the last part of the address, under our HMAC; None for an address without.
+    StoreAway: the vendor should call again."""
+    snapshot = tools.snapshot()
+    endpoint = snapshot.endpoints.get(provider)
+    if endpoint is None or snapshot.settings.gateway.public_url is None:
+        return UNKNOWN
+    if name is None:
+        notices, answer = _read(endpoint, request)
+        for notice in notices:
+            await _look_up(tools, endpoint, notice)
+        return answer
+    known = attempt_of(await tools.store.hook_secret(), provider, name)
+    if known is None:
+        return UNKNOWN
+    notices, answer = _read(endpoint, request)
+    video = await tools.store.read(known[0])
+    attempt = _open_attempt(video, provider, known[1])
+    if video is not None and attempt is not None:
+        await _tell(tools, video, attempt, next((one.ref for one in notices if one.ref is not None), None))
+    return answer
+
+
+def _read(endpoint: Endpoint, request: Inbound) -> tuple[tuple[Notice, ...], Answer]:
+    """What a stranger wrote may be anything; a failing adapter must not fail the gateway."""
+    try:
+        notices, answer = endpoint.adapter.webhook(request)
+    except Exception as error:
+        log("callback_unreadable", "warning", provider=endpoint.provider, kind=type(error).__name__)
+        return (), Answer(status=400)
+    return notices[:NOTICES_MAX], answer
+
+
+def _open_attempt(video: Video | None, provider: str, ordinal: int) -> Attempt | None:
+    """None where nothing is left to be learnt: the record is gone, or the attempt is closed or another provider's."""
+    if video is None or ordinal > len(video.attempts):
+        return None
+    attempt = video.attempt(ordinal)
+    return attempt if attempt.state is not AttemptState.CLOSED and attempt.provider == provider else None
+
+
+async def _tell(tools: Tools, video: Video, attempt: Attempt, ref: Ref | None) -> None:
+    small = ref is not None and len(msgspec.json.encode(ref)) <= REF_BYTES_MAX
+    if ref is not None and small and attempt.ref is None and attempt.named is None:
+        snapshot = tools.snapshot()
+        job = Job(video, None, snapshot, lease_ms=snapshot.lease_ms)
+        if await book(tools, job, Named(attempt.ordinal, ref)):
+            tools.due.set()
+            return
+    await _nudge(tools, video.id)
+
+
+async def _look_up(tools: Tools, endpoint: Endpoint, notice: Notice) -> None:
+    """An address that names no attempt: only a job that is bound already is known by its ref."""
+    if notice.ref is None or len(msgspec.json.encode(notice.ref)) > REF_BYTES_MAX:
+        return
+    accounts = {one.account for one in tools.snapshot().routes.values() if one.provider == endpoint.provider}
+    for account in accounts:
+        attempt = await tools.store.attempt_of_ref(account, orphans.digest_of(notice.ref))
+        if attempt is not None:
+            await _nudge(tools, attempt.rpartition(".")[0])
+
+
+async def _nudge(tools: Tools, video_id: str) -> None:
+    """Due now, at most once in a while: each time costs the vendor a poll."""
+    now_s = tools.clock.boot_s()
+    if now_s < _nudged.get(video_id, 0.0) + NUDGE_EVERY_S:
+        return
+    _nudged[video_id] = now_s
+    _nudged.move_to_end(video_id)
+    while len(_nudged) > NUDGED_MAX:
+        _nudged.popitem(last=False)
+    if await tools.store.make_due(video_id):
+        tools.due.set()
