@@ -45,8 +45,10 @@ def quote(prices: Sequence[Price], request: Request, *, sound: bool, day: str) -
 
 def line_for(prices: Sequence[Price], size: Size, *, sound: bool, day: str) -> Price | None:
     """The line that counts."""
-    begun = (one for one in prices if fits(one, size, sound=sound) and begins(one) <= day)
-    return max(begun, key=begins, default=None)  # of equals, max takes the first
+    begun = [one for one in prices if fits(one, size, sound=sound) and begins(one) <= day]
+    if len(begun) < 2:
+        return begun[0] if begun else None
+    return max(begun, key=begins)  # of equals, max takes the first
 
 
 def fits(price: Price, size: Size, *, sound: bool) -> bool:

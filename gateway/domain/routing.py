@@ -83,11 +83,29 @@ class Model(Struct, frozen=True, kw_only=True):
     nearest: bool = False  # where no route renders the size or the seconds asked for: what is nearest, else a refusal
 
 
+class _Lack(Struct, frozen=True):
+    """What a route may lack. `asked`: whether the request needs it at all, which is the same for all its routes."""
+
+    asked: Callable[[Request], bool]
+    missing: Callable[[Abilities, Route, Request], bool]
+    reason: str
+
+
 def why_not(route: Route, request: Request) -> str | None:
     """The reason why a route cannot render this request, None if it can."""
-    for lacks, reason in _LACKS:
-        if lacks(route.abilities, route, request):
-            return reason.format(request=request, able=route.abilities)
+    return _why_not(route, request, _lacks_for(request))
+
+
+def _lacks_for(request: Request) -> tuple[_Lack, ...]:
+    """What any route could lack for this request."""
+    return tuple(one for one in _LACKS if one.asked(request))
+
+
+def _why_not(route: Route, request: Request, lacks: Sequence[_Lack]) -> str | None:
+    able = route.abilities
+    for one in lacks:
+        if one.missing(able, route, request):
+            return one.reason.format(request=request, able=able)
     return None
 
 
@@ -99,30 +117,43 @@ def _elsewhere(able: Abilities, route: Route, request: Request) -> bool:
 
 
 def _too_long(able: Abilities, route: Route, request: Request) -> bool:
-    if request.verb is not Verb.EXTEND or request.source is None:
-        return False
-    return request.source.seconds + request.seconds > able.extend_total_seconds_max
+    before = request.source.seconds if request.source is not None else 0
+    return before + request.seconds > able.extend_total_seconds_max
 
 
-_LACKS: Final[tuple[tuple[Callable[[Abilities, Route, Request], bool], str], ...]] = (
-    (lambda able, _, request: request.verb not in able.verbs, "cannot {request.verb}"),
-    (lambda able, _, request: request.size not in able.sizes, "cannot render {request.size}"),
-    (lambda able, _, request: request.seconds not in able.seconds, "cannot render {request.seconds} seconds"),
-    (lambda able, _, request: request.image is not None and not able.image, "takes no image"),
-    (lambda able, _, request: bool(request.characters) and not able.characters, "has no characters"),
-    (lambda able, _, request: request.seed is not None and not able.seed, "takes no seed"),
-    (
-        lambda able, _, request: request.negative_prompt is not None and not able.negative_prompt,
+def _always(_: Request) -> bool:
+    return True
+
+
+_LACKS: Final = (
+    _Lack(_always, lambda able, _, request: request.verb not in able.verbs, "cannot {request.verb}"),
+    _Lack(_always, lambda able, _, request: request.size not in able.sizes, "cannot render {request.size}"),
+    _Lack(
+        _always,
+        lambda able, _, request: request.seconds not in able.seconds,
+        "cannot render {request.seconds} seconds",
+    ),
+    _Lack(lambda request: request.image is not None, lambda able, *_: not able.image, "takes no image"),
+    _Lack(lambda request: bool(request.characters), lambda able, *_: not able.characters, "has no characters"),
+    _Lack(lambda request: request.seed is not None, lambda able, *_: not able.seed, "takes no seed"),
+    _Lack(
+        lambda request: request.negative_prompt is not None,
+        lambda able, *_: not able.negative_prompt,
         "takes no negative prompt",
     ),
-    (_elsewhere, "did not render the source clip"),
-    (
+    _Lack(lambda request: request.source is not None, _elsewhere, "did not render the source clip"),
+    _Lack(
+        lambda request: bool(request.characters),
         lambda _, route, request: any(one.account != route.account for one in request.characters),
         "does not own the character",
     ),
-    (_too_long, "extends to at most {able.extend_total_seconds_max} seconds"),
+    _Lack(
+        lambda request: request.verb is Verb.EXTEND and request.source is not None,
+        _too_long,
+        "extends to at most {able.extend_total_seconds_max} seconds",
+    ),
 )
-"""What a route may lack, and how that is told: the first that fits is the reason."""
+"""The first that is missing is the reason."""
 
 
 def quote_on(route: Route, request: Request, day: str) -> Quote | None:
@@ -150,8 +181,9 @@ def sift(model: Model, request: Request, day: str) -> tuple[Choice, ...]:
 
 
 def _sifted(model: Model, request: Request, day: str) -> Iterator[Choice]:
+    lacks = _lacks_for(request)
     for route in model.routes:
-        reason = why_not(route, request)
+        reason = _why_not(route, request, lacks)
         quoted = None if reason else quote_on(route, request, day)
         if quoted is None:
             yield Choice(route=route.name, dropped=reason or "has no price for this request")

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from gateway.domain import failover, moves
 from gateway.domain.change import Kind
 from gateway.domain.news import Ask, CancelAsked, GiveUp, Lined, Rerouted
-from gateway.domain.observed import Observed
+from gateway.domain.observed import SHUT_LOOK_MS, Observed
 from gateway.domain.videos import AttemptState, State
 from gateway.domain.world import World
 from tests.support.videos import T0, admitted, model, route, world
@@ -39,7 +39,7 @@ def test_breakers_alone_never_leave_a_video_without_a_route(a: int, b: int) -> N
     found = failover.next_route(made, shut(world(TWO), a=T0 + a, b=T0 + b))
     assert found is not None
     assert T0 <= found.not_before_ms < made.deadline_ms
-    assert found.not_before_ms == min(T0 + a, T0 + b, T0 + failover.SHUT_LOOK_MS)
+    assert found.not_before_ms == min(T0 + a, T0 + b, T0 + SHUT_LOOK_MS)
 
 
 def test_a_video_that_finds_no_room_joins_lines_and_leaves_them_when_it_is_sent() -> None:
