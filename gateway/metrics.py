@@ -92,6 +92,9 @@ _limited = _counter("telecine_creates_refused_total", "Creates that a limit or a
 _content_bytes = _counter("telecine_content_bytes_total", "Bytes of clips and pictures sent to clients.")
 _requests_cut = _counter("telecine_requests_cut_total", "Requests that were still open when the grace of a stop ended.")
 _videos = _counter("telecine_videos_total", "Videos that entered a state, by public model.", "model", "state")
+_reused = _counter(
+    "telecine_videos_reused_total", "Creates answered with a clip that was there, by public model.", "model"
+)
 _accepted = _counter("telecine_attempts_accepted_total", "Attempts that a provider accepted.", "provider")
 _attempts = _counter(
     "telecine_attempts_total",
@@ -156,6 +159,10 @@ def requests_cut(count: int = 1) -> None:
 
 def video_moved(model: str, state: str) -> None:
     _videos.of(model, state).inc()
+
+
+def video_reused(model: str) -> None:
+    _reused.of(model).inc()
 
 
 def attempt_accepted(provider: str) -> None:

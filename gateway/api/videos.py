@@ -147,7 +147,8 @@ async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None)
         asked = await asked_in(body, verb, source_id=source_id)
         created = await create_video(exchange.tools, caller, asked, hint)
         rate = headers_of(created.rate) if created.rate is not None else ()
-        return of_video(created.face, (*rate, *adjusted_header(created.adjusted)))
+        reused = () if created.reused_from is None else (("x-telecine-reused", created.reused_from),)
+        return of_video(created.face, (*rate, *adjusted_header(created.adjusted), *reused))
 
 
 def _of_character(character: Character) -> Answer:

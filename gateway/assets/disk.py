@@ -164,6 +164,7 @@ def link_or_copy(source: Path, target: Path, asides: Path) -> None:
     target.unlink(missing_ok=True)
     try:
         with _told_from_a_lost_disk(source):
+            os.utime(source)  # both names are as old as the newer one: who looks for old files must not take it
             os.link(source, target)
     except OSError as error:
         if error.errno not in _NO_LINKS:

@@ -11,7 +11,7 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.limiting import brief_tags, limit_options, print_limits, shown_limits
-from gateway.cli.options import Place, json_option, option, place_options
+from gateway.cli.options import Duration, Place, json_option, option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
 from gateway.domain import ids
@@ -21,28 +21,8 @@ from gateway.store.outcomes import ProjectGone
 from gateway.store.store import Store
 from providers.contract import Json
 
-UNITS_S = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
 ROLES = ("1", "10", "100")
-DURATION_S_MAX = 100 * 365 * 86_400
-_DURATION = re.compile(r"([1-9][0-9]{0,8})([smhd]?)", re.ASCII)
 _DISPLAY_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
-
-
-class Duration(click.ParamType[int]):
-    """`90`, `90s`, `15m`, `12h`, `30d` as seconds."""
-
-    name = "duration"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        found = _DURATION.fullmatch(str(value))
-        if found is None:
-            self.fail(f"{value!r} is not a duration such as 90s, 15m, 12h or 30d", param, ctx)
-        seconds = int(found[1]) * UNITS_S[found[2]]
-        if seconds > DURATION_S_MAX:
-            self.fail(
-                f"{value!r} is longer than a hundred years; leave it out for a key that never expires", param, ctx
-            )
-        return seconds
 
 
 @click.group("keys")
@@ -64,7 +44,12 @@ def command() -> None:
     show_default=True,
     help="1 uses the API, 10 also administers (/admin), 100 controls.",
 )
-@option("--expires-in", type=Duration(), metavar="DURATION", help="Such as 90s, 15m, 12h or 30d. [default: never]")
+@option(
+    "--expires-in",
+    type=Duration("leave it out for a key that never expires"),
+    metavar="DURATION",
+    help="Such as 90s, 15m, 12h or 30d. [default: never]",
+)
 @limit_options
 @json_option
 @place_options

@@ -10,16 +10,18 @@ import click
 from msgspec.structs import replace
 
 from gateway.cli.failure import Failure
-from gateway.cli.options import Dollars, Whole, option
+from gateway.cli.options import Dollars, Duration, Whole, duration_text, option
 from gateway.cli.output import print_json
 from gateway.domain.limits import COUNT_MAX, RPM_MAX, TIERS, Limits
 from gateway.domain.money import format_dollars
 from gateway.domain.priorities import parse_priority, told_priority
+from gateway.domain.reuse import NEVER
 from gateway.domain.tags import TAGS_MAX, parse_tag
 from providers.contract import Json, Size
 
 T = TypeVar("T")
 NONE: Final = "none"
+OFF: Final = "off"
 LIST_MAX: Final = 64
 BRIEF_CHARS_MAX: Final = 60
 
@@ -52,6 +54,13 @@ class Several(click.ParamType[Any]):
             return tuple(dict.fromkeys(self._read(word) for word in words))
         except ValueError:
             self.fail(f"{value!r} is not a list such as {self.name}", param, ctx)
+
+
+class Reuse(Duration):
+    """`24h`; `off` is no time at all."""
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return NEVER if value == OFF else super().convert(value, param, ctx)
 
 
 def _model(word: str) -> str:
@@ -119,6 +128,12 @@ def limit_options(command: Callable[..., object]) -> Callable[..., object]:
     @option("--priority", type=OrNone(Priority()), metavar="LEVEL|none", help="Of videos that name none themselves.")
     @option("--priority-max", type=OrNone(Priority()), metavar="LEVEL|none", help="The most that a video may name.")
     @option(
+        "--reuse",
+        type=OrNone(Reuse("clips do not live so long")),
+        metavar="DURATION|off|none",
+        help="Answer identical creates with a finished clip for so long; off: never, whatever its project says.",
+    )
+    @option(
         "--tag",
         type=Tag(),
         multiple=True,
@@ -154,6 +169,7 @@ _OPTIONS: Final = {
     "routing": "routing_denied",
     "priority": "priority",
     "priority_max": "priority_max",
+    "reuse": "reuse_s",
 }
 _LISTS: Final = frozenset({"models", "sizes", "seconds"})
 
@@ -203,6 +219,7 @@ def shown_limits(limits: Limits) -> dict[str, Json]:
         "routing": "denied" if limits.routing_denied else None,
         "priority": None if limits.priority is None else told_priority(limits.priority),
         "priority_max": None if limits.priority_max is None else told_priority(limits.priority_max),
+        "reuse": None if limits.reuse_s is None else duration_text(limits.reuse_s) if limits.reuse_s else OFF,
         "tags": {**limits.tags} or None,
     }
     return {name: value for name, value in values.items() if value is not None}

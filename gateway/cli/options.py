@@ -15,6 +15,9 @@ from gateway.domain.moments import Period, parse_moment
 from gateway.domain.money import parse_dollars
 
 F = TypeVar("F", bound=Callable[..., object])
+UNITS_S: Final = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+DURATION_S_MAX: Final = 100 * 365 * 86_400
+_DURATION: Final = re.compile(r"([1-9][0-9]{0,8})([smhd]?)", re.ASCII)
 _DIGITS: Final = re.compile(r"-?[0-9]{1,18}", re.ASCII)
 
 
@@ -50,6 +53,30 @@ class Moment(click.ParamType[int]):
             return value if isinstance(value, int) else parse_moment(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+class Duration(click.ParamType[int]):
+    """`90`, `90s`, `15m`, `12h`, `30d` as seconds. `instead`: what to do rather than ask for more than is sensible."""
+
+    name = "duration"
+
+    def __init__(self, instead: str) -> None:
+        self._instead = instead
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        found = _DURATION.fullmatch(str(value))
+        if found is None:
+            self.fail(f"{value!r} is not a duration such as 90s, 15m, 12h or 30d", param, ctx)
+        seconds = int(found[1]) * UNITS_S[found[2]]
+        if seconds > DURATION_S_MAX:
+            self.fail(f"{value!r} is longer than a hundred years; {self._instead}", param, ctx)
+        return seconds
+
+
+def duration_text(seconds: int) -> str:
+    """`24h`: in the largest unit that it is a whole number of, up to hours."""
+    unit = next(one for one in ("h", "m", "s") if seconds % UNITS_S[one] == 0)
+    return f"{seconds // UNITS_S[unit]}{unit}"
 
 
 class Dollars(click.ParamType[int]):

@@ -86,6 +86,7 @@ def shown(video: Video) -> dict[str, Json]:
         "seconds": video.request.seconds,
         "size": str(video.request.size),
         "tags": {**video.tags},
+        "reused_from": video.reused_from.video if video.reused_from else None,
         "created_at": utc(video.created_ms),
         "completed_at": utc(video.completed_ms) if video.completed_ms else None,
         "strategy": video.strategy or None,
@@ -121,7 +122,9 @@ def told(video: Video) -> list[str]:
     ]
     if video.tags:
         lines.insert(2, f"  tags: {tags_text(video)}")
-    if video.completed_ms:
+    if video.reused_from:
+        lines.append(f"  the clip of {video.reused_from.video}, used again")
+    elif video.completed_ms:
         lines.append(
             f"  completed {utc(video.completed_ms)}, after {(video.completed_ms - video.created_ms) / 1000:.1f} s"
         )

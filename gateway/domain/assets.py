@@ -16,6 +16,11 @@ _FILES: Final = {
     AssetKind.THUMBNAIL: "thumbnail.webp",
     AssetKind.SPRITESHEET: "spritesheet.jpg",
 }
+_COPIES: Final = {
+    AssetKind.VIDEO: "reused.mp4",
+    AssetKind.THUMBNAIL: "reused.webp",
+    AssetKind.SPRITESHEET: "reused.jpg",
+}
 _IMAGE: Final = "image"
 _SOURCE: Final = "source.mp4"
 
@@ -34,12 +39,20 @@ def source_name(identity: str) -> str:
     return f"{identity}/{_SOURCE}"
 
 
+def copy_name(video_id: str, kind: AssetKind) -> str:
+    """A file of another video, for one that was finished by its clip. Made before the video is admitted, as inputs are,
+    so it must not look like a rendered one."""
+    return f"{video_id}/{_COPIES[kind]}"
+
+
 def owner_of_input(name: str) -> str | None:
-    """Whose input a file is: a video's id or a character's; None for a rendered file."""
+    """Whose a file is that is stored before an admission, an input or a copy: a video's id or a character's; None for a
+    rendered file."""
     owner, _, file = name.partition("/")
-    return owner if file in (_IMAGE, _SOURCE) else None
+    return owner if file in (_IMAGE, _SOURCE, *_COPIES.values()) else None
 
 
 def every_name(video_id: str) -> tuple[str, ...]:
     """All that a video can have."""
-    return (*(asset_name(video_id, kind) for kind in AssetKind), image_name(video_id), source_name(video_id))
+    files = (*_FILES.values(), *_COPIES.values(), _IMAGE, _SOURCE)
+    return tuple(f"{video_id}/{file}" for file in files)

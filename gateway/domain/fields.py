@@ -116,6 +116,15 @@ def whole(param: str, value: Json) -> int:
     return number
 
 
+def flag(param: str, value: Json) -> bool:
+    """Also as text, as a form says it."""
+    if isinstance(value, bool):
+        return value
+    if value not in ("true", "false"):
+        raise wrong_type(param, "a boolean", value)
+    return value == "true"
+
+
 def within(param: str, value: int, least: int, most: int) -> int:
     if not least <= value <= most:
         raise BadInput(

@@ -37,6 +37,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     routing_denied: bool = False  # `routing` in a request
     priority: int | None = None  # of videos whose requests name none; limits nothing
     priority_max: int | None = None
+    reuse_s: int | None = None  # identical creates are answered with a finished clip for so long; 0: not, whoever else
     tags: dict[str, str] = {}  # for videos whose requests name no others
 
 

@@ -29,7 +29,9 @@ MODEL_CHARS_MAX: Final = 128
 CHARACTER_NAME_CHARS_MAX: Final = 80
 SEED_MAX: Final = 2**31 - 1
 
-_COMMON: Final = frozenset({"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd", "priority"})
+_COMMON: Final = frozenset(
+    {"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd", "priority", "reuse"}
+)
 FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *SECONDS, *SIZE},
     Verb.REMIX: _COMMON,
@@ -58,6 +60,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     negative_prompt: str | None = None
     metadata: dict[str, str] = {}
     priority: int | None = None
+    reuse: bool = True  # may be answered with a finished clip, where its key and project allow that
     image: ImageGiven | None = None
     characters: tuple[str, ...] = ()
     source_id: str | None = None
@@ -100,6 +103,7 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
         negative_prompt=_negative(given),
         metadata=read.metadata("metadata", given["metadata"]) if "metadata" in given else {},
         priority=priority_of("priority", given["priority"]) if "priority" in given else None,
+        reuse=read.flag("reuse", given["reuse"]) if "reuse" in given else True,
         image=image_of(given.get("input_reference"), files.get("input_reference")),
         characters=characters_of(given["characters"]) if "characters" in given else (),
         source_id=source_id,

@@ -184,6 +184,14 @@ class Attempt(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_at_ms: int = 0  # the vendor asked not to be tried before
 
 
+class Origin(Struct, frozen=True, kw_only=True):
+    """The video whose clip another one got, and the vendor's job that made it."""
+
+    video: str
+    account: str
+    ref: Ref | None = None
+
+
 class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     id: str
     project: str
@@ -198,7 +206,9 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     lined: tuple[str, ...] = ()  # the providers that it waits for, while it is queued and none takes it
     plan: tuple[Choice, ...] = ()
     strategy: str = ""  # that the plan was ranked by
-    attempts: tuple[Attempt, ...] = ()
+    attempts: tuple[Attempt, ...] = ()  # at least one, unless its clip is another's
+    reused_from: Origin | None = None
+    reuse_ms: int = 0  # for how long after its completion its clip may answer identical creates
     current: int = 1  # ordinal of the attempt whose clip the client will get
     shown_in_progress: bool = False
     progress: int = 0
@@ -221,6 +231,12 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def current_attempt(self) -> Attempt:
         return self.attempts[self.current - 1]
+
+    @property
+    def rendered(self) -> tuple[str, Ref | None]:
+        """Account and handle of the job that made, or is to make, its clip."""
+        made = self.reused_from or self.current_attempt
+        return made.account, made.ref
 
     def attempt(self, ordinal: int) -> Attempt:
         return self.attempts[ordinal - 1]
@@ -273,6 +289,8 @@ def public_video(video: Video) -> dict[str, Json]:
         face["metadata"] = dict(request.metadata)
     if changes := adjusted(request):
         face["adjusted"] = {name: {"asked": asked, "rendered": made} for name, (asked, made) in changes.items()}
+    if video.reused_from is not None:
+        face["reused_from"] = video.reused_from.video
     if video.cancel_ms:
         face["cancel"] = cancel_face(video, video.cancel_ms)
     return face
@@ -307,7 +325,7 @@ def cancel_face(video: Video, asked_ms: int) -> dict[str, Json]:
 
 def _cancel_state(video: Video) -> str:
     """`asked`, `cancelled`, `too_late` or `cannot`."""
-    said = video.current_attempt.cancel_said
+    said = video.current_attempt.cancel_said if video.attempts else None
     if video.state is State.CANCELLED:
         return "cancelled"
     if said in (CancelSaid.CANNOT, CancelSaid.UNANSWERED):

@@ -108,6 +108,11 @@ class Names:
         yet), or what `idem` says of a character."""
         return f"{self.tag}repeat:{key_id}:{fingerprint}"
 
+    def clip(self, project_id: str, like: str) -> str:
+        """The video of the project that was finished last with this likeness (domain.reuse), while it may be used
+        again."""
+        return f"{self.tag}clip:{project_id}:{like}"
+
     def character(self, character_id: str) -> str:
         """Hash: id, project, name, created_ms, account, ref."""
         return f"{self.tag}character:{character_id}"

@@ -16,6 +16,7 @@ from gateway.log import log
 from gateway.store.budgets import Budgets
 from gateway.store.characters import Characters
 from gateway.store.checks import Fitness, inspect
+from gateway.store.clips import Clips
 from gateway.store.doubts import Doubts
 from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
@@ -46,6 +47,7 @@ class Store(
     Projects,
     Budgets,
     Characters,
+    Clips,
     Usage,
     Retention,
     Rewinds,

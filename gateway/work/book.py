@@ -27,6 +27,7 @@ from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Busy, Capped, CommitOutcome, Committed, Crossed, RefTaken, Stale, WindowPassed
+from gateway.work import reuse
 from gateway.work.tools import Tools
 
 TRIES_MAX = 8
@@ -57,6 +58,7 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
         if moved.video is job.video:
             return False
         change = change_of(job, moved, news, world)
+        await reuse.offer(tools, job.video, change.video)
         asked_s = tools.clock.boot_s()
         match await _commit(tools, job, change):
             case Committed(now_ms=now_ms, crossed=crossed):

@@ -20,12 +20,13 @@ from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.limits import Limited, Rate, refusal
 from gateway.domain.requests import Asked, Hint
+from gateway.domain.reuse import remade
 from gateway.domain.tags import default_tags
-from gateway.domain.videos import Video, adjusted, encode_public
+from gateway.domain.videos import FINAL, Video, adjusted, encode_public
 from gateway.domain.world import Moved, World
 from gateway.snapshot import Snapshot
 from gateway.store.outcomes import Admitted, Capped, KeyGone, Repeated, Reused, WindowPassed
-from gateway.work import repeats
+from gateway.work import repeats, reuse
 from gateway.work.book import tell_crossed
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
@@ -38,12 +39,13 @@ IDEMPOTENCY_LIFE_S = 86_400
 
 
 class Created(Struct, frozen=True):
-    """A video's public JSON, where the limit of requests stands, if there is one, and what is rendered otherwise than
-    asked for."""
+    """A video's public JSON, where the limit of requests stands, if there is one, what is rendered otherwise than asked
+    for, and whose finished clip it has got."""
 
     face: bytes
     rate: Rate | None = None
     adjusted: Mapping[str, tuple[str, str]] = {}
+    reused_from: str | None = None
 
 
 async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> Created:
@@ -65,9 +67,11 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
     async with Inputs(tools, identity) as inputs:
         weighed = await weigh(tools, snapshot, caller, asked, inputs)
         model = weighed.model
-        able = {snapshot.routes[one.route].provider for one in weighed.choices if one.dropped is None}
-        refuse_if_full(tools.lines, able, snapshot.settings.gateway.waiting_max)
-        await inputs.store(asked, weighed.source)
+        found = await reuse.find(tools, caller, asked, weighed, inputs)
+        if found is None:
+            able = {snapshot.routes[one.route].provider for one in weighed.choices if one.dropped is None}
+            refuse_if_full(tools.lines, able, snapshot.settings.gateway.waiting_max)
+            await inputs.store(asked, weighed.source)
         now_ms = tools.clock.now_ms()
         video = Video(
             id=identity,
@@ -80,7 +84,10 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             priority=weighed.priority,
             plan=weighed.choices,
             strategy=weighed.strategy,
+            reuse_ms=reuse.life_ms(caller, asked),
         )
+        if found is not None:
+            video = remade(video, found.first, found.assets, asset_life_s=model.asset_life_s)
         repeat = replace(repeat, key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s))
         video = replace(video, repeats_until_ms=repeats.known_until_ms(repeat, video))
         new, created = await _admit(tools, snapshot, caller, video, repeat)
@@ -95,9 +102,11 @@ async def _admit(
 ) -> tuple[bool, Created]:
     """Is it new, and what is answered. A route that a cap does not allow is skipped."""
     ledger_ms, over_budget, refused = 0, dict[str, str](), list[tuple[Capped, int]]()
+    reused_from = video.reused_from
     for _ in range(WINDOW_TRIES + len(video.plan)):
         world = replace(tools.world(snapshot, video, ledger_ms=ledger_ms), over_budget=over_budget)
-        first = _first_attempt(_with_notes(video, over_budget), world)
+        noted = _with_notes(video, over_budget)
+        first = _first_attempt(noted, world) if reused_from is None else Moved(video=noted)
         if first is None:
             raise _exhausted(*refused[0])
         change = Change(
@@ -105,13 +114,17 @@ async def _admit(
             video=first.video,
             postings=first.postings,
             window_until_ms=window_until_ms(world.books_ms),
-            due_ms=max(world.now_ms, first.video.current_attempt.due_ms),
+            due_ms=_due_ms(first.video, world),
+            over=first.video.state in FINAL,
         )
         admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
         match await tools.store.admit(admission):
             case Admitted(rate=rate, crossed=crossed):
                 tell_crossed(crossed)
-                return True, Created(encode_public(first.video), rate, adjusted(video.request))
+                if reused_from is not None:
+                    metrics.video_reused(video.request.model)
+                told = reused_from.video if reused_from is not None else None
+                return True, Created(encode_public(first.video), rate, adjusted(video.request), told)
             case Repeated(earlier):
                 return False, Created(await repeats.first_video(tools, earlier))
             case Reused():
@@ -131,6 +144,11 @@ async def _admit(
             case WindowPassed(now_ms):
                 ledger_ms = now_ms
     raise Unavailable("The day changed while the video was being admitted. Try again.", retry_after_s=1)
+
+
+def _due_ms(video: Video, world: World) -> int:
+    """Of a new video: when its first attempt is sent, or when the files go that it got."""
+    return max(world.now_ms, video.current_attempt.due_ms if video.attempts else video.sweep_ms)
 
 
 def _exhausted(capped: Capped, price_micros: int) -> QuotaGone:

@@ -43,9 +43,14 @@ class Inputs:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self.drop()
+
+    async def drop(self) -> None:
+        """Remove what was stored so far. A storage that is away then leaves strays."""
         for name in self._stored:
             with suppress(StorageAway):
                 await self._tools.assets.delete(name)
+        self._stored.clear()
 
     def keep(self) -> None:
         """The video is admitted: its files are its own."""
@@ -96,6 +101,11 @@ class Inputs:
                 self._stored.append(source_name(self.video_id))
                 await store_upload(self._tools, asked.source_upload, source_name(self.video_id))
 
+    async def copy(self, source: str, name: str) -> None:
+        """A file that is there under a name of the new video's. AssetMissing, StorageAway."""
+        self._stored.append(name)
+        await self._tools.assets.link_or_copy(source, name)
+
     async def _fetched(self, url: str) -> ImageBytes:
         got = await self._tools.driver.fetch_image(url, bytes_max=IMAGE_BYTES_MAX)
         if isinstance(got, ImageRefused):
@@ -111,10 +121,8 @@ class Inputs:
             await writer.commit()
 
     async def _copy_source(self, source: Video) -> None:
-        name = source_name(self.video_id)
-        self._stored.append(name)
         try:
-            await self._tools.assets.link_or_copy(source.assets[0].name, name)
+            await self.copy(source.assets[0].name, source_name(self.video_id))
         except AssetMissing:
             raise BadInput("The source video's content has expired. Create it again.", param="video") from None
 

@@ -75,6 +75,7 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
     image, upload = asked.image, asked.source_upload
     later: list[object] = [] if asked.preferences == NO_PREFERENCES else [asked.preferences]
     later += [] if asked.priority is None else [f"priority {asked.priority}"]
+    later += [] if asked.reuse else ["no reuse"]
     return [
         caller.key_id,
         asked.verb,

@@ -105,13 +105,13 @@ async def _source_record(inputs: Inputs, asked: Asked, source: Video | None) -> 
     if source is None:
         return await inputs.measure_upload(asked.source_upload) if asked.source_upload is not None else None
     clip = source.assets[0]
-    rendered = source.current_attempt
+    account, ref = source.rendered
     return SourceVideo(
         video=source.id,
         asset=source_name(inputs.video_id),
         size_bytes=clip.size_bytes,
-        account=rendered.account,
-        ref=rendered.ref,
+        account=account,
+        ref=ref,
         prompt=source.request.prompt,
         seconds=public_seconds(source.request),
         size=source.request.size,

@@ -134,3 +134,14 @@ def test_a_key_and_a_project_have_a_priority_and_a_bound(folder: Path) -> None:
     assert "'urgent' is no priority; take batch, standard, interactive, or a number from 0 to 9" in wrong.err
     gone = telecine(folder, "projects", "limit", "films", "--priority", "none", "--priority-max", "none", "--json")
     assert objects(gone.out) == [{}]
+
+
+@pytest.mark.parametrize(("written", "shown"), [("24h", "24h"), ("7d", "168h"), ("90", "90s"), ("off", "off")])
+def test_clips_may_be_used_again_for_a_time(folder: Path, written: str, shown: str) -> None:
+    """`off` is a word of its own, against the project's; `none` says nothing any more."""
+    done = telecine(folder, "projects", "limit", "films", "--reuse", written, "--json")
+    assert objects(done.out) == [{"reuse": shown}]
+    assert telecine(folder, "projects", "limit", "films").out == f"reuse: {shown}\n"
+    wrong = telecine(folder, "projects", "limit", "films", "--reuse", "soon")
+    assert (wrong.status, "'soon' is not a duration" in wrong.err) == (2, True)
+    assert objects(telecine(folder, "projects", "limit", "films", "--reuse", "none", "--json").out) == [{}]

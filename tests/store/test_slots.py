@@ -70,9 +70,8 @@ def test_every_name_is_in_one_slot(name: str) -> None:
     fixed = [value for value in vars(names).values() if isinstance(value, str)]
     made = [call("x{y}z") for call in (names.video, names.key, names.project, names.list, names.character)]
     assert len(fixed) >= 12
-    assert {
-        slot(key) for key in (*fixed, *made, names.idem("{k}", "d"), names.repeat("k", "{f}"), names.usage("{d}", "p"))
-    } == {slot(f"{{{name}}}")}
+    made += [names.idem("{k}", "d"), names.repeat("k", "{f}"), names.usage("{d}", "p"), names.clip("{p}", "l")]
+    assert {slot(key) for key in (*fixed, *made)} == {slot(f"{{{name}}}")}
 
 
 @pytest.mark.parametrize("name", ["", "a{b", "a}b"])
@@ -97,6 +96,8 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert isinstance(await store.admit(admission(video(2), repeat=Repeat(fingerprint="fp"), due_ms=T0 + 1)), Admitted)
     assert (await store.face(HASH, made.id))[1] is not None
     assert len((await store.page("proj_1", after=None, limit=5, descending=True)).faces) == 2
+    await store.offer_clip("proj_1", "like", made.id, life_ms=1_000)
+    assert await store.offered_clip("proj_1", "like") == made.id
     one = await claimed(store)
     assert await store.renew(made.id, one.token, lease_ms=5_000)
     assert await store.make_due(made.id)
