@@ -79,7 +79,7 @@ def test_a_duration_that_is_none_is_refused(folder: Path, text: str) -> None:
 def test_a_store_that_does_not_answer_is_one_sentence(folder: Path, tmp_path: Path) -> None:
     """With the configured store away the command ends in bounded time and says so."""
     (tmp_path / "config.yaml").write_text(
-        (folder / "config.yaml").read_text().replace("url: null", f"url: unix://{tmp_path}/absent.sock")
+        (folder / "config.yaml").read_text().replace("\n  url: null", f"\n  url: unix://{tmp_path}/absent.sock")
     )
     done = telecine(tmp_path, "projects", "list")
     assert done.status == 1

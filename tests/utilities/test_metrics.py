@@ -85,6 +85,6 @@ for number in range({metrics.CHILDREN_MAX} + 500):
 print(metrics.exposition().decode())
 """
     everything = samples(run(code, {}, tmp_path))
-    found = {name: value for name, value in everything.items() if name.startswith("telecine_doubts")}
+    found = {name: value for name, value in everything.items() if name.startswith("telecine_doubts_total")}
     assert len(found) == metrics.CHILDREN_MAX + 1
     assert found["telecine_doubts_total[('provider', 'other')]"] == 500
