@@ -370,6 +370,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     needs_source_ref: bool = False  # remix, edit, extend work on the account's own clips only
     extend_total_seconds_max: int = 0
     image: bool = False
+    needs_image: bool = False  # it animates pictures and makes nothing from words alone
     characters: bool = False
     audio: bool | None = None  # True, False: always so; None: a switch
     seed: bool = False

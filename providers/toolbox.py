@@ -7,6 +7,7 @@ Pure. A reader raises `Unreadable` where a reply is not what the contract says, 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
@@ -35,6 +36,8 @@ RETRY_AFTER_S_MAX = 3_600.0
 MESSAGE_CHARS_MAX = 500
 CLOCK_SLACK_S = 300  # the vendor's clock dates a job, ours dates the window in which it is sought
 CANDIDATES_MAX = 20
+
+_LINK = re.compile(r"https?://[!-~]{1,8180}", re.ASCII)
 
 STATUS_WHY: Mapping[int, Why] = {
     400: Why.INVALID,
@@ -103,12 +106,19 @@ class Node:
             raise Unreadable(f"{self._place} is not an id")
         return value
 
-    def percent(self) -> int | None:
-        """Progress as 0 to 99, None where there is none that makes sense."""
+    def percent(self, whole: int = 100) -> int | None:
+        """Progress as 0 to 99, None where there is none that makes sense. `whole`: what a finished job would say."""
         value = self._value
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             return None
-        return max(0, min(99, int(value)))
+        return min(99, int(max(0, min(whole, value)) * 100 / whole))
+
+    def link(self) -> str:
+        """An address of the web, at most 8,192 printable characters of ASCII."""
+        value = self.text()
+        if not _LINK.fullmatch(value):
+            raise Unreadable(f"{self._place} is not a link")
+        return value
 
     def whole(self, default: int | None = None) -> int:
         if type(self._value) is int:
@@ -202,8 +212,9 @@ class ModelSettings(BaseModel):
     verbs: tuple[Verb, ...] = (Verb.CREATE,)
     extend_total_seconds_max: int = 0
     image: bool = False
+    needs_image: bool = False
     characters: bool = False
-    audio: bool = False
+    audio: bool | None = False  # null: a switch, where the adapter knows one
     seed: bool = False
     negative_prompt: bool = False
     extras: tuple[str, ...] = ()

@@ -167,6 +167,8 @@ def _abilities(
         yield need(lambda route: all(one.account == route.account for one in characters), foreign, "characters")
     if image:
         yield need(lambda route: route.abilities.image, "takes no input image", "input_reference")
+    elif asked.verb is Verb.CREATE:
+        yield need(lambda route: not route.abilities.needs_image, "needs an input image", "input_reference")
     if asked.negative_prompt is not None:
         yield need(lambda route: route.abilities.negative_prompt, "takes no negative prompt", "negative_prompt")
     if asked.seed is not None:

@@ -121,6 +121,10 @@ def _too_long(able: Abilities, route: Route, request: Request) -> bool:
     return before + request.seconds > able.extend_total_seconds_max
 
 
+def _from_words(request: Request) -> bool:
+    return request.image is None and request.verb is Verb.CREATE
+
+
 def _always(_: Request) -> bool:
     return True
 
@@ -134,6 +138,7 @@ _LACKS: Final = (
         "cannot render {request.seconds} seconds",
     ),
     _Lack(lambda request: request.image is not None, lambda able, *_: not able.image, "takes no image"),
+    _Lack(_from_words, lambda able, *_: able.needs_image, "needs an image"),
     _Lack(lambda request: bool(request.characters), lambda able, *_: not able.characters, "has no characters"),
     _Lack(lambda request: request.seed is not None, lambda able, *_: not able.seed, "takes no seed"),
     _Lack(

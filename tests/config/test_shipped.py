@@ -8,7 +8,7 @@ from pathlib import Path
 from gateway.config.load import parse_config
 from gateway.config.reference import SECTIONS
 from gateway.snapshot import Snapshot, build_snapshot
-from providers.contract import Size, Verb
+from providers.contract import BILLION, Size, Verb
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 # Prose has one blank behind its `#`; configuration that waits has two or more.
@@ -41,9 +41,10 @@ def test_a_real_vendor_takes_over_when_the_block_is_uncommented() -> None:
     """The waiting lines are valid as they stand: the vendor comes first, the mock stays behind it."""
     text = SHIPPED.read_text(encoding="utf-8")
     text = WAITING.sub("", text.replace("  url: null  ", "  # url: null"))
-    snapshot = build(text, VENDOR_API_KEY="k", REDIS_URL="redis://db:6379/0")
+    snapshot = build(text, VENDOR_API_KEY="k", RUNWAY_API_KEY="k", REDIS_URL="redis://db:6379/0")
     for name in ("sora-2", "sora-2-pro"):
         assert [route.provider for route in snapshot.models[name].routes] == ["vendor", "mock"]
+    assert snapshot.routes["runway/gen4.5"].prices[0].per_second_credit_billionths == 12 * BILLION
     assert snapshot.routes["vendor/sora-2"].prices[0].per_second_micros == 100_000
     assert snapshot.settings.store.url is not None
 

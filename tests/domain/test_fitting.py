@@ -205,6 +205,7 @@ ROUTES = st.builds(
     sizes=SIZES,
     verbs=VERBS,
     image=st.booleans(),
+    needs_image=st.booleans(),
     characters=st.booleans(),
     seed=st.booleans(),
     negative_prompt=st.booleans(),

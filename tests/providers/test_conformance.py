@@ -111,6 +111,7 @@ def test_abilities_are_complete(kind: str, chosen: dict[str, Any]) -> None:
         assert able.sizes and all(size.width > 0 and size.height > 0 for size in able.sizes)
         assert Verb.CREATE in able.verbs and len(set(able.verbs)) == len(able.verbs)
         assert (Verb.EXTEND in able.verbs) == (able.extend_total_seconds_max > 0)
+        assert able.image or not able.needs_image
         assert able.resend_safe_s is None or able.resend_safe_s > 0
         assert able.visible_after_s is None or (able.finds and able.visible_after_s >= 0)
         assert able.asset_life_s > 0

@@ -6,10 +6,10 @@ import asyncio
 import json
 import os
 import random
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from gateway.assets.local import LocalAssets
 from gateway.assets.media import Media
@@ -31,6 +31,15 @@ from providers.contract import Verb
 from tests.support.vendor import Vendor, vendor
 
 ENDED = ("completed", "failed")
+
+
+class Simulator(Protocol):
+    """Any vendor that a house can stand in front of."""
+
+    base_url: str
+
+    @property
+    def api_key(self) -> str: ...
 
 
 class House:
@@ -113,13 +122,17 @@ async def house(
     config: str,
     *,
     vendors: dict[str, dict[str, Any]],
+    others: Mapping[str, AbstractAsyncContextManager[Simulator]] | None = None,
     running: bool = True,
 ) -> AsyncIterator[House]:
-    """`config` may name the vendors' addresses as `{a}` and their key as `{key}`."""
+    """`config` may name the vendors' addresses as `{a}` and their key as `{key}`. `others`: vendors that speak other
+    contracts than OpenAI's, whom the test keeps at hand itself."""
     async with AsyncExitStack() as stack:
         there = {name: await stack.enter_async_context(vendor(**options)) for name, options in vendors.items()}
+        strangers = {name: await stack.enter_async_context(one) for name, one in (others or {}).items()}
         text = config
-        for name, one in there.items():
+        every: dict[str, Simulator] = {**there, **strangers}
+        for name, one in every.items():
             text = text.replace("{" + name + "}", one.base_url).replace("{key}", one.api_key)
         snapshot = build_snapshot(parse_config("config.yaml", text.encode(), {}), sandbox_socket=None)
         store = Store(redis_url)

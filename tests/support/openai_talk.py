@@ -1,4 +1,5 @@
-"""The openai adapter and the driver, talking to the simulated vendor: what each verb comes to, over a real wire."""
+"""An adapter and the driver, talking to a simulated vendor: what each verb comes to, over a real wire. `talk` is for
+the openai adapter, `talking` for any."""
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from gateway.clock import SystemClock
 from gateway.upstream.clients import Endpoint
 from gateway.upstream.download import Downloaded
 from gateway.upstream.driver import Driver
-from providers.contract import Accepted, Ref, Remote, Running, Size, Sought, Spec
+from providers.contract import Accepted, Adapter, Ref, Remote, Running, Size, Sought, Spec
 from providers.openai import OpenAI, OpenAISettings
 
 HD = Size(1280, 720)
@@ -22,7 +23,7 @@ QUICK: dict[str, Any] = {"queue_s": 0.0, "render_s": 0.05}
 
 
 class Talk:
-    def __init__(self, driver: Driver, endpoint: Endpoint, adapter: OpenAI) -> None:
+    def __init__(self, driver: Driver, endpoint: Endpoint, adapter: Adapter[Any]) -> None:
         self.driver = driver
         self.endpoint = endpoint
         self.adapter = adapter
@@ -79,7 +80,14 @@ async def talk(
 ) -> AsyncIterator[Talk]:
     """`files`: our asset store, by name."""
     adapter = OpenAI(OpenAISettings.model_validate(settings), api_key)
+    async with talking(adapter, base_url, files=files) as one:
+        yield one
 
+
+@asynccontextmanager
+async def talking(
+    adapter: Adapter[Any], base_url: str, *, files: dict[str, bytes] | None = None
+) -> AsyncIterator[Talk]:
     async def blobs(name: str) -> AsyncIterator[bytes]:
         yield (files or {})[name]
 

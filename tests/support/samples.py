@@ -38,6 +38,8 @@ def specs(adapter: Adapter[Any], dialogs: list[Dialog]) -> list[Spec]:
         plain = Spec(
             model=model, prompt="A paper boat", seconds=able.seconds[0], size=able.sizes[0], audio=_audio(able)
         )
+        if able.needs_image:
+            plain = replace(plain, image=Image(PNG, "image/png", plain.size.width, plain.size.height))
         source = Source(asset=CLIP, account="here", ref=job, prompt="Before", seconds=plain.seconds, size=plain.size)
         found.append(plain)
         found.append(_full(plain, able, character))
