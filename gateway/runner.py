@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from gateway import metrics
 from gateway.domain import doubts
+from gateway.domain.suspects import may_step
 from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
@@ -34,6 +35,7 @@ IDLE_S = 0.1
 REST_EVERY_S = 0.02
 REST_MAX = 256
 STORE_AWAY_S = 0.5
+SUSPECTS_S = 0.5
 LOOP_LAG_EVERY_S = 0.05
 STRAYS_EVERY_S = 3_600.0
 RETENTION_EVERY_S = 300.0
@@ -130,12 +132,24 @@ class Runner:
         for video_id in claims.unreadable:
             log("record_unreadable", level="error", video=video_id)
         self._courtesy.late(max((claims.now_ms - one.due_ms for one in claims.videos), default=0) / 1_000)
+        later = []
         for one in claims.videos:
             metrics.poll_lag(max(0, claims.now_ms - one.due_ms) / 1_000)
+            if not may_step(one.claims, (other.claims for other in self._steps.values())):
+                later.append((one.video.id, one.token))
+                continue
             task = asyncio.create_task(self._step(one), name=f"step {one.video.id}")
             self._steps[task] = one
             task.add_done_callback(self._forget)
+        await self._put_off(later, claims.now_ms)
         return len(claims.videos)
+
+    async def _put_off(self, suspects: list[tuple[str, str]], now_ms: int) -> None:
+        """They have to be stepped by themselves, and others are at it. If nobody can be told, their leases run out."""
+        if suspects:
+            with suppress(StoreAway):
+                due_ms = now_ms + round(SUSPECTS_S * 1_000 * (0.5 + self._tools.chance()))
+                await self._tools.store.hand_back(suspects, due_ms=due_ms)
 
     async def _idle(self) -> None:
         with suppress(TimeoutError):

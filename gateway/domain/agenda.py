@@ -18,7 +18,6 @@ from gateway.domain.routing import Doubt, Route
 from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video, Word
 from gateway.domain.world import World
 
-CLAIMS_MAX: Final = 5
 RESEND_LIFE_UNKNOWN_S: Final = 600
 # A vendor that can be asked is asked for so long before the policy for doubt speaks.
 FIND_S: Final = 600

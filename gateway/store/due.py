@@ -54,9 +54,11 @@ class Due(Room):
         """Let go of one lease at once. Nothing happens without a token: it was given up or lost before."""
         return token is not None and await self.rest([Rest(video_id, token, due_ms)]) == 1
 
-    async def hand_back(self, leases: Sequence[tuple[str, str]]) -> int:
-        """Give (video id, token) up untouched: the videos are due now, and these claims do not count against them."""
-        return await self._let_go([(video_id, token, "") for video_id, token in leases], handed_back=True)
+    async def hand_back(self, leases: Sequence[tuple[str, str]], *, due_ms: int | None = None) -> int:
+        """Give (video id, token) up untouched: the videos are due now, or then, and these claims do not count against
+        them."""
+        due: int | str = "" if due_ms is None else due_ms
+        return await self._let_go([(video_id, token, due) for video_id, token in leases], handed_back=True)
 
     async def renew(self, video_id: str, token: str, *, lease_ms: int) -> bool:
         """Lengthen a lease. False if the video is another's now."""

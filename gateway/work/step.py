@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Final
 
 from gateway.domain.agenda import (
-    CLAIMS_MAX,
     Cancel,
     Collect,
     Confirm,
@@ -24,6 +23,7 @@ from gateway.domain.agenda import (
     agenda,
 )
 from gateway.domain.news import Ask, AskAgain, Doubted, Poisoned, Rerouted, Unsent
+from gateway.domain.suspects import CLAIMS_MAX
 from gateway.domain.videos import Video, attempt_id
 from gateway.domain.world import World
 from gateway.snapshot import Snapshot

@@ -167,6 +167,22 @@ async def test_leases_handed_back_make_videos_due_now(books: Store, empty_redis:
     assert third.claims == 2
 
 
+async def test_a_lease_handed_back_for_later_is_due_then_and_a_mark_makes_it_due_now(
+    books: Store, empty_redis: RedisServer
+) -> None:
+    """A suspect that has to be stepped by itself: this claim does not count either."""
+    made = await let_in(books)
+    one = await claimed(books)
+    assert await books.hand_back([(made.id, one.token)], due_ms=T0 + 700) == 1
+    assert (due_of(empty_redis, made.id), empty_redis.client.hlen("{telecine}:claims")) == (T0 + 700, 0)
+    await books.make_due(made.id)
+    again = await claimed(books)
+    assert again.claims == 1
+    await books.make_due(made.id)
+    assert await books.hand_back([(made.id, again.token)], due_ms=T0 + 700) == 1
+    assert due_of(empty_redis, made.id) == T0
+
+
 async def test_a_lease_can_be_renewed_by_its_holder(books: Store, empty_redis: RedisServer, clock: Clock) -> None:
     """From now on, mark included; another's cannot."""
     made = await let_in(books)
