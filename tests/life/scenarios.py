@@ -16,9 +16,9 @@ gateway: {lease_s: 1.5, submit_margin_s: 1, send_by_s: 0.7, socket_timeout_s: 0.
           stop_grace_s: 2}
 providers:
   a: {adapter: openai, base_url: "%(a)s", api_key: sk-vendor, doubt: %(doubt)s, submit_timeout_s: 1, poll_timeout_s: 1,
-      poll_min_s: 0.05, poll_max_s: 0.2, settings: {%(settings)s}}
+      poll_min_s: 0.05, poll_max_s: 0.2, settings: {%(settings)s}%(limits)s}
   b: {adapter: openai, base_url: "%(b)s", api_key: sk-vendor, submit_timeout_s: 1, poll_timeout_s: 1,
-      poll_min_s: 0.05, poll_max_s: 0.2, settings: {lists: false}}
+      poll_min_s: 0.05, poll_max_s: 0.2, settings: {lists: false}%(limits)s}
 models:
   sora-2: {routes: [{route: a/sora-2%(late)s}, b/sora-2]}
 """
@@ -37,6 +37,8 @@ class Scenario(Struct, frozen=True, kw_only=True):
     doubt: str = "hold"
     deadline: int = 60
     late: str = ""
+    limits: str = ""  # of both providers
+    crowd: int = 0  # so many videos are made just before
     vendor: dict[str, Any] = {}
     a_is_down: bool = False
     loses_image: bool = False  # the input image's file vanishes while the video waits for its vendors
@@ -54,6 +56,15 @@ SCENARIOS: dict[str, Scenario] = {
         vendor={"keys": "replay"},
     ),
     "slow": Scenario(commits=("progressed", "rest"), settings=HONOURS, vendor={"keys": "replay", "render_s": 4}),
+    # The first takes the one place at `a`, the second is sent to `b` instead, the third waits in line.
+    "crowded": Scenario(
+        commits=("rerouted", "lined"),
+        settings=HONOURS,
+        vendor={"keys": "replay", "render_s": 1.5},
+        limits=", concurrency: 1",
+        crowd=2,
+        deadline=15,
+    ),
     "deleted": Scenario(commits=("delete", "sweep"), settings=HONOURS, vendor={"keys": "replay"}, deletes=True),
     # A death over these leaves a doubt that nobody can resolve: it ends at the deadline.
     "refused": Scenario(commits=("refused",), faults=(Fault(on="create", do="refuse", status=400),), deadline=10),

@@ -1,4 +1,4 @@
-"""Hundreds of videos (ten thousand in `make test-all`) through faulty vendors while workers die and stand still: every
+"""Many videos (ten thousand in `make test-all`) through faulty vendors while workers die and stand still: every
 one ends, none is rendered twice unless a policy at risk allowed it and the ledger says so, and the books are right.
 """
 
@@ -30,8 +30,8 @@ ENDED = ("completed", "failed")
 @pytest.mark.parametrize(
     ("count", "deadline_s"),
     [
-        pytest.param(300, 40, marks=pytest.mark.timeout(280)),
-        pytest.param(10_000, 240, marks=[pytest.mark.slow, pytest.mark.timeout(3_600)]),
+        pytest.param(150, 20, marks=pytest.mark.timeout(280)),
+        pytest.param(10_000, 60, marks=[pytest.mark.slow, pytest.mark.timeout(3_600)]),
     ],
 )
 async def test_every_video_ends_and_none_is_rendered_twice_unasked(count: int, deadline_s: int, tmp_path: Path) -> None:
@@ -49,7 +49,7 @@ async def test_every_video_ends_and_none_is_rendered_twice_unasked(count: int, d
         with Gateway(tmp_path / "gateway", config=config, workers=3) as gateway:
             key = await asyncio.to_thread(gateway.create_key)
             fleet = await run(gateway, key, count, seed=count)
-            shown = await _until_ended(gateway, key, deadline_s + 60)
+            shown = await _until_ended(gateway, key, patience_s=30)
             await asyncio.sleep(5)  # attempts that are still followed
             made = await renders(vendors)
             entries = await asyncio.to_thread(_entries, gateway)

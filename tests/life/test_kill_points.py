@@ -72,6 +72,7 @@ async def test_a_death_at_any_point_loses_nothing_and_renders_nothing_twice(
             "deadline": scenario.deadline,
             "doubt": scenario.doubt,
             "settings": scenario.settings,
+            "limits": scenario.limits,
             "late": scenario.late,
             "a": NOBODY if scenario.a_is_down else a.base_url,
             "b": b.base_url,
@@ -96,7 +97,10 @@ def _die_at(gateway: Gateway, key: str, scenario: Scenario, point: str, *, whole
     gateway.env.update(TELECINE_KILL_POINT=point, TELECINE_KILL_FILE=str(reached))
     # A video of an earlier death may bring it there before it listens.
     gateway.start(unless=reached.exists)
-    heard = [] if reached.exists() else _live(gateway, key, scenario, f"a boat for {point}")
+    before = [f"boat {number} before {point}" for number in range(scenario.crowd)]
+    heard: list[str] = []
+    for prompt in (*before, f"a boat for {point}"):
+        heard += [] if reached.exists() else _live(gateway, key, scenario, prompt)
     assert until(reached.exists, REACHES_S_MAX), f"never reached {point}: {gateway.log()[-3_000:]}"
     _kill(gateway, whole=whole)
     return heard
