@@ -103,9 +103,10 @@ async def test_a_keys_word_goes_before_its_projects(here: House) -> None:
 
 
 async def test_a_request_may_want_no_part_in_it(here: House) -> None:
-    """It is rendered, also when it is sent again, and its clip is nobody else's."""
+    """It is rendered, also when only its resend arrives, and its clip is nobody else's."""
     first = await done(here)
-    fresh = await done(here, reuse=False)
+    fresh = await here.until(await here.create(reuse=False, hint=Hint(resend=True)))
+    assert fresh["id"] != first["id"]
     assert "reused_from" not in fresh and renders(here) == 2
     assert await here.create(reuse=False, hint=Hint(resend=True)) == fresh["id"]
     assert (await done(here))["reused_from"] == first["id"]
