@@ -30,7 +30,9 @@ VALUE_CHARS_MAX: Final = 300
 FIELDS_MAX: Final = 24
 INT_MAX: Final = 2**63 - 1
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
-FORBIDDEN: Final = frozenset({"prompt", "negative_prompt", "key", "api_key", "secret", "authorization", "url", "body"})
+FORBIDDEN: Final = frozenset(
+    {"prompt", "negative_prompt", "extras", "key", "api_key", "secret", "authorization", "url", "body"}
+)
 
 request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 """The request that the running task serves; every line of it carries the id."""

@@ -375,7 +375,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     audio: bool | None = None  # True, False: always so; None: a switch
     seed: bool = False
     negative_prompt: bool = False
-    extras: tuple[str, ...] = ()
+    extras: tuple[str, ...] = ()  # the vendor's own fields that a client may send: none that decides the price
     resend_safe_s: int | None = None  # resending with the same key is safe for so long; None: the vendor knows no keys
     finds: bool = False
     visible_after_s: float | None = None  # a received job is in the list by then; None: an empty list proves nothing

@@ -26,7 +26,7 @@ from gateway.domain.videos import (
 )
 from providers.contract import Json
 
-PRIVATE: Final = frozenset({"prompt", "negative_prompt", "metadata", "image", "source", "characters"})
+PRIVATE: Final = frozenset({"prompt", "negative_prompt", "metadata", "image", "source", "characters", "extras"})
 TIMES: Final = ("planned", "sent", "send_by", "accepted", "late", "closed", "follow_until", "retry_at")
 
 
@@ -67,6 +67,7 @@ def _request(request: Request, *, prompt: bool) -> dict[str, Json]:
     told["image"] = f"{image.width}x{image.height} {image.media_type}" if image else None
     told["source"] = (source.video or "an uploaded clip") if source else None
     told["characters"] = [one.id for one in request.characters] or None
+    told["extras"] = [*sorted(request.extras)] or None
     told["prompt_chars"] = len(request.prompt)
     if prompt:
         told |= {"prompt": request.prompt, "negative_prompt": request.negative_prompt}

@@ -11,6 +11,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
+import msgspec
+
 from gateway.domain.errors import BadInput
 from providers.contract import Json, Size
 
@@ -19,6 +21,8 @@ DIGITS_MAX: Final = 12
 METADATA_PAIRS_MAX: Final = 16
 METADATA_KEY_CHARS_MAX: Final = 64
 METADATA_VALUE_CHARS_MAX: Final = 512
+EXTRAS_MAX: Final = 16
+EXTRAS_BYTES_MAX: Final = 8_192
 
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+(\.0+)?", re.ASCII)
@@ -169,6 +173,25 @@ def object_of(param: str, value: Json, allowed: Collection[str]) -> dict[str, Js
         if name not in allowed:
             raise unknown(f"{param}.{name}")
     return present
+
+
+def extras(param: str, value: Json) -> dict[str, Json]:
+    """A vendor's own fields, as they are. In a form, which knows texts only, they are one text of JSON."""
+    if isinstance(value, str):
+        try:
+            value = msgspec.json.decode(value)
+        except (msgspec.DecodeError, RecursionError):
+            raise wrong_type(param, "an object", value) from None
+    if not isinstance(value, dict):
+        raise wrong_type(param, "an object", value)
+    try:
+        size = len(msgspec.json.encode(value))
+    except (RecursionError, UnicodeEncodeError):
+        raise BadInput(f"Invalid value: '{param}' holds what JSON cannot say.", param=param) from None
+    if size > EXTRAS_BYTES_MAX or len(value) > EXTRAS_MAX:
+        limits = f"at most {EXTRAS_MAX} fields, {EXTRAS_BYTES_MAX} bytes in all"
+        raise BadInput(f"Invalid value: '{param}' is too large: {limits}.", param=param)
+    return value
 
 
 def metadata(param: str, value: Json) -> dict[str, str]:

@@ -73,6 +73,7 @@ def settle(
         seed=asked.seed,
         negative_prompt=asked.negative_prompt,
         metadata=asked.metadata,
+        extras=asked.extras,
         asked_size=asked.size.value if asked.size is not None and other_size else None,
         asked_seconds=asked.seconds.value if asked.seconds is not None and other_seconds else None,
     )
@@ -173,6 +174,10 @@ def _abilities(
         yield need(lambda route: route.abilities.negative_prompt, "takes no negative prompt", "negative_prompt")
     if asked.seed is not None:
         yield need(lambda route: route.abilities.seed, "takes no seed", "seed")
+    if asked.extras:
+        names = set(asked.extras)
+        lack = f"does not take all of these as extras: {listed(sorted(names))}"
+        yield need(lambda route: names <= set(route.abilities.extras), lack, "extras")
 
 
 def _rendered(route: Route, source: SourceVideo) -> bool:

@@ -30,7 +30,7 @@ CHARACTER_NAME_CHARS_MAX: Final = 80
 SEED_MAX: Final = 2**31 - 1
 
 _COMMON: Final = frozenset(
-    {"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd", "priority", "reuse"}
+    {"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd", "priority", "reuse", "extras"}
 )
 FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *SECONDS, *SIZE},
@@ -59,6 +59,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     seed: int | None = None
     negative_prompt: str | None = None
     metadata: dict[str, str] = {}
+    extras: dict[str, Json] = {}  # a vendor's own fields, by its own names
     priority: int | None = None
     reuse: bool = True  # may be answered with a finished clip, where its key and project allow that
     image: ImageGiven | None = None
@@ -102,6 +103,7 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
         seed=read.within("seed", read.whole("seed", given["seed"]), 0, SEED_MAX) if "seed" in given else None,
         negative_prompt=_negative(given),
         metadata=read.metadata("metadata", given["metadata"]) if "metadata" in given else {},
+        extras=read.extras("extras", given["extras"]) if "extras" in given else {},
         priority=priority_of("priority", given["priority"]) if "priority" in given else None,
         reuse=read.flag("reuse", given["reuse"]) if "reuse" in given else True,
         image=image_of(given.get("input_reference"), files.get("input_reference")),

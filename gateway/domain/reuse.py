@@ -46,6 +46,7 @@ def likeness(project: str, request: Request, plan: Iterable[Choice]) -> str:
         image.sha256 if image else None,
         [source.video, source.sha256] if source else None,
         [one.id for one in request.characters],
+        *sorted(request.extras.items()),
     ]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

@@ -146,6 +146,11 @@ _LACKS: Final = (
         lambda able, *_: not able.negative_prompt,
         "takes no negative prompt",
     ),
+    _Lack(
+        lambda request: bool(request.extras),
+        lambda able, _, request: not request.extras.keys() <= set(able.extras),
+        "does not take these extras",
+    ),
     _Lack(lambda request: request.source is not None, _elsewhere, "did not render the source clip"),
     _Lack(
         lambda request: bool(request.characters),

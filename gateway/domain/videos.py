@@ -107,6 +107,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: int | None = None
     negative_prompt: str | None = None
     metadata: dict[str, str] = {}
+    extras: dict[str, Json] = {}
     asked_size: Size | None = None  # where another one, the nearest, is rendered
     asked_seconds: int | None = None
 

@@ -76,6 +76,7 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
     later: list[object] = [] if asked.preferences == NO_PREFERENCES else [asked.preferences]
     later += [] if asked.priority is None else [f"priority {asked.priority}"]
     later += [] if asked.reuse else ["no reuse"]
+    later += [asked.extras] if asked.extras else []
     return [
         caller.key_id,
         asked.verb,

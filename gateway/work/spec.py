@@ -36,6 +36,7 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
         characters=tuple(one.ref for one in request.characters),
         seed=request.seed,
         negative_prompt=request.negative_prompt,
+        extras=request.extras,
         callback_url=await _callback_url(tools, video, attempt) if route.abilities.calls_back else None,
     )
 

@@ -346,6 +346,7 @@ NAMES = [
     "input_reference",
     "characters",
     "metadata",
+    "extras",
     "seed",
     "video",
     "width",

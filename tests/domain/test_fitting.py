@@ -72,6 +72,7 @@ def test_an_open_choice_follows_what_was_said() -> None:
         ({"seed": 1}, "seed", ["sora-2"]),
         ({"negative_prompt": "rain"}, "negative_prompt", []),
         ({"characters": ("char_1",)}, "characters", []),
+        ({"extras": {"mood": "calm"}}, "extras", ["'mood'"]),
         ({"verb": Verb.REMIX}, "model", ["remix"]),
     ],
 )
@@ -206,6 +207,7 @@ ROUTES = st.builds(
     verbs=VERBS,
     image=st.booleans(),
     needs_image=st.booleans(),
+    extras=st.sampled_from([(), ("mood",), ("mood", "steps")]),
     characters=st.booleans(),
     seed=st.booleans(),
     negative_prompt=st.booleans(),
@@ -230,6 +232,7 @@ def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
         seconds=of_seconds(seconds) if seconds else None,
         seed=draw(st.sampled_from([None, 1])),
         negative_prompt=draw(st.sampled_from([None, "rain"])),
+        extras=draw(st.sampled_from([{}, {"mood": "calm"}, {"mood": "calm", "steps": 4}])),
     )
     owner = draw(st.sampled_from([None, "a", "b"]))
     return asked, {
@@ -265,6 +268,7 @@ def test_settling_and_planning_agree(routes: list[Route], wish: tuple[Asked, dic
                     seconds=seconds,
                     seed=asked.seed,
                     negative_prompt=asked.negative_prompt,
+                    extras=asked.extras,
                     **beside,
                 )
                 assert why_not(one, request) is not None

@@ -34,6 +34,13 @@ def refusal(verb: Verb, fields: dict[str, Json], files: dict[str, Upload] | None
     return caught.value
 
 
+def test_a_vendors_own_fields_are_an_object_or_in_a_form_its_json() -> None:
+    """Forms know texts only, and a vendor wants numbers to be numbers."""
+    wanted: dict[str, Json] = {"cfgScale": 0.5, "contentModeration": {"publicFigureThreshold": "low"}}
+    text = '{"cfgScale":0.5,"contentModeration":{"publicFigureThreshold":"low"}}'
+    assert create(extras=wanted).extras == create(extras=text).extras == wanted
+
+
 # --- what is taken -----------------------------------------------------------------------------------------------
 
 
@@ -167,6 +174,12 @@ def test_a_character_has_a_name_and_a_clip() -> None:
         (Verb.CREATE, {"prompt": "p", "seed": 10**400}, "invalid_value", "seed"),
         (Verb.CREATE, {"prompt": "p", "negative_prompt": 1}, "invalid_type", "negative_prompt"),
         (Verb.CREATE, {"prompt": "p", "metadata": "x"}, "invalid_type", "metadata"),
+        (Verb.CREATE, {"prompt": "p", "extras": "x"}, "invalid_type", "extras"),
+        (Verb.CREATE, {"prompt": "p", "extras": "[1]"}, "invalid_type", "extras"),
+        (Verb.CREATE, {"prompt": "p", "extras": "[" * 5_000}, "invalid_type", "extras"),
+        (Verb.CREATE, {"prompt": "p", "extras": {"a": "v" * 8_200}}, "invalid_value", "extras"),
+        (Verb.CREATE, {"prompt": "p", "extras": {"a": "\ud800"}}, "invalid_value", "extras"),
+        (Verb.CREATE, {"prompt": "p", "extras": {str(name): 1 for name in range(17)}}, "invalid_value", "extras"),
         (Verb.CREATE, {"prompt": "p", "metadata": {"a": 1}}, "invalid_type", "metadata.a"),
         (Verb.CREATE, {"prompt": "p", "metadata": {"a": "v" * 513}}, "invalid_value", "metadata.a"),
         (Verb.CREATE, {"prompt": "p", "metadata": {"k" * 65: "v"}}, "invalid_value", "metadata"),

@@ -144,6 +144,20 @@ async def test_a_picture_becomes_the_first_frame(empty_redis: RedisServer, tmp_p
         assert await one.money(video) == [("hold", "1", 250_000), ("settle", "1", 250_000)]
 
 
+async def test_the_vendors_own_fields_pass_where_they_are_known(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """Only the route that knows them is asked, and never for what decides the price."""
+    mood: dict[str, Any] = {"contentModeration": {"publicFigureThreshold": "low"}}
+    async with here(empty_redis, tmp_path) as (one, vendor):
+        video = await one.create(**ASKED, extras=mood)
+        assert (await one.until(video))["status"] == "completed"
+        (task,) = vendor.tasks.values()
+        assert task.body["contentModeration"] == mood["contentModeration"]
+        plan = {choice.route: choice.dropped for choice in (await one.record(video)).plan}
+        assert plan == {"a/gen4.5": None, "b/sora-2": "does not take these extras"}
+        with pytest.raises(BadInput, match="outputFormat"):
+            await one.create(**ASKED, extras={"outputFormat": "prores"})
+
+
 @pytest.mark.parametrize(
     ("waiting", "keeps", "money"),
     [(True, False, FREE), (True, True, FREE), (False, False, PRESUMED), (False, True, PAID)],
