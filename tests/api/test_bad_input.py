@@ -371,3 +371,16 @@ def test_any_bytes_are_refused_in_openais_shape(api: httpx.Client, path: str, da
     """As a form, from its beginning or after a part that is well."""
     content = PROMPT_PART + data if torn else data
     assert_shape(api.post(path, content=content, headers={"content-type": FORM}))
+
+
+def test_extras_that_no_provider_takes_are_refused_by_name(api: httpx.Client) -> None:
+    """Alike in JSON, as text of JSON in a form and in a form's brackets: what no vendor knows is not passed on."""
+    sent: list[dict[str, Any]] = [
+        {"json": {"prompt": "p", "extras": {"mood": "calm"}}},
+        {"files": {"prompt": (None, "p"), "extras": (None, '{"mood":"calm"}')}},
+        {"files": {"prompt": (None, "p"), "extras[mood]": (None, "calm")}},
+    ]
+    for one in sent:
+        reply = api.post("/videos", **one)
+        error = reply.json()["error"]
+        assert (reply.status_code, error["param"]) == (400, "extras") and "'mood'" in error["message"]
