@@ -195,7 +195,8 @@ class Provider(Section):
         default=None,
         description="When nobody can find out whether a submission arrived: `hold` waits until the deadline, "
         "`failover` tries the next route and may pay twice. "
-        "By default `hold`, and `failover` where lost jobs are free.",
+        "By default `hold`, and `failover` where lost jobs are free. "
+        "A vendor that can be asked is asked first, for ten minutes or a quarter of the deadline.",
     )
     exclusive_account: bool = Field(
         default=False,

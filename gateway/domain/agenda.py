@@ -19,8 +19,10 @@ from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video, Wo
 from gateway.domain.world import World
 
 RESEND_LIFE_UNKNOWN_S: Final = 600
-# A vendor that can be asked is asked for so long before the policy for doubt speaks.
+# A vendor that can be asked is asked for so long before the policy for doubt speaks, and no longer than a part of the
+# time that the video has: another route needs some of it.
 FIND_S: Final = 600
+FIND_PART: Final = 4
 ORPHAN_POLL_S: Final = 60
 # Whoever waits in line is called; this is for the case that all who would call have died.
 IN_LINE_S: Final = 300
@@ -155,7 +157,8 @@ def _resolve(video: Video, attempt: Attempt, world: World, due_ms: int) -> Actio
     route = world.route_of(attempt)
     resend = may_resend(attempt, route, world.now_ms) and not _may_be_elsewhere(video, attempt, world)
     find = route is not None and route.abilities.finds
-    learnable = resend or (find and world.now_ms < attempt.sent_ms + FIND_S * 1_000)
+    asked_ms = min(FIND_S * 1_000, (video.deadline_ms - attempt.sent_ms) // FIND_PART)
+    learnable = resend or (find and world.now_ms < attempt.sent_ms + asked_ms)
     failing_over = route is not None and route.doubt is Doubt.FAILOVER and not learnable
     if failing_over and failover.next_route(video, world) is not None:
         return Decide(FailOver(attempt.ordinal))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from msgspec import json
 from msgspec.structs import replace
 
 from gateway.domain import ledger
@@ -20,6 +21,8 @@ from gateway.domain.world import with_attempt
 from providers.contract import Ref
 
 CANDIDATES_MAX: Final = 8
+APART_MS: Final = 120_000
+"""By so much may a vendor's clock, and the way to it, make two sendings look like one time."""
 
 
 def of_video(video: Video) -> tuple[Attempt, ...]:
@@ -36,14 +39,22 @@ def may_bind(attempt: Attempt, route: Route, refs: Sequence[Ref], now_ms: int, *
 
 def fits(video: Video, attempt: Attempt, other: Video) -> bool:
     """Whether another attempt that nobody has an answer for could have made the job that looks like `attempt`: the same
-    account and model, and a clip of the same kind. Prompts are not compared: vendors change them."""
+    account and model, a clip of the same kind, sent about the same time. Prompts are not compared: vendors change
+    them."""
     alike = (other.request.seconds, other.request.size) == (video.request.seconds, video.request.size)
     return alike and any(
         (one.account, one.model) == (attempt.account, attempt.model)
         and (other.id, one.ordinal) != (video.id, attempt.ordinal)
+        and _about_the_same_time(one, attempt)
         for one in other.attempts
         if one.state in (AttemptState.DOUBTFUL, AttemptState.SENT)
     )
+
+
+def _about_the_same_time(one: Attempt, other: Attempt) -> bool:
+    """What was sent long before or after made its job then, if it made one. Sendings of a key count from the first to
+    the last."""
+    return one.sent_ms <= other.send_by_ms + APART_MS and other.sent_ms <= one.send_by_ms + APART_MS
 
 
 # --- an operator's word -------------------------------------------------------------------------------------------
@@ -70,13 +81,21 @@ def received(ref: Ref | None, *, by: str, now_ms: int, reason: str) -> Ruling:
 
     def ruling(video: Video, attempt: Attempt) -> Change:
         if attempt.state is AttemptState.DOUBTFUL:
-            known_ref = ref if ref is not None else _only_candidate(video, attempt)
+            known_ref = _among_candidates(attempt, ref) if ref is not None else _only_candidate(video, attempt)
             return _noted(video, attempt, Word(received=True, ref=known_ref, by=by, at_ms=now_ms, reason=reason))
         _presumed(video, attempt)
         word = Word(received=True, ref=ref, by=by, at_ms=now_ms, reason=reason)
         return _change(with_attempt(video, replace(attempt, presumed=False, word=word)), aside=True)
 
     return ruling
+
+
+def _among_candidates(attempt: Attempt, ref: Ref) -> Ref:
+    """Where a find saw jobs like it, a handle of another is a slip of the hand."""
+    if attempt.candidates and ref not in attempt.candidates:
+        seen = ", ".join(json.encode(one).decode() for one in attempt.candidates)
+        raise Misruled(f"a find saw other jobs like it, and not this one; take one of {seen}")
+    return ref
 
 
 def _only_candidate(video: Video, attempt: Attempt) -> Ref:

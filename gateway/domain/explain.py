@@ -48,6 +48,7 @@ def explain(video: Video, entries: Sequence[Entry] = (), *, prompt: bool = False
         "completed_at": moment_text(video.completed_ms) if video.completed_ms else None,
         "error": {"code": error.code, "message": error.message} if error else None,
         "cancel": cancel_face(video, video.cancel_ms) if video.cancel_ms else None,
+        "waits_for": list(video.lined) or None,
         "strategy": video.strategy or None,
         "plan": [_choice(rank, choice) for rank, choice in enumerate(video.plan, start=1)],
         "attempts": [_attempt(video, one) for one in video.attempts],

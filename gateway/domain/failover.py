@@ -147,7 +147,7 @@ OUTCOME_UNKNOWN: Final = VideoError(
 )
 WAITED: Final = VideoError(
     "deadline_exceeded",
-    "Every provider was busy until the video's deadline, and nothing was made or charged. "
+    "Every provider was busy or out of order until the video's deadline, and nothing was made or charged. "
     "Create a new video to try again.",
 )
 DEADLINE: Final = VideoError(
@@ -187,6 +187,16 @@ def reason_of(video: Video) -> VideoError:
         return failed_for(Why.INVALID)
     told = [why for why in ends if why is not Why.INVALID]
     return failed_for(told[0] if told else None)
+
+
+def never_sent(video: Video) -> VideoError:
+    """Why a video ends whose planned attempt could not be sent in time: what earlier attempts say, if they say anything
+    of routes that were asked; that one was left which could not be is no judgement on the request."""
+    earlier = video.attempts[:-1]
+    if not any(one.accepted_ms or one.why or one.abandoned or one.cost_micros for one in earlier):
+        return WAITED
+    reason = reason_of(video)
+    return failed_for(None) if reason == failed_for(Why.INVALID) else reason
 
 
 def ended(video: Video, world: World, state: State, error: VideoError | None) -> Video:

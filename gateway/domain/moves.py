@@ -231,10 +231,7 @@ def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -
 def _give_up_queued(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:
     money = unsent_money(video, attempt, world, "not sent in time")
     after = with_attempt(video, closing.closed(attempt, world, money, message="not asked in time"))
-    earlier = failover.reason_of(video) if len(video.attempts) > 1 else failover.DEADLINE
-    if video.lined and not any(one.accepted_ms or one.why or one.abandoned for one in video.attempts):
-        earlier = failover.WAITED
-    return Moved(video=failover.ended(after, world, State.FAILED, earlier), postings=money)
+    return Moved(video=failover.ended(after, world, State.FAILED, failover.never_sent(video)), postings=money)
 
 
 def _give_up_doubt(video: Video, attempt: Attempt, news: GiveUp, world: World) -> Moved:

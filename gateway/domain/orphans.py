@@ -35,7 +35,7 @@ from gateway.domain.news import (
     Unsent,
 )
 from gateway.domain.videos import Attempt, AttemptState, CancelSaid, State, Video, attempt_id
-from gateway.domain.world import FOLLOW_MS, Moved, World, with_attempt
+from gateway.domain.world import FOLLOW_DOUBT_MS, FOLLOW_MS, Moved, World, with_attempt
 from providers.contract import Ref
 
 Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
@@ -55,8 +55,10 @@ def apply(video: Video, attempt: Attempt, news: News, world: World) -> Moved:
 
 def abandon(video: Video, attempt: Attempt, world: World) -> Attempt:
     """Followed from now on. Where nothing can be learnt about a doubt it stays open until the video's deadline."""
-    blind = attempt.state is AttemptState.DOUBTFUL and not learnable(attempt, world)
-    until = max(video.deadline_ms, world.now_ms + 1_000) if blind else world.now_ms + FOLLOW_MS
+    doubtful = attempt.state is AttemptState.DOUBTFUL
+    blind = doubtful and not learnable(attempt, world)
+    follow_ms = FOLLOW_DOUBT_MS if doubtful else FOLLOW_MS
+    until = max(video.deadline_ms, world.now_ms + 1_000) if blind else world.now_ms + follow_ms
     return replace(attempt, abandoned=True, follow_until_ms=until, due_ms=world.now_ms)
 
 

@@ -17,6 +17,7 @@ from gateway.domain.routing import Model, Route
 from gateway.domain.videos import Attempt, Video
 
 FOLLOW_MS: Final = 24 * 3_600_000
+FOLLOW_DOUBT_MS: Final = 3_600_000
 """How long an abandoned attempt is followed before it is booked as presumed."""
 
 

@@ -83,7 +83,7 @@ class Names:
         return f"{self.tag}sent:{provider}"
 
     def polls(self, provider: str) -> str:
-        """The same of polls."""
+        """When a poll would be on time, us. Only under a limit."""
         return f"{self.tag}polls:{provider}"
 
     def waiting(self, provider: str) -> str:

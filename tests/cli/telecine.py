@@ -23,7 +23,7 @@ def configured(folder: Path, store_url: str) -> Path:
     """The folder, with the shipped configuration on a store that runs already."""
     folder.mkdir(exist_ok=True)
     text = (ROOT / "config.yaml").read_text(encoding="utf-8")
-    (folder / "config.yaml").write_text(text.replace("url: null", f"url: {store_url}"), encoding="utf-8")
+    (folder / "config.yaml").write_text(text.replace("\n  url: null", f"\n  url: {store_url}"), encoding="utf-8")
     return folder
 
 

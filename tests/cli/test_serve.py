@@ -144,7 +144,7 @@ def test_what_cannot_start_is_one_sentence(tmp_path: Path, words: list[str], sen
 
 def test_a_configured_store_that_is_away_ends_the_start(tmp_path: Path) -> None:
     """A worker that cannot reach the store says so once, and the gateway does not pretend to run."""
-    text = SHIPPED.read_text().replace("url: null", f"url: unix://{tmp_path}/absent.sock")
+    text = SHIPPED.read_text().replace("\n  url: null", f"\n  url: unix://{tmp_path}/absent.sock")
     (tmp_path / "config.yaml").write_text(text)
     done = telecine(tmp_path, "serve", "--port", "0")
     assert (done.status, done.out) == (1, "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain import agenda as todo
 from gateway.domain.agenda import agenda
@@ -77,6 +78,13 @@ def test_failover_waits_while_the_vendor_can_still_be_asked() -> None:
     life = doubtful(two_routes(Doubt.FAILOVER, finds=True))
     assert due(life) == todo.Find(1)
     assert due(life, T0 + todo.FIND_S * 1_000) == todo.Decide(FailOver(1))
+
+
+def test_failover_leaves_another_route_some_of_a_short_time() -> None:
+    """A quarter of it is for asking."""
+    life = doubtful(replace(two_routes(Doubt.FAILOVER, finds=True), deadline_s=120))
+    assert due(life, T0 + 29_000) == todo.Find(1)
+    assert due(life, T0 + 31_000) == todo.Decide(FailOver(1))
 
 
 def test_failover_without_another_route_holds() -> None:

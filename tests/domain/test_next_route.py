@@ -9,10 +9,11 @@ from msgspec.structs import replace
 
 from gateway.domain import failover, moves
 from gateway.domain.change import Kind
-from gateway.domain.news import Ask, CancelAsked, GiveUp, Lined, Rerouted
+from gateway.domain.news import Ask, CancelAsked, Declined, GiveUp, Lined, Rerouted
 from gateway.domain.observed import SHUT_LOOK_MS, Observed
 from gateway.domain.videos import AttemptState, State
 from gateway.domain.world import World
+from providers.contract import Why
 from tests.support.videos import T0, admitted, model, route, world
 
 TWO = model(route("a"), route("b"))
@@ -79,4 +80,18 @@ def test_no_route_is_taken_that_may_not_be_asked() -> None:
 def test_who_waits_until_the_deadline_is_told_that_all_were_busy() -> None:
     waits = moves.apply(admitted(TWO).video, Lined(1, ("a", "b")), world(TWO)).video
     ended = moves.apply(waits, GiveUp(1), world(TWO, T0 + HOUR)).video
+    assert ended.error == failover.WAITED
+
+
+def test_a_route_that_was_never_asked_is_no_judgement_on_the_request() -> None:
+    """One said `invalid`; the other's breaker was open until the deadline."""
+    sent = moves.apply(admitted(TWO).video, Ask(1, T0), world(TWO)).video
+    refused = moves.apply(sent, Declined(attempt=1, why=Why.INVALID), world(TWO)).video
+    assert refused.current_attempt.route == "b/m"
+    ended = moves.apply(refused, GiveUp(2), world(TWO, T0 + HOUR)).video
+    assert ended.error == failover.failed_for(None)
+
+
+def test_a_video_that_no_provider_could_take_is_told_so() -> None:
+    ended = moves.apply(admitted(TWO).video, GiveUp(1), world(TWO, T0 + HOUR)).video
     assert ended.error == failover.WAITED

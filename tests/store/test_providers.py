@@ -167,20 +167,40 @@ async def test_limits_that_left_the_configuration_are_gone_and_what_is_in_flight
     assert isinstance(await ask(books, other), Committed)
 
 
+@given(limit=st.integers(1, 40), waits=st.lists(st.integers(0, 9_000), min_size=1, max_size=60))
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_minute_has_more_polls_than_the_limit(empty_redis: RedisServer, limit: int, waits: list[int]) -> None:
+    """And whoever waits as long as it was told may poll then."""
+    empty_redis.client.flushall()
+    clock = Clock()
+    async with simulated(empty_redis.url, clock) as books:
+        await books.limit_providers({"a": ProviderLimits(polls_per_minute=limit)})
+        sent: list[int] = []
+        for wait_ms in waits:
+            clock.now_ms += wait_ms
+            free_ms = await books.pace_poll("a")
+            if free_ms:
+                assert T0 < clock.now_ms < free_ms <= clock.now_ms + MINUTE
+                clock.now_ms = free_ms
+                assert await books.pace_poll("a") == 0
+            sent.append(clock.now_ms)
+        assert all(sum(at <= other < at + MINUTE for other in sent) <= limit for at in sent)
+
+
 async def test_polls_are_paced_over_all_replicas(books: Store, clock: Clock) -> None:
     assert await books.pace_poll("a") == 0
     await books.limit_providers({"a": ProviderLimits(polls_per_minute=2)})
-    assert [await books.pace_poll("a") for _ in range(3)] == [0, 0, T0 + MINUTE]
-    clock.now_ms += MINUTE
+    assert [await books.pace_poll("a") for _ in range(2)] == [0, T0 + MINUTE // 2]
+    clock.now_ms += MINUTE // 2
     assert await books.pace_poll("a") == 0
 
 
 async def test_a_clock_that_steps_back_closes_no_provider(books: Store, clock: Clock) -> None:
-    """For a minute at most."""
+    """What was noted is of no time at all."""
     await books.limit_providers({"a": ProviderLimits(polls_per_minute=1)})
     await books.pace_poll("a")
     clock.now_ms -= 3_600_000
-    assert await books.pace_poll("a") == clock.now_ms + MINUTE
+    assert await books.pace_poll("a") == 0
 
 
 # --- lines -------------------------------------------------------------------------------------------------------

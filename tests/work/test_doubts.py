@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain import doubts
 from gateway.domain.rulings import Misruled, Ruling
@@ -149,6 +150,20 @@ async def test_on_an_account_of_our_own_the_one_likeness_binds(
         video = await in_doubt(one)
         face = await one.until(video, seconds=25)
         assert face["status"] == ("completed" if exclusive else "failed")
+
+
+async def test_a_doubt_of_another_hour_does_not_fit(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """It is followed for long, and what it made, if anything, it made then."""
+    async with here(empty_redis, tmp_path, exclusive=True) as one:
+        first, second = await in_doubt(one), await in_doubt(one, NEVER_CAME)
+        mine, other = [await one.record(video) for video in (first, second)]
+        for apart_ms, fits in ((doubts.APART_MS // 2, True), (2 * doubts.APART_MS, False)):
+            for sign in (-1, 1):
+                shift = sign * apart_ms
+                sent = other.attempts[0]
+                moved = replace(sent, sent_ms=sent.sent_ms + shift, send_by_ms=sent.send_by_ms + shift)
+                moved_video = replace(other, attempts=(moved,))
+                assert doubts.fits(mine, mine.attempts[0], moved_video) is fits
 
 
 async def test_two_that_fit_one_job_bind_none(empty_redis: RedisServer, tmp_path: Path) -> None:

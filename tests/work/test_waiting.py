@@ -117,7 +117,7 @@ async def test_who_waits_until_the_deadline_fails_with_the_reason_and_pays_nothi
         first, second = await here.create(), await here.create()
         face = await here.until(second)
         assert (face["status"], face["error"]["code"]) == ("failed", "deadline_exceeded")
-        assert face["error"]["message"].startswith("Every provider was busy until the video's deadline")
+        assert face["error"]["message"].startswith("Every provider was busy or out of order until the video's deadline")
         assert await here.money(second) == [("hold", "1", 400_000), ("void", "1", -400_000)]
         await here.until(first)
         assert await here.tools.store.waiting() == {}
@@ -173,10 +173,10 @@ async def test_a_create_that_would_wait_behind_too_many_is_refused_at_once(
 
 
 async def test_polls_stay_under_their_limit(empty_redis: RedisServer, tmp_path: Path) -> None:
-    async with house(empty_redis.url, tmp_path, config("polls_per_minute: 3"), vendors=vendors(1.0)) as here:
-        await here.create()
+    async with house(empty_redis.url, tmp_path, config("polls_per_minute: 60"), vendors=vendors(1.0)) as here:
+        await asyncio.gather(*(here.create() for _ in range(4)))
         await asyncio.sleep(2.5)
-        assert here.vendors["a"].counts["retrieve"] == 3
+        assert 6 <= here.vendors["a"].counts["retrieve"] <= 9  # six at once, then one a second
 
 
 async def test_nobody_is_called_to_a_provider_whose_breaker_is_open(empty_redis: RedisServer, tmp_path: Path) -> None:
