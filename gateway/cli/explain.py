@@ -64,6 +64,7 @@ def lines(told: Any) -> list[str]:
         *(f"  {name}: {told[name]}" for name in HEAD if name in told),
         *([f"  tags: {_words(told['tags'])}"] if told["tags"] else []),
         *([f"  cancel: {_words(told['cancel'])}"] if "cancel" in told else []),
+        *([f"  waits for its turn at: {', '.join(told['waits_for'])}"] if "waits_for" in told else []),
         *([f"  error: {told['error']['code']}: {told['error']['message']}"] if "error" in told else []),
         "plan",
         *(f"  {_choice(one)}" for one in told["plan"]),

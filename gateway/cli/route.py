@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from typing import Any
+from typing import Any, Final
 
 import click
 from msgspec.structs import replace
@@ -33,6 +33,12 @@ from providers.contract import Json, Size, Verb
 
 COLUMNS = ("rank", "route", "price", "expected", "p50_s", "p95_s", "success", "reason")
 SECONDS_MAX = 3_600
+BUSY: Final = {
+    "paused": "takes nothing for {left_s} s, as it asked",
+    "rpm": "takes nothing for {left_s} s: its rpm is used up",
+    "concurrency": "takes nothing now: its concurrency is used up",
+    "line": "others wait for it",
+}
 
 
 class Extent(click.ParamType[Size]):
@@ -70,7 +76,8 @@ def command(
     """Show every route of a model in the order in which it would be asked now: its price, what a clip is expected to
     come to there, how long it takes, how often it succeeds; and of those that would not be asked, why.
 
-    What was observed is read from the store. A video may begin with another route than the first one if it is one of
+    What was observed, and which providers take nothing now, is read from the store: a video that finds its first
+    provider busy goes to the next one, or waits. It may begin with another route than the first one if it is one of
     those that explore. Limits of keys and budgets are not asked.
 
     \b
@@ -85,8 +92,8 @@ def command(
     chosen = Strategy(strategy) if strategy is not None else None
     wanted = Preferences(strategy=chosen, max_cost_micros=max_price)
     request = _request(found, Request(verb=Verb(verb), model=model, prompt="", seconds=seconds, size=size))
-    observed = with_store(place, lambda store: _observed(store, snapshot))
-    choices = _planned(found, request, wanted, observed)
+    observed, busy = with_store(place, lambda store: _looked(store, snapshot, found))
+    choices = tuple(_with_busy(one, busy) for one in _planned(found, request, wanted, observed))
     if json:
         print_json(*(shown(one, rank) for rank, one in enumerate(choices, 1)))
         return
@@ -107,10 +114,25 @@ def _request(model: Model, request: Request) -> Request:
     return replace(request, size=size, seconds=seconds)
 
 
-async def _observed(store: Store, snapshot: Snapshot) -> dict[str, Observed]:
+async def _looked(store: Store, snapshot: Snapshot, model: Model) -> tuple[dict[str, Observed], dict[str, str]]:
+    """What was observed, by route; and why a provider takes nothing now, by its name."""
     found = await store.charts()
     known = {name: decode_chart(raw) or BLANK for name, raw in found.raw.items()}
-    return observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms)
+    busy = {}
+    for provider in dict.fromkeys(route.provider for route in model.routes):
+        room = await store.room_at("", [provider])
+        if room.provider is None:
+            left_s = max(1, -(-(room.until_ms - found.now_ms) // 1_000))
+            busy[provider] = BUSY[room.why].format(left_s=left_s)
+    return observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms), busy
+
+
+def _with_busy(choice: Choice, busy: dict[str, str]) -> Choice:
+    """A video that finds a provider busy goes to the next route, or waits."""
+    why = busy.get(choice.route.partition("/")[0])
+    if why is None or choice.dropped is not None:
+        return choice
+    return replace(choice, note=f"{choice.note}; {why}" if choice.note else why)
 
 
 def _planned(model: Model, request: Request, wanted: Preferences, observed: dict[str, Observed]) -> tuple[Choice, ...]:

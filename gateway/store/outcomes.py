@@ -130,6 +130,7 @@ class RoomAt(Struct, frozen=True):
 
     provider: str | None
     until_ms: int = 0
+    why: str = ""  # as of `Busy`, of the last that was asked
 
 
 # --- due videos --------------------------------------------------------------------------------------------------

@@ -39,8 +39,8 @@ class Providers(Room):
         keys = [names.providers]
         for one in providers:
             keys += (names.sent(one), names.waiting(one), names.called(one))
-        place, until_ms = await self._link.run(ROOM, keys, (self._now_ms(), video_id, *providers))
-        return RoomAt(providers[place - 1] if place else None, until_ms)
+        place, until_ms, why = await self._link.run(ROOM, keys, (self._now_ms(), video_id, *providers))
+        return RoomAt(providers[place - 1] if place else None, until_ms, why.decode())
 
     async def call(self, provider: str, limit: int = CALL_MAX) -> int:
         """Make those due whose turn it is, at most so many. How many there were."""

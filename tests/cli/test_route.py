@@ -73,6 +73,25 @@ def test_what_was_observed_is_read_from_the_store(place: Path, empty_redis: Redi
     assert "its breaker is open for" in rows[2]["reason"]
 
 
+def test_a_provider_that_takes_nothing_now_is_told_with_the_reason(place: Path, empty_redis: RedisServer) -> None:
+    """It asked for a pause, or has as much as it may have, or others wait for it."""
+    now_ms = empty_redis.client.time()[0] * 1_000
+    empty_redis.client.hset("{telecine}:providers", mapping={"dear:paused": now_ms + 600_000, "cheap:in_flight": 4})
+
+    def reasons() -> list[str]:
+        rows = objects(telecine(place, "route", "--model", "film", "--json").out)
+        return [one["reason"] for one in rows]
+
+    first, *others = reasons()
+    assert first.startswith(("takes nothing for 5", "takes nothing for 600"))
+    assert others == [None, None]
+    empty_redis.client.hset("{telecine}:providers", "cheap:concurrency", 4)
+    assert reasons()[1] == "takes nothing now: its concurrency is used up"
+    empty_redis.client.hdel("{telecine}:providers", "cheap:concurrency")
+    empty_redis.client.zadd("{telecine}:waiting:cheap", {"video_x": 1})
+    assert reasons()[1] == "others wait for it"
+
+
 def test_the_nearest_is_told_where_the_model_renders_it(place: Path) -> None:
     out = telecine(place, "route", "--model", "film", "--seconds", "5", "--size", "1900x1000").out.splitlines()
     assert out[0] == "the nearest that film renders: 1920x1080, 8 s"

@@ -12,7 +12,7 @@ from gateway.cli.explain import lines
 from gateway.domain import moves
 from gateway.domain.explain import explain
 from gateway.domain.ledger import Entry
-from gateway.domain.news import Ask, CancelAsked, CancelConfirmed, Declined, Made, Stored, Took
+from gateway.domain.news import Ask, CancelAsked, CancelConfirmed, Declined, Lined, Made, Stored, Took
 from gateway.domain.videos import Choice, Word
 from providers.contract import Charge, Remote, Why
 from tests.support.videos import T0, admitted, model, route, world
@@ -46,6 +46,13 @@ def test_every_route_is_there_with_its_reason() -> None:
         ("a/m", True, None), ("b/m", True, None), ("c/m", False, "cannot create"),
     ]  # fmt: skip
     assert (plan[0]["rank"], plan[0]["price_usd"]) == (1, "0.40")
+
+
+def test_what_a_queued_video_waits_for_is_told() -> None:
+    found = told(Lined(1, ("a", "b")))
+    assert found["waits_for"] == ["a", "b"]
+    assert "  waits for its turn at: a, b" in lines(found)
+    assert "waits_for" not in told()
 
 
 def test_attempts_tell_times_verdicts_and_money() -> None:

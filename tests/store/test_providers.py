@@ -126,7 +126,7 @@ async def test_a_pause_is_kept_and_never_shortened(books: Store, clock: Clock) -
     await end(books, one, paused=("a", T0 + 30_000))
     await end(books, one, paused=("a", T0 + 10_000))
     assert await ask(books, other) == Busy("paused", T0 + 30_000)
-    assert await books.room_at(other.id, ["a"]) == RoomAt(None, T0 + 30_000)
+    assert await books.room_at(other.id, ["a"]) == RoomAt(None, T0 + 30_000, "paused")
     clock.now_ms += 30_000
     assert isinstance(await ask(books, other), Committed)
 
