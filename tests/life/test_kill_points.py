@@ -14,6 +14,7 @@ import urllib.error
 import urllib.request
 import zlib
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +31,23 @@ ENDS_S_MAX = 90.0  # the longest deadline of a scenario, and room
 NOBODY = "http://127.0.0.1:9/v1"
 
 
-def points_of(scenario: Scenario) -> list[str]:
+def points_of(scenario: Scenario, *sides: str) -> list[str]:
     """In the order in which a life passes them."""
     places = [("commit", label) for label in scenario.commits] + [("send", label) for label in scenario.sends]
-    return [f"{side}.{place}.{label}" for place, label in places for side in ("before", "after")]
+    return [f"{side}.{place}.{label}" for place, label in places for side in sides or ("before", "after")]
 
 
-# A death of the master alone ends its workers by one mechanism, whatever they were doing: the first life shows it in
-# every run, all others in the long one.
-CASES = [
-    pytest.param(name, whole, id=f"{name}-{'group' if whole else 'master'}", marks=marks)
-    for index, name in enumerate(SCENARIOS)
-    for whole, marks in ((True, ()), (False, () if index == 0 else pytest.mark.slow))
-]
+def cases() -> Iterator[object]:
+    """In the long run every life at all of its points, of the whole group and of the master alone. In every run: what a
+    death after a commit leaves is what one before the next leaves, and a master's death ends its workers by one
+    mechanism, whatever they were doing; so the first life shows both, and the others die before each point."""
+    for index, name in enumerate(SCENARIOS):
+        yield pytest.param(name, True, (), id=f"{name}-group", marks=pytest.mark.slow if index else ())
+        yield pytest.param(name, False, (), id=f"{name}-master", marks=pytest.mark.slow)
+        if index:
+            yield pytest.param(name, True, ("before",), id=f"{name}-before")
+        else:
+            yield pytest.param(name, False, ("after",), id=f"{name}-master-after")
 
 
 def test_every_kill_point_has_a_life_that_passes_it() -> None:
@@ -55,9 +60,9 @@ def test_every_kill_point_has_a_life_that_passes_it() -> None:
 
 
 @pytest.mark.timeout(280)
-@pytest.mark.parametrize(("name", "whole"), CASES)
+@pytest.mark.parametrize(("name", "whole", "sides"), [*cases()])
 async def test_a_death_at_any_point_loses_nothing_and_renders_nothing_twice(
-    name: str, whole: bool, tmp_path: Path
+    name: str, whole: bool, sides: tuple[str, ...], tmp_path: Path
 ) -> None:
     """One gateway dies at every point of a life in turn; what it left unfinished lives on beside the next video."""
     scenario = SCENARIOS[name]
@@ -81,7 +86,7 @@ async def test_a_death_at_any_point_loses_nothing_and_renders_nothing_twice(
             await asyncio.to_thread(gateway.stop)
             key = await asyncio.to_thread(gateway.create_key)
             admitted: list[str] = []
-            for point in points_of(scenario):
+            for point in points_of(scenario, *sides):
                 await a.program(*scenario.faults)
                 await b.program(*scenario.faults_b)
                 admitted += await asyncio.to_thread(_die_at, gateway, key, scenario, point, whole=whole)

@@ -1,4 +1,5 @@
-"""Each fault of a vendor under each policy: what the client sees, what the vendors rendered, what the ledger says.
+"""Each fault of a vendor: what the client sees, what the vendors rendered, what the ledger says. Outcomes that get lost
+have a table of their own (`test_doubt_table`).
 
 Two vendors stand behind the model; `a` is asked first. A clip costs $0.40 at either.
 """
@@ -14,7 +15,6 @@ from msgspec import Struct
 from tests.support.house import house
 from tests.support.redis import RedisServer
 from tests.support.vendor import Fault, throttle
-from tests.support.vendor_faults import Point
 
 CONFIG = """
 gateway: {{deadline_s: {deadline}, lease_s: 5, send_by_s: 2, socket_timeout_s: 1}}
@@ -48,10 +48,6 @@ class Row(Struct, frozen=True, kw_only=True):
     vendor: dict[str, Any] = {}
 
 
-def close(at: Point, **more: Any) -> Fault:
-    return Fault(on="create", do="close", at=at, **more)
-
-
 ROWS = {
     "nothing wrong": Row(faults=[], renders=(1, 0), money=PAID_A),
     "refused as invalid": Row(
@@ -77,38 +73,6 @@ ROWS = {
     ),
     "breaks halfway, billed": Row(
         faults=[Fault(on="create", do="fail", code="server_error")], renders=(1, 1), money=PAID_BOTH
-    ),
-    "reply lost, hold": Row(
-        faults=[close(Point.AFTER_MAKING)], deadline=3, status="failed", code="outcome_unknown", renders=(1, 0),
-        money=PRESUMED_A,
-    ),
-    "request lost, hold": Row(
-        faults=[close(Point.AFTER_BODY)], deadline=3, status="failed", code="outcome_unknown", renders=(0, 0),
-        money=PRESUMED_A,
-    ),
-    "500 although the job exists, hold": Row(
-        faults=[Fault(on="create", do="refuse", at=Point.AFTER_MAKING, status=500)],
-        deadline=3, status="failed", code="outcome_unknown", renders=(1, 0), money=PRESUMED_A,
-    ),
-    "a proxy's page, hold": Row(
-        faults=[Fault(on="create", do="html", at=Point.AFTER_MAKING, status=502)],
-        deadline=3, status="failed", code="outcome_unknown", renders=(1, 0), money=PRESUMED_A,
-    ),
-    "reply lost, failover at risk": Row(
-        faults=[close(Point.AFTER_MAKING)], doubt="failover", deadline=4, renders=(1, 1),
-        money=[("hold", "1", 400_000), ("hold", "2", 400_000), ("settle", "2", 400_000), ("presumed", "1", 400_000)],
-    ),
-    "reply lost, the key is honoured": Row(
-        faults=[close(Point.AFTER_MAKING)], settings="honours_idempotency_key: true",
-        vendor={"keys": "replay"}, renders=(1, 0), money=PAID_A,
-    ),
-    "hangs, the key is honoured": Row(
-        faults=[Fault(on="create", do="hang", at=Point.AFTER_MAKING, seconds=5)],
-        settings="honours_idempotency_key: true", vendor={"keys": "replay"}, renders=(1, 0), money=PAID_A,
-    ),
-    "unreadable success, the key is honoured": Row(
-        faults=[Fault(on="create", do="half")], settings="honours_idempotency_key: true",
-        vendor={"keys": "replay"}, renders=(1, 0), money=PAID_A,
     ),
     "polls fail for a while": Row(
         faults=[Fault(on="retrieve", do="refuse", status=500, times=3), Fault(on="retrieve", do="html", status=502)],
