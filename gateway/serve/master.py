@@ -83,6 +83,8 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     server, grace_s = file.config.server, file.config.gateway.stop_grace_s
 
     def tick() -> None:
+        if _asked.is_set():
+            fleet.stop()
         for helper in helpers:
             helper.look(time.monotonic())
 
@@ -158,5 +160,10 @@ def _answers(address: str, port: int) -> bool:
     return False
 
 
+# Python swallows what a signal raises in a callback of its own, such as one around a fork: the fleet looks here too.
+_asked: Final = threading.Event()
+
+
 def _stopped(*_: object) -> NoReturn:
+    _asked.set()
     raise Stopped
