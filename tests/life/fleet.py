@@ -20,8 +20,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from tests.support.gateway import Gateway, command_line
+from tests.support.vendor_clips import Clips
 from tests.support.vendor_control import RemoteVendor
 from tests.support.vendor_faults import Fault, Point, throttle
+from tests.support.vendor_http import changed
 
 LEASE_S: Final = 3.0
 CLIENTS: Final = 60
@@ -44,6 +46,7 @@ COMMON: Final = (
     "adapter: openai, api_key: sk-vendor, submit_timeout_s: 2, poll_timeout_s: 1.5, poll_min_s: 0.2, poll_max_s: 1, "
     "lost_jobs: free, breaker: {failures: 1000, share: 1}"
 )
+ASKED: Final = {"seconds": "4", "size": "720x1280"}
 MODELS: Final = ("keys", "lists", "nothing", "risk")
 
 _MADE: Final = Point.AFTER_MAKING
@@ -78,6 +81,15 @@ def programme() -> list[Fault]:
     kinds = ("close", "html", "garbage") * 20
     polls = [Fault(on="retrieve", do=kind, skip=17 * at, times=5) for at, kind in enumerate(kinds)]
     return [*named, *polls]
+
+
+async def make_clips(folder: Path) -> Path:
+    """Every shape that is asked for or sent instead, ready before anybody waits for it."""
+    folder.mkdir()
+    whole = (ASKED["size"], ASKED["seconds"])
+    for size, seconds in {whole, *(changed(fault, *whole) for fault in FAULTS.values())}:
+        await Clips(folder).path(size, seconds)
+    return folder
 
 
 class Fleet(Struct):
@@ -127,7 +139,7 @@ def _prompt(number: int, dice: random.Random) -> tuple[str, str]:
 
 async def _make(gateway: Gateway, client: httpx.AsyncClient, prompt: str, model: str) -> str:
     """The video's id. Sent again under the same key until the gateway has answered."""
-    fields = {"prompt": prompt, "model": model, "seconds": "4", "size": "720x1280"}
+    fields = {"prompt": prompt, "model": model, **ASKED}
     for _ in range(200):
         with suppress(httpx.HTTPError):
             reply = await client.post(f"{gateway.base_url}/videos", json=fields, headers={"Idempotency-Key": prompt})
