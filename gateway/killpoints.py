@@ -1,7 +1,8 @@
 """The kill points: every place where a death of the process must change nothing that was promised.
 
 One stands before and one after every commit and every send. `reach` does nothing unless TELECINE_KILL_POINT names the
-point; then the process says so in the file TELECINE_KILL_FILE and stands still, so that a test can kill it right there.
+point; then the first process there says so in the file TELECINE_KILL_FILE and stands still, so that a test can kill it
+right there, or write more into the file, on which it walks on like one that was suspended.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ POINTS = frozenset(
     ]
 )
 STAND_S_MAX = 60
+LOOK_S = 0.1
 
 _armed = os.environ.get("TELECINE_KILL_POINT") or None
 
@@ -40,7 +42,15 @@ def reach(point: str) -> None:
 
 
 def _stand(point: str) -> None:
-    if path := os.environ.get("TELECINE_KILL_FILE"):
-        Path(path).write_text(f"{point} {os.getpid()}\n", encoding="ascii")
-    time.sleep(STAND_S_MAX)
+    path = Path(os.environ["TELECINE_KILL_FILE"])
+    said = f"{point} {os.getpid()}\n"
+    try:
+        with path.open("x", encoding="ascii") as file:
+            file.write(said)
+    except FileExistsError:
+        return
+    for _ in range(round(STAND_S_MAX / LOOK_S)):
+        time.sleep(LOOK_S)
+        if path.read_text(encoding="ascii") != said:
+            return
     os._exit(70)
