@@ -195,8 +195,9 @@ def _dollars(param: str, value: Json) -> int:
     try:
         return parse_dollars(written)
     except ValueError:
+        said = shown(value if isinstance(value, str) else written or "a number")
         raise BadInput(
-            f"Invalid value: '{shown(written or 'a number')}'. '{param}' must be an amount of dollars such as '0.10', "
+            f"Invalid value: '{said}'. '{param}' must be an amount of dollars such as '0.10', "
             "with at most six digits after the point.",
             param=param,
         ) from None

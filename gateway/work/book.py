@@ -73,7 +73,8 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
                 return True
             case Stale():
                 asked = job.video
-                await _reread(tools, job)
+                if not await _reread(tools, job, news):
+                    return False
                 if isinstance(news, Ask | AskAgain) or not knows(job.video, asked, news.attempt):
                     return False  # an intention, not a fact: whoever moved the record decides anew
             case RefTaken(attempt):
@@ -171,15 +172,21 @@ async def _commit(tools: Tools, job: Job, change: Change) -> CommitOutcome:
             await asyncio.sleep(STORE_RETRY_S + tools.chance() * STORE_RETRY_S)
 
 
-async def _reread(tools: Tools, job: Job) -> None:
-    """The record as it is. Who has lost the lease does nothing more; a client may have moved it beside the lease."""
+async def _reread(tools: Tools, job: Job, news: News) -> bool:
+    """The record as it is, if there is one. Who has lost the lease does nothing more; a client may have moved it beside
+    the lease."""
     current, token = await tools.store.read_leased(job.video.id)
     if current is None:
-        raise LookupError(f"record of {job.video.id} is gone")
+        # Only a store that forgot loses a record with open attempts: an operator must look for what the vendor has.
+        provider = job.video.attempt(news.attempt).provider
+        log("record_gone", level="error", video=job.video.id, provider=provider, news=LABELS[type(news)])
+        job.token = None
+        return False
     job.video = current
     if job.token is None or token != job.token:
         metrics.lease_lost()
         job.token = None
+    return True
 
 
 def knows(video: Video, asked: Video, ordinal: int) -> bool:

@@ -92,6 +92,7 @@ def test_a_price_is_read_to_the_micro_dollar(micros: int) -> None:
         ({"routing": {"except": ["\x1b[2J"]}}, "routing.except", "U+001B"),
         ({"routing": {"deadline_s": "soon"}}, "routing.deadline_s", "whole number"),
         ({"max_cost_usd": "$1"}, "max_cost_usd", "such as '0.10'"),
+        ({"max_cost_usd": ""}, "max_cost_usd", "Invalid value: ''."),
         ({"max_cost_usd": -1}, "max_cost_usd", "such as '0.10'"),
         ({"max_cost_usd": 10**5_000}, "max_cost_usd", "such as '0.10'"),
         ({"max_cost_usd": 1e300}, "max_cost_usd", "such as '0.10'"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from gateway.domain.videos import State
 from tests.support.house import House, house
 from tests.support.redis import RedisServer
+from tests.support.vendor_faults import Fault, Point
 
 CONFIG = """
 gateway: {lease_s: 20}
@@ -79,3 +81,21 @@ async def test_what_comes_after_the_note_is_made_as_ever(empty_redis: RedisServe
         video = await one.create()
         assert (await one.until(video))["status"] == "completed"
         assert one.vendors["a"].counts["renders"] == 2
+
+
+async def test_a_record_that_is_gone_when_its_vendor_answers_is_told(
+    empty_redis: RedisServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An operator has to look for what the vendor made; the runner goes on with the others."""
+    async with house(empty_redis.url, tmp_path, config(), vendors=VENDORS) as one:
+        one.vendors["a"].program(Fault(on="create", do="hang", at=Point.AFTER_MAKING, seconds=0.5))
+        lost = await one.create()
+        async with asyncio.timeout(5):
+            while one.vendors["a"].counts["renders"] == 0:
+                await asyncio.sleep(0.02)
+        empty_redis.client.delete("{telecine}:video:" + lost)
+        assert (await one.until(await one.create()))["status"] == "completed"
+    told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+    (gone,) = [line for line in told if line["event"] == "record_gone"]
+    assert (gone["video"], gone["provider"], gone["news"]) == (lost, "a", "accepted")
+    assert not [line for line in told if line["event"] == "step_failed"]
