@@ -118,7 +118,8 @@ class Spec(Struct, frozen=True, kw_only=True):
     seconds: int  # of new footage: for an extension what is added
     size: Size
     audio: bool | None = None  # None: the model has no switch
-    image: Image | None = None
+    image: Image | None = None  # the clip begins with it
+    last_image: Image | None = None  # and ends with this one
     source: Source | None = None
     characters: tuple[Ref, ...] = ()
     seed: int | None = None
@@ -370,6 +371,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     needs_source_ref: bool = False  # remix, edit, extend work on the account's own clips only
     extend_total_seconds_max: int = 0
     image: bool = False
+    last_image: bool = False  # it can end a clip with a given image, with or without a first one
     needs_image: bool = False  # it animates pictures and makes nothing from words alone
     characters: bool = False
     audio: bool | None = None  # True, False: always so; None: a switch
