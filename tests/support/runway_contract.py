@@ -10,6 +10,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from tests.support.vendor_stand import VendorError
+
 VERSION: Final = "2024-11-06"
 URI_CHARS_MAX: Final = 5_000_000
 PROMPT_UNITS_MAX: Final = 1_000
@@ -54,18 +56,16 @@ OFFERS: Final[Mapping[str, Offer]] = {
 }  # fmt: skip
 
 
-class Refusal(Exception):
+class Refusal(VendorError):
     """An error document. `path`: the field that is wrong, which makes it a 400 with issues."""
 
     def __init__(
         self, status: int, error: str, *, path: str | None = None, headers: Mapping[str, str] | None = None
     ) -> None:
-        super().__init__(error)
-        self.status = status
-        self.headers = dict(headers or {})
-        self.body: dict[str, Any] = {"error": error, "docUrl": "https://docs.vendor.example/errors"}
+        body: dict[str, Any] = {"error": error, "docUrl": "https://docs.vendor.example/errors"}
         if path is not None:
-            self.body["issues"] = [{"code": "invalid_value", "path": [path], "message": "Invalid input"}]
+            body["issues"] = [{"code": "invalid_value", "path": [path], "message": "Invalid input"}]
+        super().__init__(status, body, headers)
 
 
 def wrong(path: str) -> Refusal:

@@ -11,8 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,11 +22,8 @@ from msgspec import Struct
 
 from tests.support.runway_contract import OFFERS, Refusal, check_body, check_head, credits_of
 from tests.support.vendor_clips import Clips
-from tests.support.vendor_faults import Book, Fault, Point
-from tests.support.vendor_misbehave import Gone, misbehave, misserve
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-BODY_BYTES_MAX = 64 * 1024 * 1024
+from tests.support.vendor_faults import Fault, Point
+from tests.support.vendor_stand import Handler, Links, Stand, say, standing
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -50,7 +46,6 @@ class Task(Struct):
     fate: Fault | None
     ends_s: float = 0.0
     deleted: bool = False
-    links: dict[str, float] = {}
 
     def status(self, now_s: float) -> str:
         if self.deleted:
@@ -62,28 +57,23 @@ class Task(Struct):
         return "FAILED" if self.fate is not None and self.fate.do == "fail" else "SUCCEEDED"
 
 
-class Runway:
+class Runway(Stand):
     """The vendor: its tasks by id, what it counted, what it charged."""
 
     def __init__(self, options: Options, clips: Clips) -> None:
+        super().__init__(clips)
         self.options = options
-        self.clips = clips
-        self.book = Book()
         self.tasks: dict[str, Task] = {}
         self.uploads: dict[str, int] = {}  # bytes by `runway://` address
-        self.counts: Counter[str] = Counter()
+        self.links = Links()
         self.spent = 0
-        self.base_url = ""
 
     @property
     def api_key(self) -> str:
         return self.options.api_key
 
-    def program(self, *faults: Fault) -> None:
-        self.book.program(faults)
-
-    def routes(self) -> list[web.RouteDef]:
-        made = [
+    def table(self) -> list[tuple[str, str, str, Handler]]:
+        return [
             ("POST", "/v1/text_to_video", "create", self._text),
             ("POST", "/v1/image_to_video", "create", self._image),
             ("POST", "/v1/uploads", "upload", self._upload),
@@ -93,44 +83,16 @@ class Runway:
             ("POST", "/stored/{id}", "stored", self._stored),
             ("GET", "/outputs/{id}/{token}", "content", self._content),
         ]
-        return [web.route(method, path, self._route(verb, answer)) for method, path, verb, answer in made]
 
-    def _route(self, verb: str, answer: Handler) -> Handler:
-        async def serve(request: web.Request) -> web.StreamResponse:
-            try:
-                return await self._serve(request, verb, answer)
-            except Refusal as refusal:
-                self.counts["refused"] += 1
-                return say(refusal.body, refusal.status, refusal.headers)
-            except Gone:
-                return web.Response()
-
-        return serve
-
-    async def _serve(self, request: web.Request, verb: str, answer: Handler) -> web.StreamResponse:
-        body = b"" if verb == "stored" else await request.read()  # a form is read as it comes
-        self.counts[verb] += 1
-        if verb in ("content", "stored"):
-            if "Authorization" in request.headers:
-                raise Refusal(400, "Only one way to authorise is allowed.")
-        else:
+    def check(self, request: web.Request, verb: str) -> None:
+        if verb not in ("content", "stored"):
             check_head(request.headers, self.api_key)
-        prompt = body.decode("utf-8", "replace") if verb == "create" else ""
-        if early := await self._fault(request, verb, Point.AFTER_BODY, prompt):
-            return early
-        response = await answer(request)
-        return await self._fault(request, verb, Point.AFTER_MAKING, prompt, response) or response
+        elif "Authorization" in request.headers:
+            raise Refusal(400, "Only one way to authorise is allowed.")
 
-    async def _fault(
-        self, request: web.Request, verb: str, at: Point, prompt: str, response: web.StreamResponse | None = None
-    ) -> web.StreamResponse | None:
-        fault = self.book.take(verb, at, prompt)
-        if fault is None:
-            return None
-        if fault.do == "refuse":
-            wait = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
-            raise Refusal(fault.status, fault.message, path=fault.code, headers=wait)
-        return await misbehave(request, fault, response)
+    def worded(self, fault: Fault) -> Refusal:
+        wait = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+        return Refusal(fault.status, fault.message, path=fault.code, headers=wait)
 
     # --- answers -------------------------------------------------------------------------------------------------
 
@@ -183,8 +145,7 @@ class Runway:
         return say(face)
 
     def _link(self, task: Task) -> str:
-        token = uuid.uuid4().hex
-        task.links = {**task.links, token: time.monotonic() + self.options.link_s}
+        token = self.links.give(task.id, time.monotonic() + self.options.link_s)
         return f"{self.base_url}/outputs/{task.id}/{token}"
 
     async def _delete(self, request: web.Request) -> web.StreamResponse:
@@ -218,21 +179,10 @@ class Runway:
 
     async def _content(self, request: web.Request) -> web.StreamResponse:
         task = self.tasks.get(request.match_info["id"])
-        until_s = task.links.get(request.match_info["token"], 0.0) if task and not task.deleted else 0.0
-        if task is None or until_s < time.monotonic():
+        works = task is not None and self.links.works(task.id, request.match_info["token"], time.monotonic())
+        if task is None or task.deleted or not works:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
-        self.counts["downloads"] += 1
-        path = await self.clips.path(task.body["ratio"].replace(":", "x"), str(task.body["duration"]))
-        fault = self.book.take("content", Point.CONTENT)
-        if fault is not None:
-            return await misserve(request, fault, path, {"Content-Type": "video/mp4"})
-        return web.FileResponse(path, headers={"Content-Type": "video/mp4"})
-
-
-def say(value: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(value), status=status, content_type="application/json", headers=headers
-    )
+        return await self.serve_clip(request, task.body["ratio"].replace(":", "x"), task.body["duration"])
 
 
 @asynccontextmanager
@@ -240,14 +190,5 @@ async def runway(**options: Any) -> AsyncIterator[Runway]:
     """A vendor on this event loop. `options` as in `Options`."""
     settings = msgspec.convert(options, Options)
     with tempfile.TemporaryDirectory() as folder:
-        vendor = Runway(settings, Clips(Path(settings.clips or folder)))
-        app = web.Application(client_max_size=BODY_BYTES_MAX)
-        app.add_routes(vendor.routes())
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            vendor.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        async with standing(Runway(settings, Clips(Path(settings.clips or folder)))) as vendor:
             yield vendor
-        finally:
-            await runner.cleanup()
