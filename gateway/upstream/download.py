@@ -67,13 +67,14 @@ async def fetch(
     bytes_max: int,
     timeout_s: float,
     pace: Pace,
+    now_ms: int,
 ) -> Downloaded | LinkStale | NoAnswer:
     """Stream one file into the sink. What the sink raises passes through. NoVerdict for an adapter's slip."""
     if call.path[:5].lower() == "data:":
         return await _inline(call.path, sink, bytes_max)
 
     def prepare(url: httpx.URL) -> tuple[httpx.Request, Transport]:
-        return _prepared(clients, blobs, endpoint, call, url)
+        return _prepared(clients, blobs, endpoint, call, url, now_ms=now_ms)
 
     try:
         async with asyncio.timeout(timeout_s) as limit, opened(_address(call, endpoint), prepare) as response:
@@ -93,14 +94,14 @@ async def fetch(
 
 
 def _prepared(
-    clients: Clients, blobs: Blobs, endpoint: Endpoint, call: Call, url: httpx.URL
+    clients: Clients, blobs: Blobs, endpoint: Endpoint, call: Call, url: httpx.URL, *, now_ms: int
 ) -> tuple[httpx.Request, Transport]:
     """The request for one stop on the way: signed where the vendor is at home, bare elsewhere."""
     try:
         here = call if url == _address(call, endpoint) else replace(call, path=str(url), query=())
         here = bodies.frozen(here)
         if call.signed and origin_of(url) in endpoint.own_origins:
-            here = endpoint.adapter.sign(here)
+            here = endpoint.adapter.sign_at(here, now_ms)
             assert origin_of(_address(here, endpoint)) in endpoint.own_origins, "signing changed the host"
         target = _address(here, endpoint)
         request = bodies.request(here, target, blobs, bodies.FILE_HEADERS)

@@ -159,8 +159,9 @@ class Driver:
         try:
             reach("before.send.download")
             outcome = await download.fetch(
-                self._clients, self._blobs, endpoint, call, sink, bytes_max=bytes_max, timeout_s=timeout_s, pace=pace
-            )
+                self._clients, self._blobs, endpoint, call, sink, bytes_max=bytes_max, timeout_s=timeout_s, pace=pace,
+                now_ms=self._clock.now_ms(),
+            )  # fmt: skip
             reach("after.send.download")
             word = WORDS[type(outcome).__name__]
             return outcome
@@ -254,7 +255,7 @@ class Driver:
         plain = bodies.frozen(call)
         url = bodies.address(plain, endpoint.base_url)
         if call.signed and origin_of(url) in endpoint.own_origins:
-            signed = endpoint.adapter.sign(plain)
+            signed = endpoint.adapter.sign_at(plain, self._clock.now_ms())
             facts.signings.append((plain, signed))
             if (signed.path, signed.query) != (plain.path, plain.query):
                 url = bodies.address(signed, endpoint.base_url)

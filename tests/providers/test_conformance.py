@@ -39,7 +39,7 @@ from providers.contract import (
     Unreadable,
     Verb,
 )
-from tests.support.dialogs import Dialog, adapter_class, build, dialogs, kinds, reply_of, settings_of
+from tests.support.dialogs import RECEIVED_MS, Dialog, adapter_class, build, dialogs, kinds, reply_of, settings_of
 from tests.support.flows import Walk, begin, walk
 from tests.support.hostile import conversations, replies
 from tests.support.samples import assets, questions, specs
@@ -164,9 +164,9 @@ def check_call(adapter: Adapter[Any], call: Call) -> None:
         msgspec.json.encode(call.body.value)
     if isinstance(call.body, Form):
         assert all(isinstance(text, str) for field in call.body.fields for text in field)
-    signed = adapter.sign(call)
+    signed = adapter.sign_at(call, RECEIVED_MS)
     assert (signed.method, signed.starts_work, signed.signed) == (call.method, call.starts_work, call.signed)
-    assert adapter.sign(call) == signed
+    assert adapter.sign_at(call, RECEIVED_MS) == signed
 
 
 def check_ref(ref: Ref) -> None:
@@ -273,7 +273,7 @@ def test_the_secret_is_in_signatures_only(kind: str, chosen: dict[str, Any]) -> 
     assert SECRET not in repr(adapter) and SECRET not in repr(adapter.settings)
     bare = build(kind, chosen, None)
     call = Call(method="GET", path="/anything")
-    assert SECRET not in repr(bare.sign(call))
+    assert SECRET not in repr(bare.sign_at(call, RECEIVED_MS))
 
 
 @every_setting

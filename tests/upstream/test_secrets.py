@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import SystemClock
 from gateway.log import journal
 from gateway.upstream import judge
 from providers.contract import AdapterSettings, Broken, Call, Flow, Form, JsonBody, Ref, Refused, Why, replace
@@ -100,6 +101,22 @@ async def test_the_key_goes_to_the_vendors_own_hosts_only() -> None:
         assert [asked.header("authorization") for asked in foreign.asked] == [None]
         assert [call.body for call in adapter.signed] == [b'{"a":1}', Form(fields=(("a", "1"),))]
         assert all("content-type" in call.headers for call in adapter.signed)
+
+
+async def test_a_credential_may_name_the_time() -> None:
+    """Of calls and of files, on the driver's clock."""
+
+    class Dated(Plain):
+        def sign_at(self, call: Call, now_ms: int) -> Call:
+            return replace(call, headers={**call.headers, "x-date": str(now_ms)})
+
+    before_ms = SystemClock().now_ms()
+    async with Desk(lambda _: say(200, b"{}")) as desk, open_driver() as driver:
+        place = endpoint(desk.url, Dated(AdapterSettings(), KEY))
+        await driver.poll(place, place.adapter.poll({"id": "1"}), timeout_s=1)
+        await driver.download(place, Call(method="GET", path="/x"), _ignore, bytes_max=10, timeout_s=1)
+        dates = [int(asked.header("x-date") or 0) for asked in desk.asked]
+    assert len(dates) == 2 and all(before_ms <= date <= SystemClock().now_ms() for date in dates)
 
 
 async def test_an_adapter_cannot_sign_its_way_to_another_host() -> None:
