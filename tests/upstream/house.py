@@ -129,9 +129,14 @@ def soon() -> float:
 
 
 async def submitted(
-    driver: Driver, base_url: str, adapter: Plain | None = None, timeout_s: float = 5.0
+    driver: Driver,
+    base_url: str,
+    adapter: Plain | None = None,
+    *,
+    timeout_s: float = 5.0,
+    connect_timeout_s: float = 0.3,
 ) -> SubmitOutcome:
-    place = endpoint(base_url, adapter, connect_timeout_s=0.3)
+    place = endpoint(base_url, adapter, connect_timeout_s=connect_timeout_s)
     return await driver.submit(
         place, place.adapter.submit(SPEC, "attempt-1"), send_by_boot_s=soon(), timeout_s=timeout_s
     )
