@@ -25,9 +25,6 @@ define install
 		$(1)/bin/python -m pip install -q --disable-pip-version-check $(2); fi
 endef
 
-# Tests start some hundred processes, and each would compile everything anew.
-unexport PYTHONDONTWRITEBYTECODE
-
 .PHONY: help setup demo test test-all bench day lint types docs clean newest
 
 help: ## Show this list

@@ -1,13 +1,16 @@
 """Helpers that adapters share: reading replies without surprises, retry hints, closed maps from status to class,
-writing forms, looking for a job in a list, and models that only the operator can describe.
+writing forms, looking for a job in a list, signatures of callbacks, and models that only the operator can describe.
 
 Pure. A reader raises `Unreadable` where a reply is not what the contract says, so no adapter meets a KeyError.
 """
 
 from __future__ import annotations
 
+import binascii
+import hmac
 import math
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
@@ -20,6 +23,7 @@ from providers.contract import (
     Abilities,
     CannotTell,
     FindVerdict,
+    Inbound,
     Json,
     NotReceived,
     Probably,
@@ -36,6 +40,7 @@ RETRY_AFTER_S_MAX = 3_600.0
 MESSAGE_CHARS_MAX = 500
 CLOCK_SLACK_S = 300  # the vendor's clock dates a job, ours dates the window in which it is sought
 CANDIDATES_MAX = 20
+CALLBACK_AGE_S_MAX = 300  # each way, as Standard Webhooks and the vendors with schemes of their own say
 
 _LINK = re.compile(r"https?://[!-~]{1,8180}", re.ASCII)
 
@@ -171,6 +176,30 @@ def _flat(name: str, value: Json) -> Iterable[tuple[str, str]]:
     if isinstance(value, bool):
         return [(name, "true" if value else "false")]
     return [] if value is None else [(name, str(value))]
+
+
+def is_fresh(told_s: str, request: Inbound) -> bool:
+    """Whether a callback's own time, Unix seconds as text, is near the time when it came."""
+    whole = told_s.isascii() and told_s.isdigit() and len(told_s) <= 12
+    return whole and abs(int(told_s) - request.received_ms / 1000) <= CALLBACK_AGE_S_MAX
+
+
+def is_signed(secret: str, request: Inbound) -> bool:
+    """Whether a callback carries a signature by Standard Webhooks: HMAC-SHA256 over id, time and raw body.
+
+    `secret` is `whsec_` and base64, or any other text as it is.
+    """
+    told = {name: request.headers.get(f"webhook-{name}", "") for name in ("id", "timestamp", "signature")}
+    if not told["id"] or not is_fresh(told["timestamp"], request):
+        return False
+    try:
+        key = b64decode(secret[6:], validate=True) if secret.startswith("whsec_") else secret.encode()
+        message = f"{told['id']}.{told['timestamp']}.".encode() + request.body
+    except (binascii.Error, UnicodeEncodeError):
+        return False
+    right = b"v1," + b64encode(hmac.digest(key, message, "sha256"))
+    given = (one.encode("utf-8", "replace") for one in told["signature"].split(" ")[:8])
+    return any(hmac.compare_digest(right, one) for one in given)
 
 
 class Listed(msgspec.Struct, frozen=True):

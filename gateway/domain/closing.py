@@ -43,6 +43,8 @@ def closed(
         presumed=settle is not None and settle.presumed,
         spared=settle.spared if settle is not None else 0,
         disputed_micros=dispute.amount_micros if dispute is not None else 0,
+        # A clip that came inside its link is in our storage by now, or of no use.
+        assets=tuple(one for one in attempt.assets if not (one.link or "").startswith("data:")),
         why=why or attempt.why,
         message=message or attempt.message,
         retry_at_ms=retry_at_ms,

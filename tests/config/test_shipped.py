@@ -12,6 +12,7 @@ from providers.contract import BILLION, Size, Verb
 
 SHIPPED = Path(__file__).parents[2] / "config.yaml"
 # Prose has one blank behind its `#`; configuration that waits has two or more.
+VARIABLE = re.compile(r"\$\{(\w+_KEY)\}")
 WAITING = re.compile(r"^#(?=  +\S)", re.MULTILINE)
 
 
@@ -41,7 +42,8 @@ def test_a_real_vendor_takes_over_when_the_block_is_uncommented() -> None:
     """The waiting lines are valid as they stand: the vendor comes first, the mock stays behind it."""
     text = SHIPPED.read_text(encoding="utf-8")
     text = WAITING.sub("", text.replace("  url: null  ", "  # url: null"))
-    snapshot = build(text, VENDOR_API_KEY="k", RUNWAY_API_KEY="k", REDIS_URL="redis://db:6379/0")
+    keys = dict.fromkeys(VARIABLE.findall(text), "k")
+    snapshot = build(text, **{**keys, "REDIS_URL": "redis://db:6379/0"})
     for name in ("sora-2", "sora-2-pro"):
         assert [route.provider for route in snapshot.models[name].routes] == ["vendor", "mock"]
     assert snapshot.routes["runway/gen4.5"].prices[0].per_second_credit_billionths == 12 * BILLION
