@@ -354,7 +354,7 @@ class Price(Struct, frozen=True, kw_only=True):
     sizes: tuple[Size, ...] = ()  # empty: every size
     audio: bool | None = None  # None: with and without
     valid_from: str | None = None  # YYYY-MM-DD in UTC; None: always was
-    image: Modifier | None = None  # with an input image
+    image: Modifier | None = None  # with an image to begin or to end with
     remix: Modifier | None = None
     edit: Modifier | None = None
     extend: Modifier | None = None
@@ -371,7 +371,8 @@ class Abilities(Struct, frozen=True, kw_only=True):
     needs_source_ref: bool = False  # remix, edit, extend work on the account's own clips only
     extend_total_seconds_max: int = 0
     image: bool = False
-    last_image: bool = False  # it can end a clip with a given image, with or without a first one
+    last_image: bool = False  # it can end a clip with a given image
+    last_image_alone: bool = False  # also one that begins with none
     needs_image: bool = False  # it animates pictures and makes nothing from words alone
     characters: bool = False
     audio: bool | None = None  # True, False: always so; None: a switch

@@ -88,6 +88,8 @@ class Mock(c.Adapter[Settings]):
             verbs=tuple(Verb),
             extend_total_seconds_max=120,
             image=True,
+            last_image=True,
+            last_image_alone=True,
             characters=True,
             audio=True,
             seed=True,
@@ -109,6 +111,8 @@ class Mock(c.Adapter[Settings]):
         files: tuple[Part, ...] = ()
         if spec.image:
             files += (Part("image", "image", spec.image.media_type, spec.image.data),)
+        if spec.last_image:
+            files += (Part("last_image", "last_image", spec.last_image.media_type, spec.last_image.data),)
         if spec.source:
             if spec.source.asset is None:
                 return c.Refused(why=Why.INVALID, message="the source's file is needed")

@@ -241,6 +241,8 @@ class ModelSettings(BaseModel):
     verbs: tuple[Verb, ...] = (Verb.CREATE,)
     extend_total_seconds_max: int = 0
     image: bool = False
+    last_image: bool = False
+    last_image_alone: bool = False
     needs_image: bool = False
     characters: bool = False
     audio: bool | None = False  # null: a switch, where the adapter knows one

@@ -1,7 +1,7 @@
 """Request bodies: read within bounds of bytes, memory and time while they arrive, then parsed into fields and files.
 
 A parsed JSON document takes up to thirty times its text. So only a small one is parsed as it is; a large one, which an
-image in a data URL makes, is first cut along its known fields, and everything but the image must be small.
+image in a data URL makes, is first cut along its known fields, and everything but the images must be small.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from gateway.api.forms import Form, boundary_of
 from gateway.api.malformed import malformed
 from gateway.domain.errors import BadInput, ClientError, TooLarge, Unavailable
 from gateway.domain.fields import unknown
-from gateway.domain.references import IMAGE_URL_CHARS_MAX, Upload
+from gateway.domain.references import IMAGE_URL_CHARS_MAX, IMAGES, Upload
 from providers.contract import Json
 
 SMALL_BYTES_MAX: Final = 1024 * 1024
@@ -29,7 +29,6 @@ IDLE_S_MAX: Final = 15.0
 SLOW_GRACE_S: Final = 10.0
 SLOW_BYTES_PER_S: Final = 1_024
 MEMORY_BYTES_MAX: Final = 256 * 1024 * 1024
-IMAGE_FIELD: Final = "input_reference"
 IMAGE_KEYS: Final = ("file_id", "image_url")
 UNKNOWN_FIELD: Final = "Object contains unknown field `"  # as msgspec says it
 
@@ -108,7 +107,7 @@ async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> Asy
                     hold(form.in_memory - before)
                 yield Body(*await form.finish(), form.in_memory > SMALL_BYTES_MAX)
         else:
-            bytes_max = bounds.json_bytes if IMAGE_FIELD in expected.fields else SMALL_BYTES_MAX
+            bytes_max = bounds.json_bytes if set(IMAGES) & set(expected.fields) else SMALL_BYTES_MAX
             chunks = []
             async for chunk in _arriving(exchange, bytes_max, bounds.seconds):
                 hold(len(chunk))
@@ -183,23 +182,23 @@ def parse_json(data: bytes) -> dict[str, Json]:
 def parse_large_json(data: bytes, known: Collection[str]) -> dict[str, Json]:
     """The same for a body that an image has made large."""
     pieces = _cut(data, known)
-    image = pieces.pop(IMAGE_FIELD, None)
+    images = {name: pieces.pop(name) for name in IMAGES if name in pieces}
     if sum(map(len, pieces.values())) > SMALL_BYTES_MAX:
         raise _too_large(SMALL_BYTES_MAX)
     fields = {name: _decoded(piece, field=name) for name, piece in pieces.items()}
-    if image is not None:
+    for name, image in images.items():
         large = len(image) > SMALL_BYTES_MAX
-        fields[IMAGE_FIELD] = _large_image(image) if large else _decoded(image, field=IMAGE_FIELD)
+        fields[name] = _large_image(image, name) if large else _decoded(image, field=name)
     return fields
 
 
-def _large_image(data: memoryview) -> Json:
+def _large_image(data: memoryview, field: str) -> Json:
     """An object whose values are texts, for only a text may be this long."""
     if data[0] != ord("{"):
-        return _husk(data, IMAGE_FIELD)
+        return _husk(data, field)
     values: dict[str, Json] = {}
-    for name, piece in _cut(data, IMAGE_KEYS, IMAGE_FIELD).items():
-        place = f"{IMAGE_FIELD}.{name}"
+    for name, piece in _cut(data, IMAGE_KEYS, field).items():
+        place = f"{field}.{name}"
         if len(piece) <= SMALL_BYTES_MAX:
             values[name] = _decoded(piece, field=place)
         elif piece[0] != ord('"'):

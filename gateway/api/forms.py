@@ -25,7 +25,7 @@ from gateway.assets.store import AssetStore, Writer
 from gateway.domain.errors import BadInput, TooLarge
 from gateway.domain.fields import shown
 from gateway.domain.mp4 import begins_like_a_clip
-from gateway.domain.references import IMAGE_URL_CHARS_MAX, Upload
+from gateway.domain.references import IMAGE_URL_CHARS_MAX, IMAGES, Upload
 from gateway.domain.requests import refuse_file
 from gateway.domain.videos import PROMPT_CHARS_MAX
 from providers.contract import IMAGE_BYTES_MAX, Json
@@ -40,13 +40,13 @@ TEXT_BYTES_MAX: Final = 64 * 1024
 LONG_TEXTS: Final = {
     "prompt": 4 * PROMPT_CHARS_MAX + 4,
     "negative_prompt": 4 * PROMPT_CHARS_MAX + 4,
-    "input_reference[image_url]": IMAGE_URL_CHARS_MAX + 1,
+    **{f"{name}[image_url]": IMAGE_URL_CHARS_MAX + 1 for name in IMAGES},
 }
 HEAD_BYTES: Final = 8
 CLIPS: Final = frozenset({"video"})
 # For fields that are files: how a person sends one, and what else may be sent, under which name.
 FILE_HINTS: Final = {
-    "input_reference": ("@photo.png", "input_reference[image_url]"),
+    **{name: ("@photo.png", f"{name}[image_url]") for name in IMAGES},
     "video": ("@clip.mp4", "video[id]"),
 }
 # As the parser says them.

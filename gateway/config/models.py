@@ -144,7 +144,7 @@ class PriceEntry(Section):
         description="What one credit is worth in dollars. A charge that the vendor reports in credits is booked at it, "
         "also where the line's prices are in dollars.",
     )
-    image: Modifier | None = Field(default=None, description="With an input image.")
+    image: Modifier | None = Field(default=None, description="With an image to begin or to end with.")
     remix: Modifier | None = Field(default=None, description="For remixes.")
     edit: Modifier | None = Field(default=None, description="For edits.")
     extend: Modifier | None = Field(default=None, description="For extensions.")

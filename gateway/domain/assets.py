@@ -22,6 +22,7 @@ _COPIES: Final = {
     AssetKind.SPRITESHEET: "reused.jpg",
 }
 _IMAGE: Final = "image"
+_LAST_IMAGE: Final = "last_image"
 _SOURCE: Final = "source.mp4"
 
 
@@ -32,6 +33,11 @@ def asset_name(video_id: str, kind: AssetKind) -> str:
 def image_name(video_id: str) -> str:
     """The image that the client gave."""
     return f"{video_id}/{_IMAGE}"
+
+
+def last_image_name(video_id: str) -> str:
+    """And the one that the clip shall end with."""
+    return f"{video_id}/{_LAST_IMAGE}"
 
 
 def source_name(identity: str) -> str:
@@ -49,10 +55,10 @@ def owner_of_input(name: str) -> str | None:
     """Whose a file is that is stored before an admission, an input or a copy: a video's id or a character's; None for a
     rendered file."""
     owner, _, file = name.partition("/")
-    return owner if file in (_IMAGE, _SOURCE, *_COPIES.values()) else None
+    return owner if file in (_IMAGE, _LAST_IMAGE, _SOURCE, *_COPIES.values()) else None
 
 
 def every_name(video_id: str) -> tuple[str, ...]:
     """All that a video can have."""
-    files = (*_FILES.values(), *_COPIES.values(), _IMAGE, _SOURCE)
+    files = (*_FILES.values(), *_COPIES.values(), _IMAGE, _LAST_IMAGE, _SOURCE)
     return tuple(f"{video_id}/{file}" for file in files)

@@ -26,7 +26,9 @@ from gateway.domain.videos import (
 )
 from providers.contract import Json
 
-PRIVATE: Final = frozenset({"prompt", "negative_prompt", "metadata", "image", "source", "characters", "extras"})
+PRIVATE: Final = frozenset(
+    {"prompt", "negative_prompt", "metadata", "image", "last_image", "source", "characters", "extras"}
+)
 TIMES: Final = ("planned", "sent", "send_by", "accepted", "late", "closed", "follow_until", "retry_at")
 
 
@@ -64,8 +66,9 @@ def _request(request: Request, *, prompt: bool) -> dict[str, Json]:
     told["size"] = str(request.size)
     if request.asked_size is not None:
         told["asked_size"] = str(request.asked_size)
-    image, source = request.image, request.source
-    told["image"] = f"{image.width}x{image.height} {image.media_type}" if image else None
+    source = request.source
+    for name, image in (("image", request.image), ("last_image", request.last_image)):
+        told[name] = f"{image.width}x{image.height} {image.media_type}" if image else None
     told["source"] = (source.video or "an uploaded clip") if source else None
     told["characters"] = [one.id for one in request.characters] or None
     told["extras"] = [*sorted(request.extras)] or None

@@ -201,7 +201,7 @@ def never_sent(video: Video) -> VideoError:
 
 def ended(video: Video, world: World, state: State, error: VideoError | None) -> Video:
     """The video in a final state. Its files, if it has any, are swept when the assets' life is over."""
-    has_files = bool(video.assets) or video.request.image is not None or video.request.source is not None
+    has_files = bool(video.assets) or bool(video.request.images) or video.request.source is not None
     return replace(
         video,
         state=state,

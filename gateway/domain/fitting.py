@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from gateway.domain.errors import BadInput
 from gateway.domain.fields import listed, missing
 from gateway.domain.nearest import nearest_seconds, nearest_size
+from gateway.domain.references import FIRST_FRAME, LAST_FRAME
 from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, Route
 from gateway.domain.synonyms import SECONDS, Said
@@ -51,14 +52,17 @@ def settle(
     model: Model,
     *,
     image: StoredImage | None = None,
+    last_image: StoredImage | None = None,
     source: SourceVideo | None = None,
     characters: tuple[CharacterUse, ...] = (),
     named: str | None = None,
 ) -> Request:
     """The request with everything decided. `named`: what the source's client called the model."""
-    wishes = _abilities(asked, model, image is not None or asked.image is not None, source, characters)
+    framed = (image is not None or asked.image is not None, last_image is not None or asked.last_image is not None)
+    wishes = _abilities(asked, model, framed, source, characters)
     size, seconds = _extent(asked, model, source, _those(model.routes, *wishes))
-    _check_image(image, size)
+    _check_image(FIRST_FRAME, image, size)
+    _check_image(LAST_FRAME, last_image, size)
     other_size = asked.size is not None and source is None and size != asked.size.value
     other_seconds = asked.seconds is not None and seconds != asked.seconds.value
     return Request(
@@ -68,6 +72,7 @@ def settle(
         seconds=seconds,
         size=size,
         image=image,
+        last_image=last_image,
         source=source,
         characters=characters,
         seed=asked.seed,
@@ -139,19 +144,25 @@ def _nearest_seconds(said: Said[int], source: SourceVideo | None, routes: Sequen
     return replace(said, value=nearest_seconds(said.value, offered))
 
 
-def _check_image(image: StoredImage | None, size: Size) -> None:
+def _check_image(param: str, image: StoredImage | None, size: Size) -> None:
     if image is not None and (image.width, image.height) != (size.width, size.height):
         raise BadInput(
             f"Invalid value: the image is {image.width}x{image.height}, but the video will be {size}. "
             "Both must be the same; send another image or another 'size'.",
-            param="input_reference",
+            param=param,
         )
 
 
 def _abilities(
-    asked: Asked, model: Model, image: bool, source: SourceVideo | None, characters: tuple[CharacterUse, ...]
+    asked: Asked,
+    model: Model,
+    framed: tuple[bool, bool],
+    source: SourceVideo | None,
+    characters: tuple[CharacterUse, ...],
 ) -> Iterator[_Wish]:
-    """What is wished beyond size and length, in the order in which a refusal is of most use."""
+    """What is wished beyond size and length, in the order in which a refusal is of most use. `framed`: whether there is
+    an image to begin with, and one to end with."""
+    first, last = framed
 
     def need(fits: Callable[[Route], bool], lack: str, param: str | None) -> _Wish:
         return _Wish(fits, lambda _: BadInput(f"Invalid value: the model '{model.name}' {lack}.", param=param))
@@ -166,10 +177,15 @@ def _abilities(
         foreign = "cannot use this character: it was made on another provider's account"
         yield need(lambda route: route.abilities.characters, "has no characters", "characters")
         yield need(lambda route: all(one.account == route.account for one in characters), foreign, "characters")
-    if image:
-        yield need(lambda route: route.abilities.image, "takes no input image", "input_reference")
-    elif asked.verb is Verb.CREATE:
-        yield need(lambda route: not route.abilities.needs_image, "needs an input image", "input_reference")
+    if first:
+        yield need(lambda route: route.abilities.image, "takes no input image", FIRST_FRAME)
+    if last:
+        yield need(lambda route: route.abilities.last_image, "takes no last frame", LAST_FRAME)
+        if not first:
+            lack = "takes a last frame only with an input image to begin with"
+            yield need(lambda route: route.abilities.last_image_alone, lack, FIRST_FRAME)
+    elif not first and asked.verb is Verb.CREATE:
+        yield need(lambda route: not route.abilities.needs_image, "needs an input image", FIRST_FRAME)
     if asked.negative_prompt is not None:
         yield need(lambda route: route.abilities.negative_prompt, "takes no negative prompt", "negative_prompt")
     if asked.seed is not None:

@@ -35,7 +35,7 @@ def _never_counts(before: Sequence[Price], price: Price, able: Abilities) -> str
 
 
 def _idle_modifier(price: Price, able: Abilities) -> str | None:
-    possible = {"image": able.image, **{verb.value: verb in able.verbs for verb in Verb}}
+    possible = {"image": able.image or able.last_image, **{verb.value: verb in able.verbs for verb in Verb}}
     idle = [name for name, modifier in modifiers_of(price) if modifier is not None and not possible[name]]
     return f"`{idle[0]}` never counts: the model cannot do that" if idle else None
 

@@ -40,7 +40,7 @@ def quote(prices: Sequence[Price], request: Request, *, sound: bool, day: str) -
     price = line_for(prices, request.size, sound=sound, day=day)
     if price is None:
         return None
-    return Quote(cost_micros(price, request.seconds, verb=request.verb, image=request.image is not None), price)
+    return Quote(cost_micros(price, request.seconds, verb=request.verb, image=bool(request.images)), price)
 
 
 def line_for(prices: Sequence[Price], size: Size, *, sound: bool, day: str) -> Price | None:

@@ -1,4 +1,5 @@
-"""What a request points at: an input image, the clip that it starts from, the characters that appear in it. Pure.
+"""What a request points at: the images that a clip begins and ends with, the clip that it starts from, the characters
+that appear in it. Pure.
 
 An image comes as a file, inside a data URL, or as a link that the work layer fetches; a clip as a file or by id.
 """
@@ -22,6 +23,10 @@ ID_CHARS_MAX: Final = 128
 CHARACTERS_MAX: Final = 2
 IMAGE_URL_CHARS_MAX: Final = 20 * 1024 * 1024
 LINK_CHARS_MAX: Final = 8_192
+FIRST_FRAME: Final = "input_reference"
+LAST_FRAME: Final = "last_frame"
+IMAGES: Final = (FIRST_FRAME, LAST_FRAME)
+"""The fields that hold an image: the one that a clip begins with, and the one that it ends with."""
 
 
 class Upload(Struct, frozen=True, kw_only=True):
@@ -81,30 +86,31 @@ def characters_of(value: Json) -> tuple[str, ...]:
     return tuple(ids)
 
 
-def image_of(value: Json, upload: Upload | None) -> ImageGiven | None:
+def image_of(param: str, value: Json, upload: Upload | None) -> ImageGiven | None:
+    """What a field of IMAGES holds, by value or as a file. BadInput names the field."""
     if upload is not None:
-        return measured(upload.data, upload.sha256)
+        return measured(param, upload.data, upload.sha256)
     if value is None:
         return None
-    reference = read.object_of("input_reference", value, ("file_id", "image_url"))
+    reference = read.object_of(param, value, ("file_id", "image_url"))
     if len(reference) != 1:
         raise BadInput(
-            "Invalid value: 'input_reference' must have exactly one of 'file_id' and 'image_url'.",
-            param="input_reference",
+            f"Invalid value: '{param}' must have exactly one of 'file_id' and 'image_url'.",
+            param=param,
         )
     if "file_id" in reference:
         raise BadInput(
             "Invalid value: this gateway keeps no uploaded files, so 'file_id' cannot be used. "
             "Send the image as a file or as 'image_url'.",
-            param="input_reference.file_id",
+            param=f"{param}.file_id",
         )
-    return _linked(reference["image_url"])
+    return _linked(param, reference["image_url"])
 
 
-def _linked(value: Json) -> ImageGiven:
-    param = "input_reference.image_url"
+def _linked(field: str, value: Json) -> ImageGiven:
+    param = f"{field}.image_url"
     if isinstance(value, str) and value[:5].lower() == "data:":
-        return measured(_decoded(value, param))
+        return measured(field, _decoded(value, param))
     url = read.text(param, value, chars_max=LINK_CHARS_MAX)
     if url[:8].lower() != "https://" or any(char.isspace() for char in url):
         raise BadInput(
@@ -130,16 +136,14 @@ def _decoded(url: str, param: str) -> bytes:
         raise BadInput(f"Invalid value: '{param}' holds data that is no base64.", param=param) from None
 
 
-def measured(data: bytes, sha256: str | None = None) -> ImageBytes:
-    """An image as its own bytes describe it."""
+def measured(param: str, data: bytes, sha256: str | None = None) -> ImageBytes:
+    """An image as its own bytes describe it. `param`: the field that it came in."""
     if len(data) > IMAGE_BYTES_MAX:
-        raise BadInput(
-            f"Invalid value: the image has {len(data)} bytes; at most {IMAGE_BYTES_MAX}.", param="input_reference"
-        )
+        raise BadInput(f"Invalid value: the image has {len(data)} bytes; at most {IMAGE_BYTES_MAX}.", param=param)
     try:
         seen = measure(data)
     except ValueError as error:
-        raise BadInput(f"Invalid value: {error}.", param="input_reference") from None
+        raise BadInput(f"Invalid value: {error}.", param=param) from None
     return ImageBytes(
         data=data,
         media_type=seen.media_type,

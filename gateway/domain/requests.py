@@ -19,7 +19,16 @@ from gateway.domain import fields as read
 from gateway.domain.errors import BadInput
 from gateway.domain.preferences import NO_PREFERENCES, Preferences, preferences_of
 from gateway.domain.priorities import priority_of
-from gateway.domain.references import ImageGiven, Upload, characters_of, image_of, source_of
+from gateway.domain.references import (
+    FIRST_FRAME,
+    IMAGES,
+    LAST_FRAME,
+    ImageGiven,
+    Upload,
+    characters_of,
+    image_of,
+    source_of,
+)
 from gateway.domain.synonyms import SECONDS, SIZE, Said, seconds_of, size_of
 from gateway.domain.videos import PROMPT_CHARS_MAX
 from providers.contract import Json, Size, Verb
@@ -33,13 +42,13 @@ _COMMON: Final = frozenset(
     {"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd", "priority", "reuse", "extras"}
 )
 FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
-    Verb.CREATE: _COMMON | {"model", "input_reference", "characters", *SECONDS, *SIZE},
+    Verb.CREATE: _COMMON | {"model", *IMAGES, "characters", *SECONDS, *SIZE},
     Verb.REMIX: _COMMON,
     Verb.EDIT: _COMMON | {"model", "video"},
     Verb.EXTEND: _COMMON | {"model", "video", *SECONDS},
 }
 FILES: Final[Mapping[Verb, frozenset[str]]] = {
-    Verb.CREATE: frozenset({"input_reference"}),
+    Verb.CREATE: frozenset(IMAGES),
     Verb.REMIX: frozenset(),
     Verb.EDIT: frozenset({"video"}),
     Verb.EXTEND: frozenset({"video"}),
@@ -63,6 +72,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     priority: int | None = None
     reuse: bool = True  # may be answered with a finished clip, where its key and project allow that
     image: ImageGiven | None = None
+    last_image: ImageGiven | None = None
     characters: tuple[str, ...] = ()
     source_id: str | None = None
     source_upload: Upload | None = None
@@ -106,7 +116,8 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
         extras=read.extras("extras", given["extras"]) if "extras" in given else {},
         priority=priority_of("priority", given["priority"]) if "priority" in given else None,
         reuse=read.flag("reuse", given["reuse"]) if "reuse" in given else True,
-        image=image_of(given.get("input_reference"), files.get("input_reference")),
+        image=image_of(FIRST_FRAME, given.get(FIRST_FRAME), files.get(FIRST_FRAME)),
+        last_image=image_of(LAST_FRAME, given.get(LAST_FRAME), files.get(LAST_FRAME)),
         characters=characters_of(given["characters"]) if "characters" in given else (),
         source_id=source_id,
         source_upload=upload,

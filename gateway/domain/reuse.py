@@ -1,7 +1,7 @@
 """Reuse: a finished clip of a project answers an identical create, for as long as key and project allow it. Pure.
 
 Identical is what would be rendered from the same words by the same routes: of prompts, the white space and the Unicode
-form do not count; an image and an uploaded clip count by their bytes, a source video and a character by their ids;
+form do not count; images and an uploaded clip count by their bytes, a source video and a character by their ids;
 metadata, priority and the name that the client used for the model not at all. The routes that the plan kept have a part
 in it, so a clip of the sandbox never answers a key that is not bound to it, nor one provider's clip a request that
 wants another's.
@@ -33,7 +33,7 @@ def life_ms(owned: Sequence[Owned], *, wanted: bool) -> int:
 
 def likeness(project: str, request: Request, plan: Iterable[Choice]) -> str:
     """The same for identical requests: a digest. `request` is settled, so its size and seconds are what is rendered."""
-    image, source = request.image, request.source
+    image, last, source = request.image, request.last_image, request.source
     parts = [
         project,
         request.verb,
@@ -47,6 +47,7 @@ def likeness(project: str, request: Request, plan: Iterable[Choice]) -> str:
         [source.video, source.sha256] if source else None,
         [one.id for one in request.characters],
         *sorted(request.extras.items()),
+        *([last.sha256] if last else ()),
     ]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

@@ -122,7 +122,11 @@ def _too_long(able: Abilities, route: Route, request: Request) -> bool:
 
 
 def _from_words(request: Request) -> bool:
-    return request.image is None and request.verb is Verb.CREATE
+    return not request.images and request.verb is Verb.CREATE
+
+
+def _only_its_end(request: Request) -> bool:
+    return request.last_image is not None and request.image is None
 
 
 def _always(_: Request) -> bool:
@@ -138,6 +142,8 @@ _LACKS: Final = (
         "cannot render {request.seconds} seconds",
     ),
     _Lack(lambda request: request.image is not None, lambda able, *_: not able.image, "takes no image"),
+    _Lack(lambda request: request.last_image is not None, lambda able, *_: not able.last_image, "takes no last frame"),
+    _Lack(_only_its_end, lambda able, *_: not able.last_image_alone, "needs a first frame for a last one"),
     _Lack(_from_words, lambda able, *_: able.needs_image, "needs an image"),
     _Lack(lambda request: bool(request.characters), lambda able, *_: not able.characters, "has no characters"),
     _Lack(lambda request: request.seed is not None, lambda able, *_: not able.seed, "takes no seed"),

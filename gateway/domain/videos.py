@@ -102,6 +102,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seconds: int
     size: Size
     image: StoredImage | None = None
+    last_image: StoredImage | None = None  # the clip ends with it
     source: SourceVideo | None = None
     characters: tuple[CharacterUse, ...] = ()
     seed: int | None = None
@@ -110,6 +111,11 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     extras: dict[str, Json] = {}
     asked_size: Size | None = None  # where another one, the nearest, is rendered
     asked_seconds: int | None = None
+
+    @property
+    def images(self) -> tuple[StoredImage, ...]:
+        """The given ones, at most two."""
+        return tuple(one for one in (self.image, self.last_image) if one is not None)
 
 
 class StoredAsset(Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ adapter `providers.mock`.
 The wire. Every call carries `Authorization: Bearer …`; any key will do, none is 401. Bodies are JSON.
 
     POST /jobs                      a submission -> a job. The body is `wire.Wanted`; with files it is a multipart form
-                                    whose part `spec` holds that, and parts `image` and `source` the files.
+                                    whose part `spec` holds that; `image`, `last_image` and `source` are the files.
                                     `Idempotency-Key`: the same key again gives the same job, with another request 409
                                     `key_used`.
     GET  /jobs?since_ms&until_ms&key&after&limit -> {jobs: […], has_more, complete}. What was asked for, oldest first;

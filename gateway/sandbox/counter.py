@@ -185,6 +185,7 @@ class Counter:
             queue_ms=round(1000 * float(fate.get("queue", queue_s))),
             render_ms=round(1000 * float(fate.get("time", render_s))),
             fate=dict(fate),
+            last_image=files.get("last_image"),
         )
 
     # --- jobs --------------------------------------------------------------------------------------------------
@@ -273,7 +274,7 @@ class Counter:
             return seen if self._studio.ready(order_of(job)) else Look("rendering", 99)
         except CannotRender:
             # Nothing breaks a render but a file that came with the request.
-            return Look("failed", error="invalid" if job.image or job.source else "internal")
+            return Look("failed", error="invalid" if job.image or job.last_image or job.source else "internal")
 
     def _foresee(self, job: Job) -> None:
         if needs_file(job.fate):

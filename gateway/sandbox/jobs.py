@@ -47,6 +47,7 @@ class Job(Struct, frozen=True, kw_only=True, array_like=True):
     queue_ms: int
     render_ms: int
     fate: dict[str, str] = {}
+    last_image: str | None = None
 
     @property
     def done_ms(self) -> int:
@@ -153,6 +154,7 @@ def order_of(job: Job) -> Order:
         source_seconds=job.source_seconds,
         stitched=job.verb == "extend",
         names=job.names,
+        last_image=job.last_image,
     )
 
 

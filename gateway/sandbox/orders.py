@@ -34,6 +34,7 @@ class Order(Struct, frozen=True, kw_only=True):
     source_seconds: int = 0
     stitched: bool = False  # the source first, the new footage after it
     names: tuple[str, ...] = ()
+    last_image: str | None = None  # the clip ends with it
 
     @property
     def total_seconds(self) -> int:

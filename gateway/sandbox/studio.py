@@ -111,7 +111,7 @@ class Studio:
         out = self._clips.aside()
         clip = str(self._clips.root / name(order, "video")) if kind != "video" else None
         task = Task(kind=kind, order=order, out=str(out), clip=clip, uploads=str(self._uploads.root))
-        for upload in (order.image, order.source):
+        for upload in (order.image, order.last_image, order.source):
             if upload:
                 self._uploads.find(upload)
         try:

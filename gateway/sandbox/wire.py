@@ -18,7 +18,12 @@ from gateway.sandbox.orders import MEDIA_TYPE, Kind
 from gateway.sandbox.shelf import Shelf
 
 SPEC_BYTES_MAX: Final = 512 * 1024
-FILE_BYTES_MAX: Final = {"image": 20 * 1024 * 1024, "source": 256 * 1024 * 1024, "video": 256 * 1024 * 1024}
+FILE_BYTES_MAX: Final = {
+    "image": 20 * 1024 * 1024,
+    "last_image": 20 * 1024 * 1024,
+    "source": 256 * 1024 * 1024,
+    "video": 256 * 1024 * 1024,
+}
 PARTS_MAX: Final = 4
 CHUNK_BYTES: Final = 256 * 1024
 MODELS: Final = ("sora-2", "sora-2-pro", "mock-video")

@@ -14,10 +14,10 @@ from types import TracebackType
 
 from gateway.assets.media import Sound
 from gateway.assets.store import AssetMissing, StorageAway
-from gateway.domain.assets import image_name, source_name
+from gateway.domain.assets import image_name, last_image_name, source_name
 from gateway.domain.errors import BadInput, Unavailable
 from gateway.domain.mp4 import WrongFile
-from gateway.domain.references import ImageBytes, ImageLink, Upload, measured
+from gateway.domain.references import FIRST_FRAME, LAST_FRAME, ImageBytes, ImageGiven, ImageLink, Upload, measured
 from gateway.domain.requests import Asked
 from gateway.domain.videos import SourceVideo, StoredImage, Video
 from gateway.log import log
@@ -34,7 +34,7 @@ class Inputs:
     def __init__(self, tools: Tools, video_id: str) -> None:
         self._tools = tools
         self.video_id = video_id
-        self._image: ImageBytes | None = None
+        self._images: list[tuple[str, ImageBytes]] = []
         self._stored: list[str] = []
 
     async def __aenter__(self) -> Inputs:
@@ -56,16 +56,22 @@ class Inputs:
         """The video is admitted: its files are its own."""
         self._stored.clear()
 
-    async def measure(self, asked: Asked) -> StoredImage | None:
-        """The input image, fetched if it is a link, as the record will name it."""
-        image = asked.image
+    async def measure(self, asked: Asked) -> tuple[StoredImage | None, StoredImage | None]:
+        """The images to begin and to end with, fetched where they are links, as the record will name them."""
+        self._images.clear()
+        return (
+            await self._measured(FIRST_FRAME, asked.image, image_name(self.video_id)),
+            await self._measured(LAST_FRAME, asked.last_image, last_image_name(self.video_id)),
+        )
+
+    async def _measured(self, param: str, image: ImageGiven | None, name: str) -> StoredImage | None:
         if isinstance(image, ImageLink):
-            image = await self._fetched(image.url)
-        self._image = image
+            image = await self._fetched(param, image.url)
         if image is None:
             return None
+        self._images.append((name, image))
         return StoredImage(
-            name=image_name(self.video_id),
+            name=name,
             media_type=image.media_type,
             width=image.width,
             height=image.height,
@@ -93,8 +99,8 @@ class Inputs:
     async def store(self, asked: Asked, source: Video | None) -> None:
         """Write everything that the record names."""
         with storage_needed():
-            if self._image is not None:
-                await self._write(image_name(self.video_id), self._image.data)
+            for name, image in self._images:
+                await self._write(name, image.data)
             if source is not None:
                 await self._copy_source(source)
             elif asked.source_upload is not None:
@@ -106,13 +112,11 @@ class Inputs:
         self._stored.append(name)
         await self._tools.assets.link_or_copy(source, name)
 
-    async def _fetched(self, url: str) -> ImageBytes:
+    async def _fetched(self, param: str, url: str) -> ImageBytes:
         got = await self._tools.driver.fetch_image(url, bytes_max=IMAGE_BYTES_MAX)
         if isinstance(got, ImageRefused):
-            raise BadInput(
-                f"Invalid value: the image could not be fetched: {got.reason}.", param="input_reference.image_url"
-            )
-        return await asyncio.to_thread(measured, got)
+            raise BadInput(f"Invalid value: the image could not be fetched: {got.reason}.", param=f"{param}.image_url")
+        return await asyncio.to_thread(measured, param, got)
 
     async def _write(self, name: str, data: bytes) -> None:
         self._stored.append(name)

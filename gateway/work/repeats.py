@@ -11,7 +11,7 @@ import msgspec
 from gateway.domain.change import Repeat
 from gateway.domain.errors import Absent
 from gateway.domain.preferences import NO_PREFERENCES
-from gateway.domain.references import ImageLink
+from gateway.domain.references import ImageGiven, ImageLink
 from gateway.domain.requests import Asked, AskedCharacter, Hint
 from gateway.domain.videos import Video, encode_public
 from gateway.store.outcomes import Repeated
@@ -72,11 +72,12 @@ async def first_video(tools: Tools, video: str) -> bytes:
 def _of_video(caller: Caller, asked: Asked) -> list[object]:
     """What was not said has no part in it where it came later than the rest: a request that is sent again while the
     gateway is replaced by a newer one stays the same request."""
-    image, upload = asked.image, asked.source_upload
+    upload = asked.source_upload
     later: list[object] = [] if asked.preferences == NO_PREFERENCES else [asked.preferences]
     later += [] if asked.priority is None else [f"priority {asked.priority}"]
     later += [] if asked.reuse else ["no reuse"]
     later += [asked.extras] if asked.extras else []
+    later += [["last frame", _image(asked.last_image)]] if asked.last_image else []
     return [
         caller.key_id,
         asked.verb,
@@ -84,7 +85,7 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
         asked.prompt,
         asked.seconds.value if asked.seconds else None,
         str(asked.size.value) if asked.size else None,
-        [image.url] if isinstance(image, ImageLink) else image.sha256 if image else None,
+        _image(asked.image),
         [asked.source_id, upload.sha256 if upload else None],
         asked.characters,
         asked.seed,
@@ -92,3 +93,7 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
         sorted(asked.metadata.items()),
         *later,
     ]
+
+
+def _image(image: ImageGiven | None) -> list[str] | str | None:
+    return [image.url] if isinstance(image, ImageLink) else image.sha256 if image else None

@@ -22,7 +22,8 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
         size=request.size,
         # What decides the price is never left to a vendor's default.
         audio=with_sound(route.abilities) if route.abilities.audio is None else None,
-        image=await _image(tools, request.image) if with_files and request.image is not None else None,
+        image=await _image(tools, request.image) if with_files else None,
+        last_image=await _image(tools, request.last_image) if with_files else None,
         source=Source(
             asset=Blob(source.asset, source.media_type, source.size_bytes),
             account=source.account,
@@ -49,6 +50,8 @@ async def _callback_url(tools: Tools, video: Video, attempt: Attempt) -> str | N
     return f"{base}/hooks/{attempt.provider}/{name}"
 
 
-async def _image(tools: Tools, image: StoredImage) -> Image:
+async def _image(tools: Tools, image: StoredImage | None) -> Image | None:
+    if image is None:
+        return None
     data = b"".join([chunk async for chunk in tools.assets.read(image.name)])
     return Image(data, image.media_type, image.width, image.height)

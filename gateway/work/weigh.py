@@ -44,11 +44,12 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     allowances.check_routing(caller.owned, asked.preferences)
     deadline_s = preferences.deadline_s(asked.preferences, model)
     wanted = preferences.within(asked.preferences, model)
-    image = await inputs.measure(asked)
+    image, last_image = await inputs.measure(asked)
     request = fitting.settle(
         asked,
         wanted,
         image=image,
+        last_image=last_image,
         source=await _source_record(inputs, asked, source),
         characters=await _characters(tools, caller, asked),
         named=source.request.model if source is not None else None,

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.api.bodies import IMAGE_FIELD, SMALL_BYTES_MAX, Memory, parse_json, parse_large_json
+from gateway.api.bodies import SMALL_BYTES_MAX, Memory, parse_json, parse_large_json
 from gateway.domain.errors import BadInput, ClientError, Unavailable
+from gateway.domain.references import FIRST_FRAME
 from gateway.domain.requests import FIELDS, ask
 from providers.contract import Verb
 
@@ -71,6 +72,7 @@ def test_a_large_body_is_read_as_a_small_one() -> None:
         "prompt": "p",
         "seconds": 4,
         "input_reference": {"image_url": LONG, "file_id": None},
+        "last_frame": {"image_url": LONG},
         "metadata": {"a": "b"},
     }
     assert parse_large_json(json.dumps(body).encode(), KNOWN) == body
@@ -83,6 +85,7 @@ def test_a_large_body_is_read_as_a_small_one() -> None:
     [
         ({"prompt": "p" * 2 * SMALL_BYTES_MAX}, "request_too_large"),
         ({"input_reference": {"picture": LONG}}, "unknown_parameter"),
+        ({"last_frame": {"picture": LONG}}, "unknown_parameter"),
         ({"pictures": LONG}, "unknown_parameter"),
         ({"x`y": LONG}, "unknown_parameter"),
     ],
@@ -93,7 +96,7 @@ def test_only_an_image_may_be_large(body: dict[str, object], code: str) -> None:
         parse_large_json(json.dumps(body).encode(), KNOWN)
     assert caught.value.error_code == code
     if code == "unknown_parameter":
-        assert caught.value.param in ("input_reference.picture", "pictures", "x`y")
+        assert caught.value.param in ("input_reference.picture", "last_frame.picture", "pictures", "x`y")
 
 
 @pytest.mark.parametrize(
@@ -106,7 +109,7 @@ def test_a_large_image_of_a_wrong_type_is_refused_as_a_small_one(inner: bool, fi
     empty = type(filled)()
     told = []
     for value, parse in ((filled, lambda data: parse_large_json(data, KNOWN)), (empty, parse_json)):
-        body = {"prompt": "p", IMAGE_FIELD: {"image_url": value} if inner else value}
+        body = {"prompt": "p", FIRST_FRAME: {"image_url": value} if inner else value}
         with pytest.raises(BadInput) as caught:
             ask(Verb.CREATE, parse(json.dumps(body).encode()), {})
         told.append(caught.value.body())
@@ -117,7 +120,7 @@ def test_a_large_image_of_a_wrong_type_is_refused_as_a_small_one(inner: bool, fi
 def test_a_data_url_in_place_of_the_reference_is_told_what_belongs_there() -> None:
     """The likeliest slip of all, also with a picture of several megabytes."""
     with pytest.raises(BadInput) as caught:
-        ask(Verb.CREATE, parse_large_json(json.dumps({"prompt": "p", IMAGE_FIELD: LONG}).encode(), KNOWN), {})
+        ask(Verb.CREATE, parse_large_json(json.dumps({"prompt": "p", FIRST_FRAME: LONG}).encode(), KNOWN), {})
     error = caught.value
     assert error.message == "Invalid type for 'input_reference': expected an object, but got a string instead."
     assert (error.error_code, error.param) == ("invalid_type", "input_reference")

@@ -150,6 +150,25 @@ def test_an_image_must_have_the_pixels_of_the_video() -> None:
     assert refusal(ASKED, model(route("a", image=False)), picture=image(TALL)).param == "input_reference"
 
 
+def test_a_last_frame_wants_a_route_that_ends_clips_with_it() -> None:
+    """With the video's pixels; without a first one only where a route can; what is missing is named."""
+    ends, alone = route("a", last_image=True), route("b", last_image=True, last_image_alone=True)
+    both = settle(ASKED, model(ends), image=image(TALL), last_image=image(TALL))
+    assert both.images == (image(TALL), image(TALL)) and why_not(ends, both) is None
+    only = settle(ASKED, model(ends, alone), last_image=image(TALL))
+    assert only.images == (image(TALL),)
+    assert why_not(ends, only) == "needs a first frame for a last one" and why_not(alone, only) is None
+    assert why_not(route("c"), both) == "takes no last frame"
+    for routes, first, last, param in (
+        ([route("c")], TALL, TALL, "last_frame"),
+        ([ends], None, TALL, "input_reference"),
+        ([alone], TALL, WIDE, "last_frame"),
+    ):
+        with pytest.raises(BadInput) as caught:
+            settle(ASKED, model(*routes), image=image(first) if first else None, last_image=image(last))
+        assert caught.value.param == param
+
+
 def test_a_remix_and_an_edit_last_as_long_as_their_source() -> None:
     """Neither has a size or seconds of its own; the name that the source's client used is kept."""
     for verb in (Verb.REMIX, Verb.EDIT):
@@ -207,6 +226,8 @@ ROUTES = st.builds(
     verbs=VERBS,
     image=st.booleans(),
     needs_image=st.booleans(),
+    last_image=st.booleans(),
+    last_image_alone=st.booleans(),
     extras=st.sampled_from([(), ("mood",), ("mood", "steps")]),
     characters=st.booleans(),
     seed=st.booleans(),
@@ -238,6 +259,7 @@ def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
     return asked, {
         "source": None if create else SOURCE,
         "image": image(size) if size is not None and draw(st.booleans()) else None,
+        "last_image": image(size) if size is not None and draw(st.booleans()) else None,
         "characters": (CharacterUse(id="c", account=f"{owner}|https://{owner}.test|", ref={}),) if owner else (),
     }
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.domain.errors import BadInput
-from gateway.domain.references import ImageBytes, ImageLink, Upload
+from gateway.domain.references import IMAGES, ImageBytes, ImageLink, Upload
 from gateway.domain.requests import FIELDS, Asked, ask, ask_character
 from gateway.domain.synonyms import Said
 from providers.contract import Json, Size, Verb
@@ -103,11 +103,14 @@ def test_a_prompt_keeps_its_lines_and_its_script() -> None:
 def test_an_image_is_measured_wherever_it_comes_from(as_file: bool) -> None:
     """As a file and as a data URL it becomes the same bytes with the same facts."""
     if as_file:
-        image = ask(Verb.CREATE, {"prompt": "A boat"}, {"input_reference": upload()}).image
+        files = {"input_reference": upload(), "last_frame": upload()}
+        asked = ask(Verb.CREATE, {"prompt": "A boat"}, files)
     else:
-        image = create(input_reference={"image_url": DATA_URL}).image
-    assert image == ImageBytes(
-        data=PNG, media_type="image/png", width=720, height=1280, sha256=hashlib.sha256(PNG).hexdigest()
+        asked = create(input_reference={"image_url": DATA_URL}, last_frame={"image_url": DATA_URL})
+    assert (
+        asked.last_image
+        == asked.image
+        == ImageBytes(data=PNG, media_type="image/png", width=720, height=1280, sha256=hashlib.sha256(PNG).hexdigest())
     )
 
 
@@ -237,8 +240,9 @@ def test_what_cannot_work_is_refused_by_name(verb: Verb, fields: dict[str, Json]
 )
 def test_an_image_that_cannot_be_one_is_refused(reference: Json, code: str, param: str) -> None:
     """Only a file, an https link or a base64 data URL; and only what its own bytes say is an image."""
-    error = refusal(Verb.CREATE, {"prompt": "p", "input_reference": reference})
-    assert (error.error_code, error.param) == (code, f"input_reference{param}")
+    for field in IMAGES:
+        error = refusal(Verb.CREATE, {"prompt": "p", field: reference})
+        assert (error.error_code, error.param) == (code, f"{field}{param}")
 
 
 def test_files_stand_only_where_files_belong() -> None:

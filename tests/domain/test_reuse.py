@@ -52,6 +52,7 @@ OTHERS: dict[str, Any] = {
     "seed": [0, 1],
     "negative_prompt": ["rain", "snow"],
     "image": [PICTURE, replace(PICTURE, sha256="bb")],
+    "last_image": [PICTURE, replace(PICTURE, sha256="bb")],
     "source": [CLIP, replace(CLIP, video="video_2"), replace(CLIP, video=None, sha256="cc")],
     "characters": [(BISCUIT,), (replace(BISCUIT, id="char_2"),)],
 }

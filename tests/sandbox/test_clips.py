@@ -76,12 +76,27 @@ async def test_seed_and_prompt_decide_the_picture(mock: Talk) -> None:
         assert apart(stills(await mock.clip(other), 0.0)[0], begin) > 3
 
 
+def drawn(picture: Pictures.Image) -> Image:
+    file = io.BytesIO()
+    picture.save(file, "PNG")
+    return Image(file.getvalue(), "image/png", *picture.size)
+
+
+async def test_a_last_image_is_the_last_frame(mock: Talk) -> None:
+    """Faded into, whether the clip began with an image or not."""
+    picture = Pictures.linear_gradient("L").convert("RGB").resize((256, 144))
+    for first in (None, drawn(picture.rotate(180))):
+        clip = await mock.clip(spec(BOAT, size=Size(256, 144), seconds=2, image=first, last_image=drawn(picture)))
+        check(clip, Size(256, 144), 2)
+        begin, end = stills(clip, 0.0, 1.95)
+        assert apart(end, picture.resize((32, 32))) < 6
+        assert apart(begin, end) > 10
+
+
 async def test_an_input_image_is_the_first_frame(mock: Talk) -> None:
     """Exactly it, then the scene shines in."""
     picture = Pictures.linear_gradient("L").convert("RGB").resize((256, 144))
-    file = io.BytesIO()
-    picture.save(file, "PNG")
-    image = Image(file.getvalue(), "image/png", 256, 144)
+    image = drawn(picture)
     clip = await mock.clip(spec(BOAT, size=Size(256, 144), seconds=2, image=image))
     check(clip, Size(256, 144), 2)
     first, last = stills(clip, 0.0, 1.9)

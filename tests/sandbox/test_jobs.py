@@ -47,6 +47,7 @@ def test_an_id_carries_the_job(prompt: str) -> None:
         JOB,
         prompt=shortened(prompt),
         image="a" * 32,
+        last_image="c" * 32,
         source="b" * 32,
         source_seconds=100,
         names=("Biscuit " * 10, "Otto " * 16),

@@ -7,6 +7,7 @@ import base64
 import json
 import os
 from collections.abc import AsyncIterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +131,13 @@ async def test_whatever_else_would_be_rendered_is_rendered(here: House, other: d
     assert "reused_from" in await done(here, **other)
 
 
+def picture(field: str, more: bytes = b"") -> dict[str, Any]:
+    url = "data:image/png;base64," + base64.b64encode(png(720, 1280) + more).decode()
+    return {field: {"image_url": url}}
+
+
 async def test_an_image_counts_by_its_bytes(here: House) -> None:
-    def image(more: bytes) -> dict[str, Any]:
-        url = "data:image/png;base64," + base64.b64encode(png(720, 1280) + more).decode()
-        return {"input_reference": {"image_url": url}}
+    image = partial(picture, "input_reference")
 
     first = await done(here, **image(b""))
     assert "reused_from" not in await done(here, **image(b"more"))

@@ -6,7 +6,7 @@ import asyncio
 import os
 from pathlib import Path
 
-from gateway.domain.assets import asset_name, image_name, source_name
+from gateway.domain.assets import asset_name, image_name, last_image_name, source_name
 from gateway.runner import Runner
 from gateway.work.strays import AGE_S, sweep_strays
 from providers.contract import AssetKind
@@ -38,7 +38,8 @@ async def test_only_old_inputs_of_nobody_go(empty_redis: RedisServer, tmp_path: 
     async with house(empty_redis.url, tmp_path, CONFIG, vendors={"a": {"render_s": 0.1}}) as one:
         video = await one.create()
         await one.until(video)
-        gone = [await stored(one, image_name(NOBODY)), await stored(one, source_name("char_" + "1" * 48))]
+        gone = [await stored(one, name(NOBODY)) for name in (image_name, last_image_name)]
+        gone += [await stored(one, source_name("char_" + "1" * 48))]
         kept = [
             await stored(one, image_name(video)),
             await stored(one, asset_name(NOBODY, AssetKind.VIDEO)),

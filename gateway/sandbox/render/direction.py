@@ -1,6 +1,6 @@
 """How an order becomes frames: what is in front, what is behind, and when.
 
-create   the scene, or the given image that the scene slowly shines into
+create   the scene, or the given image that the scene slowly shines into; at its end the given last image
 remix    the source in other colours with the new words on it
 extend   the source as it is, then a new scene that fades in from its last frame
 """
@@ -61,6 +61,7 @@ def _frames(order: Order, uploads: Path, fps: int, scene: Scene, caption: Captio
             yield first
     elif order.image:
         first = film.picture(uploads / order.image, size)
+    last = film.picture(uploads / order.last_image, size) if order.last_image else None
     for n in range(count):
         t = n / fps
         if order.image and first and t < STILL_S:
@@ -71,7 +72,12 @@ def _frames(order: Order, uploads: Path, fps: int, scene: Scene, caption: Captio
             share = min(1.0, (t + 1 / fps) / FADE_S) if order.stitched else min(0.45, (t - STILL_S) / 3)
             sheet = first.mixed(sheet, share)
             sheet = sheet.copy() if sheet is first else sheet
-        caption.draw(sheet, t, order.seconds)
+        left = (count - 1 - n) / fps
+        if last and left < FADE_S:
+            sheet = sheet.mixed(last, 1.0 - left / FADE_S)
+            sheet = sheet.copy() if sheet is last else sheet
+        if not (last and left < STILL_S):
+            caption.draw(sheet, t, order.seconds)
         yield sheet
 
 
