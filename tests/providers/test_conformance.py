@@ -40,6 +40,7 @@ from providers.contract import (
     Verb,
 )
 from tests.support.dialogs import RECEIVED_MS, Dialog, adapter_class, build, dialogs, kinds, reply_of, settings_of
+from tests.support.every_vendor import ROWS
 from tests.support.flows import Walk, begin, walk
 from tests.support.hostile import conversations, replies
 from tests.support.samples import assets, questions, specs
@@ -92,6 +93,12 @@ def test_an_adapter_has_recorded_dialogs(kind: str) -> None:
 
 
 @every_kind
+def test_an_adapter_has_a_row_in_the_table_of_vendors(kind: str) -> None:
+    """With its simulated vendor, so that one line of a client's code is shown to make a clip there."""
+    assert kind in {row.adapter.replace("-", "_") for row in ROWS.values()}
+
+
+@every_kind
 def test_settings_refuse_what_they_do_not_know(kind: str) -> None:
     """A misspelt setting is an error, not a default."""
     for chosen in settings_of(kind).values():
@@ -112,6 +119,8 @@ def test_abilities_are_complete(kind: str, chosen: dict[str, Any]) -> None:
         assert Verb.CREATE in able.verbs and len(set(able.verbs)) == len(able.verbs)
         assert (Verb.EXTEND in able.verbs) == (able.extend_total_seconds_max > 0)
         assert able.image or not able.needs_image
+        assert able.last_image_alone or able.image or not able.last_image
+        assert able.last_image or not able.last_image_alone
         assert able.resend_safe_s is None or able.resend_safe_s > 0
         assert able.visible_after_s is None or (able.finds and able.visible_after_s >= 0)
         assert able.asset_life_s > 0

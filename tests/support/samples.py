@@ -74,11 +74,13 @@ def _sought(spec: Spec) -> Sought:
 
 
 def _full(plain: Spec, able: Abilities, character: Ref) -> Spec:
+    picture = Image(PNG, "image/png", able.sizes[-1].width, able.sizes[-1].height)
     return replace(
         plain,
         seconds=able.seconds[-1],
         size=able.sizes[-1],
-        image=Image(PNG, "image/png", able.sizes[-1].width, able.sizes[-1].height) if able.image else None,
+        image=picture if able.image else None,
+        last_image=picture if able.last_image else None,
         characters=(character,) if able.characters else (),
         seed=7 if able.seed else None,
         negative_prompt="blur" if able.negative_prompt else None,

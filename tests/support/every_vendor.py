@@ -1,0 +1,59 @@
+"""One row for every adapter: the simulated vendor behind it and the lines of configuration in front of it.
+
+A new adapter adds its row here; the conformance suite asks for one, and `tests/end_to_end/test_one_line.py` makes a clip
+on each with the same line of a client's code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from msgspec import Struct
+
+from tests.support.gemini_vendor import gemini
+from tests.support.house import Simulator
+from tests.support.runway_vendor import runway
+from tests.support.vendor import vendor
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """`beside` is the vendor's address below its base URL; `route` what the route needs besides its name, prices for
+    one. `vendor` takes `clips`, the folder that all vendors share."""
+
+    adapter: str
+    model: str
+    vendor: Callable[..., AbstractAsyncContextManager[Simulator]] | None = None  # None: the gateway brings its own
+    beside: str = ""
+    settings: dict[str, Any] = {}
+    route: dict[str, Any] = {}
+
+
+# By the provider's name, which is the public model's too.
+ROWS = {
+    "mock": Row(adapter="mock", model="sora-2", settings={"queue_s": 0, "render_s": 0.2}),
+    "openai": Row(adapter="openai", model="sora-2", vendor=vendor),
+    "runway": Row(adapter="runway", model="gen4.5", vendor=runway),
+    "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
+}
+
+
+@asynccontextmanager
+async def every_vendor(clips: str, *names: str) -> AsyncIterator[str]:
+    """All vendors on this event loop, or those of these rows, and the configuration that reaches them."""
+    wanted = {name: row for name, row in ROWS.items() if name in (names or ROWS)}
+    async with AsyncExitStack() as stack:
+        providers = {}
+        for name, row in wanted.items():
+            providers[name] = {"adapter": row.adapter, "poll_min_s": 0.2, "poll_max_s": 0.5, "settings": row.settings}
+            if row.vendor is not None:
+                at = await stack.enter_async_context(row.vendor(clips=clips))
+                providers[name] |= {"base_url": at.base_url + row.beside, "api_key": at.api_key}
+        # JSON is YAML, and needs no indenting.
+        models = {
+            name: {"routes": [{"route": f"{name}/{row.model}", **row.route}], "nearest": "nearest"}
+            for name, row in wanted.items()
+        }
+        yield json.dumps({"providers": providers, "models": models}, indent=1)
