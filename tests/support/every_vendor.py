@@ -1,7 +1,7 @@
 """One row for every adapter: the simulated vendor behind it and the lines of configuration in front of it.
 
-A new adapter adds its row here; the conformance suite asks for one, and `tests/end_to_end/test_one_line.py` makes a clip
-on each with the same line of a client's code.
+A new adapter adds its row here; the conformance suite asks for one, and `tests/end_to_end/test_one_line.py` makes a
+clip on each with the same line of a client's code.
 """
 
 from __future__ import annotations
