@@ -1,4 +1,4 @@
-"""The project's Python files as syntax trees, read once for every rule."""
+"""The project's Python files, their syntax trees and what they import. Nothing is read before a rule asks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ class Source(Struct, frozen=True):
     module: str
     package: str  # what relative imports start from
     text: str
-    tree: ast.Module
 
 
 @cache
@@ -33,30 +32,32 @@ def _read(path: Path) -> Source:
     module = ".".join(parts[:-1] if is_package else parts)
     text = path.read_text(encoding="utf-8")
     package = module if is_package else module.rpartition(".")[0]
-    return Source(place, module, package, text, _tree(text, str(place)))
+    return Source(place, module, package, text)
 
 
-def _tree(text: str, name: str) -> ast.Module:
-    """Without the collector: a finalizer that prints a traceback parses too, and CPython 3.11 cannot parse within a
-    parse ("AST constructor recursion depth mismatch")."""
+def tree_of(source: Source) -> ast.Module:
+    """Not kept: hundreds of trees would slow every test that comes after. Parsed without the collector: a finalizer
+    that prints a traceback parses too, and CPython 3.11 cannot parse within a parse ("AST constructor recursion depth
+    mismatch")."""
     gc.disable()
     try:
-        return ast.parse(text, filename=name)
+        return ast.parse(source.text, filename=str(source.path))
     finally:
         gc.enable()
 
 
-def imported(source: Source) -> set[str]:
+@cache
+def imported(source: Source) -> frozenset[str]:
     """Every module that a file imports, at its top or anywhere inside: `from a import b` is both `a` and `a.b`."""
     found: set[str] = set()
-    for node in ast.walk(source.tree):
+    for node in ast.walk(tree_of(source)):
         if isinstance(node, ast.Import):
             found.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             base = _base(source, node)
             found.add(base)
             found.update(f"{base}.{alias.name}" for alias in node.names)
-    return found
+    return frozenset(found)
 
 
 def _base(source: Source, node: ast.ImportFrom) -> str:
