@@ -202,6 +202,47 @@ def is_signed(secret: str, request: Inbound) -> bool:
     return any(hmac.compare_digest(right, one) for one in given)
 
 
+def sizes(*texts: str) -> tuple[Size, ...]:
+    """`1280x720`, `720x1280` -> sizes."""
+    return tuple(map(Size.parse, texts))
+
+
+LINES: Mapping[str, Size] = {
+    "360p": Size(640, 360),
+    "480p": Size(854, 480),
+    "540p": Size(960, 540),
+    "720p": Size(1280, 720),
+    "768p": Size(1366, 768),
+    "1080p": Size(1920, 1080),
+    "2k": Size(2560, 1440),
+    "4k": Size(3840, 2160),
+}
+"""What vendors call a resolution, as the wide frame of that name: other shapes of it have about as many pixels."""
+
+
+def resolution_of(size: Size, names: Sequence[str]) -> str:
+    """The one of a vendor's names for resolutions, in any case, that has about as many pixels as the size."""
+    return min(names, key=lambda name: _apart(_pixels(size), _pixels(LINES[name.lower()])))
+
+
+def ratio_of(size: Size, ratios: Sequence[str]) -> str:
+    """The one of a vendor's aspect ratios, such as 16:9, that is the shape of the size."""
+    return min(ratios, key=lambda ratio: _apart(size.width / size.height, _shape(ratio)))
+
+
+def _pixels(size: Size) -> int:
+    return size.width * size.height
+
+
+def _shape(ratio: str) -> float:
+    across, _, down = ratio.partition(":")
+    return int(across) / int(down)
+
+
+def _apart(one: float, other: float) -> float:
+    return abs(math.log(one / other))
+
+
 class Listed(msgspec.Struct, frozen=True):
     """A job in a vendor's list. A fact that the list does not say is an empty text."""
 

@@ -47,6 +47,7 @@ def test_a_real_vendor_takes_over_when_the_block_is_uncommented() -> None:
     for name in ("sora-2", "sora-2-pro"):
         assert [route.provider for route in snapshot.models[name].routes] == ["vendor", "mock"]
     assert snapshot.routes["runway/gen4.5"].prices[0].per_second_credit_billionths == 12 * BILLION
+    assert snapshot.routes["kling/kling-3.0"].prices[0].credit_usd_billionths == BILLION * 14 // 100
     assert snapshot.routes["vendor/sora-2"].prices[0].per_second_micros == 100_000
     assert snapshot.settings.store.url is not None
 

@@ -13,6 +13,7 @@ verdicts are written without their defaults; a call that is left out is not comp
 
 from __future__ import annotations
 
+import pkgutil
 from collections.abc import Generator
 from importlib import import_module
 from pathlib import Path
@@ -75,9 +76,8 @@ class Dialog(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 def kinds() -> list[str]:
-    """Every adapter in `providers`, by its module's name."""
-    folder = Path(providers.__file__).parent
-    return sorted(path.stem for path in folder.glob("*.py") if path.stem not in (*CELLAR, "__init__"))
+    """Every adapter in `providers`, a module or a package, by its name."""
+    return sorted(one.name for one in pkgutil.iter_modules(providers.__path__) if one.name not in CELLAR)
 
 
 def adapter_class(kind: str) -> type[Adapter[Any]]:

@@ -1,0 +1,160 @@
+"""Kling's API in both of its standards, over one account: a model whose version stands in the path speaks the new one,
+a `model_name` (`kling-v…`) the old one.
+
+Both know our id of an attempt (`external_task_id`), so a lost answer is found again; neither can cancel. What Kling's
+pages leave open is marked unverified at its line; no line here was tried against a live account.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import ClassVar, Final
+
+from msgspec.structs import replace
+from pydantic import Field, SecretStr, field_validator
+
+from providers import contract as c
+from providers.contract import Call, Flow, Json, Ref, Reply, Spec, Unreadable, Why
+from providers.kling.asking import order, unfit
+from providers.kling.models import COMMON, MODELS, VISIBLE_AFTER_S
+from providers.kling.reading import (
+    USED_ID,
+    amount_of,
+    charge_of,
+    ident_of,
+    refusal_of,
+    task_of,
+    tasks_of,
+    verdict_of,
+)
+from providers.toolbox import ModelSettings, Node, is_signed, read_json
+
+SECRET: Final = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+ALWAYS_MS: Final = (1_577_836_800_000, 4_102_444_800_000)  # packs of any time: 2020 to 2100
+
+
+class KlingSettings(c.AdapterSettings):
+    """One account of one of Kling's sites: a key of the world's says nothing to China's."""
+
+    webhook_secret: SecretStr | None = Field(
+        None, description="The console's webhook secret, `whsec_…`. Without one, callbacks only make Telecine look."
+    )
+    nameless: tuple[str, ...] = Field(
+        ("kling-4.0", "kling-4.0-flash"),
+        description="Models that take neither an id of ours nor a callback; a lost answer of theirs stays in doubt.",
+    )
+    models: Mapping[str, ModelSettings] = Field(
+        default_factory=dict, description="Further models, or other words on known ones; priced at the route."
+    )
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _is_secret(cls, secret: SecretStr | None) -> SecretStr | None:
+        """A secret that fits no signature would turn every callback away."""
+        if secret is not None and not SECRET.fullmatch(secret.get_secret_value()):
+            raise ValueError("a webhook secret is `whsec_` and base64, as the console shows it")
+        return secret
+
+
+class Kling(c.Adapter[KlingSettings]):
+    kind: ClassVar[str] = "kling"
+    Settings: ClassVar[type[c.AdapterSettings]] = KlingSettings
+    default_base_url: ClassVar[str | None] = "https://api-singapore.klingai.com"
+
+    def models(self) -> tuple[str, ...]:
+        return tuple({**MODELS, **self.settings.models})
+
+    def abilities(self, model: str) -> c.Abilities:
+        own = self.settings.models.get(model)
+        named = model not in self.settings.nameless
+        return replace(
+            own.abilities() if own else MODELS[model],
+            finds=named,
+            visible_after_s=VISIBLE_AFTER_S if named else None,
+            calls_back=named,
+            **COMMON,
+        )
+
+    def submit(self, spec: Spec, key: str) -> Flow[c.SubmitVerdict]:
+        if lack := unfit(spec):
+            return c.Refused(why=Why.INVALID, message=lack)
+        named = spec.model not in self.settings.nameless
+        names: dict[str, Json] = {"external_task_id": key} if named else {}
+        if named and spec.callback_url is not None:
+            names["callback_url"] = spec.callback_url
+        path, body = order(spec, self.abilities(spec.model), names)
+        reply = yield Call(method="POST", path=path, body=c.JsonBody(body), starts_work=True)
+        document = read_json(reply)
+        refused = refusal_of(reply, document)
+        if refused is None:
+            return c.Accepted({"id": ident_of(document["data"])})
+        if named and document["code"].raw == USED_ID:
+            found = yield from _search(("external_task_ids", key), key)
+            if isinstance(found, c.Exactly):
+                return c.KeyUsed(found.ref)
+        return replace(refused, why=Why.INVALID) if refused.why is Why.NOT_FOUND else refused
+
+    def poll(self, ref: Ref) -> Flow[c.PollVerdict]:
+        ident = Node(ref)["id"].ident()
+        reply = yield _look(("task_ids", ident))
+        document = read_json(reply)
+        refused = refusal_of(reply, document)
+        if refused is not None:
+            # A task that goes wrong says so in a 200: here a 4xx speaks of the question.
+            return replace(refused, why=Why.INTERNAL) if refused.why in (Why.INVALID, Why.BLOCKED) else refused
+        tasks = tasks_of(document["data"])
+        if not tasks:
+            return c.Refused(why=Why.NOT_FOUND, message="the vendor knows no such task")
+        if task := next((one for one in tasks if one.ident == ident), None):
+            return verdict_of(task)
+        raise Unreadable("other tasks than the one that was asked for")
+
+    def find(self, sought: c.Sought) -> Flow[c.FindVerdict]:
+        if sought.spec.model in self.settings.nameless:
+            return c.CannotTell("this model takes no id of ours")
+        return (yield from _search(("external_task_ids", sought.key), sought.key))
+
+    def confirm(self, ref: Ref, sought: c.Sought) -> Flow[c.FindVerdict]:
+        """Our id says more than model and seconds."""
+        return (yield from _search(("task_ids", Node(ref)["id"].ident()), sought.key))
+
+    def webhook(self, request: c.Inbound) -> tuple[tuple[c.Notice, ...], c.Answer]:
+        """The task, as a look would show it, at every change of its state."""
+        secret = self.settings.webhook_secret
+        if secret is not None and not is_signed(secret.get_secret_value(), request):
+            return (), c.Answer(status=401)
+        task = task_of(read_json(Reply(200, {}, request.body)))
+        verdict = verdict_of(task) if secret is not None else None
+        return (c.Notice(ref={"id": task.ident}, verified=secret is not None, verdict=verdict),), c.Answer()
+
+    def account(self) -> Flow[c.AccountVerdict]:
+        """What the packs have left, which lags by half a day. An account that pays as it goes has none."""
+        start, end = map(str, ALWAYS_MS)
+        reply = yield Call(method="GET", path="/account/costs", query=(("start_time", start), ("end_time", end)))
+        document = read_json(reply)
+        if refused := refusal_of(reply, document):
+            return refused
+        packs = document["data"]["resource_pack_subscribe_infos"]
+        left = [amount_of(one["remaining_quantity"].raw) for one in packs if one["status"].raw == "online"]
+        return c.Account(balance=charge_of(left), models=self.models())
+
+
+def _look(what: tuple[str, str]) -> Call:
+    return Call(method="GET", path="/tasks", query=(what,))
+
+
+def _search(what: tuple[str, str], key: str) -> Flow[c.FindVerdict]:
+    """The task that carries our id. Unreadable where another time may tell."""
+    reply = yield _look(what)
+    document = read_json(reply)
+    refused = refusal_of(reply, document)
+    if refused is not None and refused.why in (Why.THROTTLED, Why.OVERLOADED, Why.INTERNAL, Why.UNREADABLE):
+        raise Unreadable("the vendor would not look")
+    if refused is not None:
+        return c.NotReceived() if refused.why is Why.NOT_FOUND else c.CannotTell("the vendor would not look")
+    tasks = tasks_of(document["data"])
+    for task in tasks:
+        if task.our_id == key:
+            return c.Exactly({"id": task.ident})
+    return c.CannotTell("the vendor showed other tasks") if tasks else c.NotReceived()

@@ -1,0 +1,77 @@
+"""Kling's models: what each can do and costs, and which words of the API it knows.
+
+What Kling's pages leave open is marked unverified at its line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec.structs import replace
+
+from providers import contract as c
+from providers.contract import Price, Size
+from providers.toolbox import sizes
+
+# Squares are left to the operator (`models`): nobody says how many pixels they have, and a wrong size is a lost clip.
+P720: Final = sizes("1280x720", "720x1280")
+P1080: Final = sizes("1920x1080", "1080x1920")
+P4K: Final = sizes("3840x2160", "2160x3840")
+
+
+def _price(hundredths: int, frames: tuple[Size, ...], audio: bool | None = None) -> Price:
+    """`hundredths` of a video unit for a second."""
+    return Price(
+        per_second_credit_billionths=hundredths * c.BILLION // 100,
+        credit_usd_billionths=c.BILLION * 14 // 100,
+        sizes=frames,
+        audio=audio,
+        as_of="2026-09-01",
+        source="Kling's price page of August and September 2026: dollars a second, at $0.14 a video unit",
+    )
+
+
+WATERMARK: Final = ("watermark_info",)
+V3: Final = c.Abilities(
+    seconds=tuple(range(3, 16)), sizes=(*P720, *P1080, *P4K), image=True, last_image=True,
+    extras=("multi_shot", *WATERMARK),
+    prices=(_price(90, P720, True), _price(60, P720, False), _price(120, P1080, True), _price(80, P1080, False),
+            _price(300, P4K)),
+)  # fmt: skip
+OMNI: Final = replace(
+    V3, extras=("multi_shot", "elements", "refer_images", *WATERMARK),
+    prices=(_price(80, P720, True), _price(60, P720, False), _price(100, P1080, True), _price(80, P1080, False),
+            _price(300, P4K)),
+)  # fmt: skip
+TURBO: Final = replace(
+    V3, sizes=(*P720, *P1080), audio=True, last_image=False, extras=WATERMARK,
+    prices=(_price(80, P720), _price(100, P1080)),
+)  # fmt: skip
+O1: Final = replace(
+    TURBO, seconds=tuple(range(3, 11)), audio=False, last_image=True, extras=("elements", "refer_images", *WATERMARK),
+    prices=(_price(60, P720), _price(80, P1080)),
+)  # fmt: skip
+# 2.6 sounds at 1080p only, and a model is asked for sound at every size or at none.
+V2_6: Final = replace(O1, seconds=(5, 10), extras=WATERMARK, prices=(_price(30, P720), _price(50, P1080)))
+V2_5: Final = replace(V2_6, last_image=False)
+# Kling's own price of 4.0 is unverified, as are its paths: without one at the route nothing is sent to it.
+V4: Final = replace(TURBO, seconds=tuple(range(3, 31)), last_image=True, prices=())
+NEW: Final[Mapping[str, c.Abilities]] = {
+    "kling-3.0": V3,
+    "kling-3.0-turbo": TURBO,
+    "kling-3.0-omni": OMNI,
+    "kling-o1": O1,
+    "kling-2.6": V2_6,
+    "kling-2.5-turbo": V2_5,
+    "kling-4.0": V4,
+    "kling-4.0-flash": replace(V4, seconds=tuple(range(3, 21)), sizes=P720),
+}
+MODELS: Final = NEW
+OMNIS: Final = frozenset({"kling-3.0-omni", "kling-o1"})
+NO_SWITCH: Final = frozenset({"kling-3.0-turbo", "kling-2.5-turbo"})  # "leave it out on Turbo"
+COMMON: Final[Mapping[str, bool | int]] = {
+    "failed_jobs_free": False,  # refunds are unverified; a task that says what it took is believed
+    "asset_life_s": 30 * 86_400,
+}
+VISIBLE_AFTER_S: Final = 60.0  # "not found after a few tries over about a minute"

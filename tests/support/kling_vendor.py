@@ -1,0 +1,255 @@
+"""A simulated Kling on loopback: both standards over one store of tasks, own ids, callbacks, bills, links, faults.
+
+async with kling(clips=str(tmp_path), run_s=0.1) as v: ... v.base_url, v.tasks, v.counts, v.program(Fault(...))
+
+Faults are those of `vendor_faults`, by the verbs create, retrieve, account and content; a fault's `code` is the code of
+the refusal, a fate's `message` what the failed task says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hmac
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import msgspec
+from aiohttp import web
+from msgspec import Struct
+
+from tests.support.kling_contract import OFFERS, Order, Refusal, check_jwt, new_order, pixels, read_body
+from tests.support.vendor_clips import Clips
+from tests.support.vendor_faults import Fault, Point
+from tests.support.vendor_stand import Handler, Links, Stand, say, standing
+
+DAY_MS = 86_400_000
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    api_key: str = "api-key-kling-simulated"
+    access_key: str = "access-simulated"  # with the secret key, on the old standard's paths
+    secret_key: str = "secret-simulated"
+    places: int = 5  # tasks at once
+    run_s: float = 0.05
+    link_s: float = 60.0  # how long a link lives
+    used_ids: bool = False  # whether an id of ours may be used twice
+    finds: bool = True  # a task can be looked up by an id of ours
+    unknown: str = "empty"  # what a task nobody knows is in the new standard: empty, missing
+    single: str = "list"  # how one task is shown: list, object
+    bill: str = "unit"  # unit, usd, cny, mixed, none
+    webhook_secret: str = ""
+    units: float = 10_000.0
+    clips: str = ""
+
+
+class Task(Struct):
+    id: str
+    order: Order
+    made_s: float
+    ends_s: float
+    cost: float
+    fate: Fault | None = None
+
+    def state(self, now_s: float) -> str:
+        if now_s < (self.made_s + self.ends_s) / 2:
+            return "submitted"
+        if now_s < self.ends_s:
+            return "processing"
+        return "failed" if self.fate is not None and self.fate.do == "fail" else "succeeded"
+
+
+class Kling(Stand):
+    """The vendor: its tasks by id, what it counted, what it charged in units."""
+
+    def __init__(self, options: Options, clips: Clips) -> None:
+        super().__init__(clips)
+        self.options = options
+        self.tasks: dict[str, Task] = {}
+        self.links = Links()
+        self.spent = 0.0
+        self.called: list[tuple[str, int]] = []  # the state told, and how the callback was answered
+        self._calling: set[asyncio.Task[None]] = set()
+
+    @property
+    def api_key(self) -> str:
+        return self.options.api_key
+
+    def table(self) -> list[tuple[str, str, str, Handler]]:
+        return [
+            ("POST", "/{kind:text-to-video|image-to-video|omni-video}/{model}", "create", self._new),
+            ("GET", "/tasks", "retrieve", self._tasks),
+            ("GET", "/account/costs", "account", self._costs),
+            ("GET", "/outputs/{id}/{token}", "content", self._content),
+        ]
+
+    def check(self, request: web.Request, verb: str) -> None:
+        told = request.headers.get("Authorization", "")
+        if verb == "content":
+            if told or "Referer" in request.headers:
+                raise Refusal(1002, status=403)
+            return
+        if not told.startswith("Bearer "):
+            raise Refusal(1001, "Authorization is empty")
+        token = told.removeprefix("Bearer ")
+        if request.path.startswith("/v1/") and token.count(".") == 2:
+            check_jwt(token, self.options.access_key, self.options.secret_key, time.time())
+        elif token != self.api_key:
+            raise Refusal(1002, "Authorization is invalid")
+
+    def worded(self, fault: Fault) -> Refusal:
+        refusal = Refusal(int(fault.code or 5000), fault.message, status=fault.status)
+        if fault.retry_after is not None:
+            refusal.headers["Retry-After"] = fault.retry_after
+        return refusal
+
+    # --- making --------------------------------------------------------------------------------------------------
+
+    async def _new(self, request: web.Request) -> web.StreamResponse:
+        names = request.match_info
+        order = new_order(names["kind"], names["model"], read_body(await request.read()))
+        rate = OFFERS[order.model].units[order.resolution][order.sound]
+        return say(envelope(self._face(self._make(order, rate))))
+
+    def _make(self, order: Order, rate: float) -> Task:
+        now_s = time.monotonic()
+        if sum(one.ends_s > now_s for one in self.tasks.values()) >= self.options.places:
+            raise Refusal(1303, "parallel task over resource pack limit")
+        if not self.options.used_ids and order.external_id and self._ours(order.external_id):
+            raise Refusal(1201, "external_task_id is already used")
+        cost = round(rate * order.seconds, 6)
+        if self.spent + cost > self.options.units:
+            raise Refusal(1102, "resource pack has run out")
+        fate = self.book.take("create", Point.MAKING, order.prompt)
+        runs_s = 1e9 if fate is not None and fate.do == "never" else self.options.run_s
+        task = Task(str(900_000_000_000_000_001 + len(self.tasks)), order, now_s, now_s + runs_s, cost, fate)
+        self.tasks[task.id] = task
+        self.counts["renders"] += 1
+        self.spent += cost
+        if order.callback_url:
+            calling = asyncio.get_running_loop().create_task(self._call_back(task, order.callback_url))
+            self._calling.add(calling)
+            calling.add_done_callback(self._calling.discard)
+        return task
+
+    def _ours(self, external_id: str) -> list[Task]:
+        """Tasks under an id of ours."""
+        there = [one for one in self.tasks.values() if one.fate is None or one.fate.do != "forget"]
+        return [one for one in there if one.order.external_id == external_id]
+
+    # --- telling -------------------------------------------------------------------------------------------------
+
+    async def _tasks(self, request: web.Request) -> web.StreamResponse:
+        if len(request.query) != 1 or not {*request.query} <= {"task_ids", "external_task_ids"}:
+            raise Refusal(1200, "exactly one of task_ids and external_task_ids")
+        if "external_task_ids" in request.query and not self.options.finds:
+            raise Refusal(5001, "maintenance")
+        wanted = request.query.get("task_ids", "").split(",")
+        found = [self.tasks[one] for one in wanted if one in self.tasks]
+        found = [one for one in found if one.fate is None or one.fate.do != "forget"]
+        for external_id in request.query.get("external_task_ids", "").split(","):
+            found += self._ours(external_id) if external_id else []
+        if not found and self.options.unknown == "missing":
+            raise Refusal(1203, "task not found")
+        faces = [self._face(one) for one in found]
+        return say(envelope(faces[0] if len(faces) == 1 and self.options.single == "object" else faces))
+
+    def _face(self, task: Task) -> dict[str, Any]:
+        """A task as the new standard shows it."""
+        state = task.state(time.monotonic())
+        face: dict[str, Any] = {
+            "id": task.id, "status": state, "message": "", "create_time": 1_795_000_000_000,
+            "update_time": 1_795_000_060_000, "external_id": task.order.external_id or "",
+        }  # fmt: skip
+        if state == "failed" and task.fate is not None:
+            face["message"] = task.fate.message
+        if state == "succeeded":
+            empty = task.fate is not None and task.fate.do == "complete_empty"
+            face["outputs"] = [] if empty else [{"type": "video", "id": f"v{task.id}", **self._file(task)}]
+        if state in ("succeeded", "failed"):
+            face["billing"] = self._bill(task)
+        return face
+
+    def _file(self, task: Task) -> dict[str, str]:
+        token = self.links.give(task.id, time.monotonic() + self.options.link_s)
+        return {"url": f"{self.base_url}/outputs/{task.id}/{token}", "duration": f"{task.order.seconds}.042"}
+
+    def _bill(self, task: Task) -> list[dict[str, str]]:
+        unit = {"charge_type": "unit", "package_type": "video", "amount": str(task.cost)}
+        cash = {"charge_type": "cash", "cash_type": "balance", "currency": "USD", "amount": f"{task.cost * 0.14:.6f}"}
+        bills = {"unit": [unit], "usd": [cash], "cny": [{**cash, "currency": "CNY"}], "mixed": [unit, cash]}
+        return bills.get(self.options.bill, [])
+
+    async def _costs(self, request: web.Request) -> web.StreamResponse:
+        query = request.query
+        if not {"start_time", "end_time"} <= {*query} <= {"start_time", "end_time", "resource_pack_name"}:
+            raise Refusal(1201, "start_time and end_time are required")
+        pack = {
+            "resource_pack_name": "Video Generation - 10000", "resource_pack_id": "p1",
+            "resource_pack_type": "decreasing_total", "total_quantity": self.options.units, "status": "online",
+            "remaining_quantity": self.options.units - self.spent,
+        }  # fmt: skip
+        over = {**pack, "resource_pack_id": "p0", "status": "expired", "remaining_quantity": 7.0}
+        return say(envelope({"code": 0, "msg": "SUCCEED", "resource_pack_subscribe_infos": [pack, over]}))
+
+    async def _content(self, request: web.Request) -> web.StreamResponse:
+        names = request.match_info
+        task = self.tasks.get(names["id"])
+        if task is None or not self.links.works(task.id, names["token"], time.monotonic()):
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+        return await self.serve_clip(request, pixels(task.order), task.order.seconds)
+
+    # --- calling back --------------------------------------------------------------------------------------------
+
+    async def _call_back(self, task: Task, url: str) -> None:
+        """At every change of state; nothing is tried again."""
+        middle_s = (task.made_s + task.ends_s) / 2
+        async with aiohttp.ClientSession() as session:
+            for at_s in (task.made_s, middle_s, task.ends_s):
+                await asyncio.sleep(max(0.0, min(60.0, at_s - time.monotonic())))
+                with suppress(aiohttp.ClientError, TimeoutError):
+                    await self._tell(session, task, url)
+
+    async def _tell(self, session: aiohttp.ClientSession, task: Task, url: str) -> None:
+        face = self._face(task)
+        body = msgspec.json.encode(face)
+        headers = {"Content-Type": "application/json"}
+        if self.options.webhook_secret:
+            headers |= signature(self.options.webhook_secret, f"whk_{len(self.called):06}", int(time.time()), body)
+        async with session.post(url, data=body, headers=headers, timeout=aiohttp.ClientTimeout(5)) as answer:
+            self.called.append((face["status"], answer.status))
+
+    async def hush(self) -> None:
+        """No more callbacks."""
+        for one in tuple(self._calling):
+            one.cancel()
+        await asyncio.gather(*self._calling, return_exceptions=True)
+
+
+def envelope(data: object) -> dict[str, Any]:
+    return {"code": 0, "message": "SUCCEED", "request_id": "5f0e", "data": data}
+
+
+def signature(secret: str, ident: str, at_s: int, body: bytes) -> dict[str, str]:
+    """The headers of a callback, by Standard Webhooks."""
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    mac = hmac.digest(key, f"{ident}.{at_s}.".encode() + body, "sha256")
+    signed = "v1," + base64.b64encode(mac).decode()
+    return {"webhook-id": ident, "webhook-timestamp": str(at_s), "webhook-signature": signed}
+
+
+@asynccontextmanager
+async def kling(**options: Any) -> AsyncIterator[Kling]:
+    """A vendor on this event loop. `options` as in `Options`."""
+    settings = msgspec.convert(options, Options)
+    with tempfile.TemporaryDirectory() as folder:
+        async with standing(Kling(settings, Clips(Path(settings.clips or folder)))) as vendor:
+            try:
+                yield vendor
+            finally:
+                await vendor.hush()
