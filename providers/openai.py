@@ -1,95 +1,126 @@
 """OpenAI's Videos API, and any server that speaks the same contract at another `base_url`.
 
-OpenAI itself switched the API off on 24 September 2026, so this adapter mostly meets servers that copied it. What only
-such servers do, and what nobody could verify, is said at its line and never decides about money.
+OpenAI itself switched the API off on 24 September 2026, so this adapter mostly meets servers that copied it. How the
+known ones differ is the table `SERVERS`; what only such servers do, and what nobody could verify, is said at its line
+and never decides about money.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import quote
 
+import msgspec
+from msgspec import Struct
 from msgspec.structs import replace
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 
 from providers import contract as c
+from providers import toolbox
 from providers.contract import Call, Flow, Json, Part, Price, Ref, Reply, Size, Spec, Unreadable, Verb, Why
-from providers.toolbox import (
-    Listed,
-    ModelSettings,
-    Node,
-    clean,
-    find_alike,
-    form_fields,
-    reaches_back,
-    read_json,
-    retry_after_s,
-    why_of_status,
-)
+from providers.toolbox import Listed, ModelSettings, Node, read_json, said
 
-PAGES_MAX: Final = 10  # of 100 jobs; a list that goes on beyond proves nothing
 DATED: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$", re.ASCII)  # `sora-2` may be listed as its snapshot
 
 # A code or a type in the body says more than the status: an empty account is a 429 too.
 WORDS: Final[Mapping[str, Why]] = {
     word: why
     for why, words in {
-        # The second is the consumer site's and resellers', the third belongs to sibling endpoints: unverified here.
-        Why.BLOCKED: ("moderation_blocked", "sentinel_block", "content_policy_violation"),
-        Why.NO_CREDIT: (
-            "insufficient_quota",
-            "credit_balance_exhausted",
-            "organization_spend_limit_exceeded",
-            "project_spend_limit_exceeded",
-            "organization_usage_limit_exceeded",
-            "billing_hard_limit_reached",  # a 400 of sibling endpoints, unverified here
-        ),
-        Why.THROTTLED: ("rate_limit_exceeded", "slow_down", "rate_limit_error", "requests", "tokens"),
-        Why.UNAUTHORISED: ("invalid_api_key",),
-        Why.NOT_FOUND: ("model_not_found",),
-        Why.INVALID: ("missing_required_parameter", "invalid_type", "invalid_value", "unknown_parameter"),
-        Why.OVERLOADED: ("server_is_overloaded", "service_unavailable_error"),
-        Why.INTERNAL: ("server_error",),
+        # The second is the consumer site's and resellers', the next three belong to sibling endpoints, the last two of
+        # them to Azure's: unverified here.
+        Why.BLOCKED: "moderation_blocked sentinel_block content_policy_violation content_filter"
+        " ResponsibleAIPolicyViolation",
+        # The last is a 400 of sibling endpoints, unverified here.
+        Why.NO_CREDIT: "insufficient_quota credit_balance_exhausted organization_spend_limit_exceeded"
+        " project_spend_limit_exceeded organization_usage_limit_exceeded billing_hard_limit_reached",
+        Why.THROTTLED: "rate_limit_exceeded slow_down rate_limit_error requests tokens",
+        Why.UNAUTHORISED: "invalid_api_key 401",
+        Why.NOT_FOUND: "model_not_found",
+        Why.INVALID: "missing_required_parameter invalid_type invalid_value unknown_parameter DeploymentNotFound",
+        Why.OVERLOADED: "server_is_overloaded service_unavailable_error",
+        Why.INTERNAL: "server_error",
     }.items()
-    for word in words
+    for word in words.split()
 }
+QUOTA: Final = re.compile(r"insufficient_quota", re.IGNORECASE)  # Azure's 429 says it in words
+GUARDED: Final = re.compile(r"\bguardrail|\bblocked\b", re.IGNORECASE)  # the exact texts are unverified
+JOB_CODES: Final[Mapping[str, Why]] = {"400": Why.INVALID, "422": Why.INVALID, "503": Why.OVERLOADED}  # vLLM's numbers
 
 P720: Final = (Size(720, 1280), Size(1280, 720))
 P1024: Final = (Size(1024, 1792), Size(1792, 1024))
 P1080: Final = (Size(1080, 1920), Size(1920, 1080))
-LAST_DAY: Final = "2026-09-24"  # of the service and its list prices
-OWN: Final = "https://api.openai.com/"
-ENDED: Final = (
-    f"OpenAI ended its own video service on {LAST_DAY}; point `base_url` at a server that speaks its contract."
-)
+
+
+def _price(cents: int, sizes: tuple[Size, ...] = (), source: str = "OpenAI's page of the model") -> Price:
+    """As on the last day of the service."""
+    return Price(per_second_micros=cents * 10_000, sizes=sizes, as_of="2026-09-24", source=source)
+
+
 SORA_2: Final = c.Abilities(
-    seconds=(4, 8, 12, 16, 20),
-    sizes=P720,
-    verbs=(Verb.CREATE, Verb.REMIX, Verb.EDIT, Verb.EXTEND),
-    extend_total_seconds_max=120,
-    image=True,
-    characters=True,
-    audio=True,
-    prices=(Price(per_second_micros=100_000, as_of=LAST_DAY, source="OpenAI's page of the model"),),
-)
-SORA_2_PRO: Final = replace(
-    SORA_2,
-    sizes=(*P720, *P1024, *P1080),
-    prices=(
-        Price(per_second_micros=300_000, sizes=P720, as_of=LAST_DAY, source="OpenAI's page of the model"),
-        Price(per_second_micros=500_000, sizes=P1024, as_of=LAST_DAY, source="OpenAI's price list, second-hand"),
-        Price(per_second_micros=700_000, sizes=P1080, as_of=LAST_DAY, source="OpenAI's price list, second-hand"),
+    seconds=(4, 8, 12, 16, 20), sizes=P720, verbs=tuple(Verb), extend_total_seconds_max=120, image=True,
+    characters=True, audio=True, prices=(_price(10),),
+)  # fmt: skip
+SECOND_HAND: Final = "OpenAI's price list, second-hand"
+PRO_PRICES: Final = (_price(30, P720), _price(50, P1024, SECOND_HAND), _price(70, P1080, SECOND_HAND))
+SORA: Final[Mapping[str, c.Abilities]] = {  # and their dated snapshots
+    "sora-2": SORA_2,
+    "sora-2-pro": replace(SORA_2, sizes=(*P720, *P1024, *P1080), prices=PRO_PRICES),
+}
+
+FACTS: Final = ("model", "prompt", "seconds", "size")
+
+
+class Server(Struct, frozen=True, kw_only=True):
+    """How a known server differs. `given`, `able`: settings and what its models can, where the operator is silent."""
+
+    given: Mapping[str, Any] = {}
+    able: Mapping[str, Any] = {}
+    sora: bool = False  # it has OpenAI's own models
+    own: bool = False  # it runs on the operator's machines; objects in its forms are JSON, not names with brackets
+    always_seed: bool = False  # without a seed it makes the same clip of the same words
+    facts: tuple[str, ...] = FACTS  # of a listed job: those that are as asked
+    gone: bool = False  # DELETE forgets a job and lets it go on
+    nothing_made: str | None = None  # its words in a 503 that comes before any job
+
+
+OURS: Final = {"lost_jobs_free": True, "failed_jobs_free": True, "asset_life_s": 7 * 86_400}
+TUNING: Final = (
+    "fps", "num_inference_steps", "guidance_scale", "guidance_scale_2", "true_cfg_scale", "flow_shift", "quality",
+    "enable_frame_interpolation", "frame_interpolation_exp", "frame_interpolation_scale",
+)  # fmt: skip
+ABLE: Final[Mapping[str, Any]] = {"seed": True, "negative_prompt": True}
+SERVERS: Final[Mapping[str, Server]] = {
+    "openai": Server(sora=True),
+    # Its v1 form: a model is a deployment's name, described in `models`. Historical; its Sora may be off by now.
+    "azure": Server(given={"key_header": "api-key", "asset_life_s": 86_400}),
+    "vllm-omni": Server(
+        given={**OURS, "delete_cancels": "queued"},  # what runs goes on in most pipelines, though the record is gone
+        able={**ABLE, "extras": (*TUNING, "boundary_ratio")},
+        own=True, nothing_made="not initialized",
     ),
+    "sglang": Server(
+        given=OURS,
+        able={**ABLE, "extras": (*TUNING, "max_sequence_length", "output_quality", "enable_teacache")},
+        own=True, always_seed=True, facts=("model",), gone=True, nothing_made="Scheduler worker exited",
+    ),
+}  # fmt: skip
+# Fields that reach the disk or the network of a server of one's own, or change what is rendered and paid for.
+NEVER_EXTRAS: Final = re.compile(
+    r"(.*_)?path|.*_(reference|references|url)|extra_(params|body|json)|diffusers_kwargs|lora|source_(video|audio)"
+    r"|n|num_outputs_per_prompt|num_frames|width|height|seconds|size|model|prompt|profile"
 )
-SORA: Final[Mapping[str, c.Abilities]] = {"sora-2": SORA_2, "sora-2-pro": SORA_2_PRO}  # and their dated snapshots
 
 
 class OpenAISettings(c.AdapterSettings):
     """How a server differs from OpenAI, and which models it has beyond OpenAI's own (priced at the route)."""
 
+    server: Literal["openai", "azure", "vllm-omni", "sglang"] = "openai"  # the defaults of what follows
     models: Mapping[str, ModelSettings] = Field(default_factory=dict)
+    key_header: Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,63}$")] = "authorization"  # another has the bare key
+    webhook_secret: SecretStr | None = None  # `whsec_…` of the project's webhook
     body: Literal["multipart", "json"] = "multipart"  # `json` where no file travels, as SDKs did before March 2026
     assets: tuple[c.AssetKind, ...] = (c.AssetKind.VIDEO,)  # others are asked for only if named, else made here
     uploads_sources: bool = False  # edits and extensions take a file, so a clip from elsewhere can be the source
@@ -97,42 +128,86 @@ class OpenAISettings(c.AdapterSettings):
     resend_safe_s: Annotated[int, Field(ge=1)] = 600
     lists: bool = True
     visible_after_s: float | None = None  # a received job is listed by then, prompt included; unset: nothing is proven
-    delete_cancels: bool = False  # DELETE really stops a job that has not ended
+    delete_cancels: bool | Literal["queued"] = False  # DELETE really stops a job: any, or one that waits
     lost_jobs_free: bool = False
     failed_jobs_free: bool = False  # what OpenAI took for failed jobs: unverified
     asset_life_s: int = 3_600
+
+    @model_validator(mode="before")
+    @classmethod
+    def _defaults(cls, told: Any) -> Any:
+        server = SERVERS.get(str(told.get("server", "openai"))) if isinstance(told, dict) else None
+        return told if server is None else {**server.given, **told}
+
+    @model_validator(mode="after")
+    def _possible(self) -> Self:
+        server = SERVERS[self.server]
+        if server.gone and self.delete_cancels:
+            raise ValueError(f"delete_cancels: {self.server} forgets a deleted job and renders on")
+        if server.own and (self.assets != (c.AssetKind.VIDEO,) or self.uploads_sources):
+            raise ValueError(f"{self.server} has neither pictures beside its videos nor edits")
+        if self.server == "vllm-omni" and self.body == "json":
+            raise ValueError("body: vllm-omni reads forms alone")
+        for name, model in self.models.items() if server.own else ():
+            if wrong := [one for one in model.extras if NEVER_EXTRAS.fullmatch(one)]:
+                raise ValueError(f"models.{name}.extras: clients must not choose {', '.join(wrong)} on {self.server}")
+            if model.verbs != (Verb.CREATE,) or model.characters:
+                raise ValueError(f"models.{name}: {self.server} can create, and nothing else")
+        return self
 
 
 class OpenAI(c.Adapter[OpenAISettings]):
     kind: ClassVar[str] = "openai"
     Settings: ClassVar[type[c.AdapterSettings]] = OpenAISettings
     default_base_url: ClassVar[str | None] = "https://api.openai.com/v1"
+    nothing_made: ClassVar[Mapping[str, c.NothingMade]] = {
+        "no engine": c.NothingMade(503, "vllm-omni 0.30, sglang 0.5.23: the handler refuses before there is a job")
+    }
+
+    def __init__(self, settings: OpenAISettings, api_key: str | None) -> None:
+        super().__init__(settings, api_key)
+        self._server = SERVERS[settings.server]
 
     def models(self) -> tuple[str, ...]:
-        return tuple({**SORA, **self.settings.models})
+        return tuple({**(SORA if self._server.sora else {}), **self.settings.models})
 
     def abilities(self, model: str) -> c.Abilities:
-        own, settings = self.settings.models.get(model), self.settings
+        own, settings, sora = self.settings.models.get(model), self.settings, SORA if self._server.sora else {}
+        unsaid = {name: it for name, it in self._server.able.items() if own and name not in own.model_fields_set}
         return replace(
-            own.abilities() if own else SORA[DATED.sub("", model)],
+            replace(own.abilities(), **unsaid) if own else sora[DATED.sub("", model)],
             needs_source_ref=not settings.uploads_sources,
             resend_safe_s=settings.resend_safe_s if settings.honours_idempotency_key else None,
             finds=settings.lists,
             visible_after_s=settings.visible_after_s,
-            cancels=settings.delete_cancels,
+            cancels=bool(settings.delete_cancels),
             lost_jobs_free=settings.lost_jobs_free,
             failed_jobs_free=settings.failed_jobs_free,
             asset_life_s=settings.asset_life_s,
         )
 
+    def sign(self, call: Call) -> Call:
+        name = self.settings.key_header
+        if self._api_key is None or name == "authorization":
+            return super().sign(call)
+        return c.replace(call, headers={**call.headers, name: self._api_key})
+
     def submit(self, spec: Spec, key: str) -> Flow[c.SubmitVerdict]:
+        if spec.seed is None and self._server.always_seed:
+            spec = replace(spec, seed=int(hashlib.sha256(key.encode()).hexdigest()[:7], 16))
         call = self._submission(spec)
         if call is None:
             return c.Refused(why=Why.INVALID, message=f"{spec.verb} needs a source clip of this account")
-        if not self.settings.honours_idempotency_key:
-            return _taken((yield call))
-        reply = yield replace(call, headers={"idempotency-key": key})
-        return c.KeyUsed() if _key_used(reply) else _taken(reply)
+        keyed = self.settings.honours_idempotency_key
+        reply = yield replace(call, headers={"idempotency-key": key}) if keyed else call
+        if keyed and _key_used(reply):
+            return c.KeyUsed()
+        taken, words = _taken(reply), self._server.nothing_made
+        if isinstance(taken, c.Accepted) or words is None:
+            return taken
+        if reply.status == 409:  # a server that was started so that it cannot keep jobs
+            return replace(taken, why=Why.INTERNAL)
+        return replace(taken, proof="no engine") if reply.status == 503 and words in taken.message else taken
 
     def _submission(self, spec: Spec) -> Call | None:
         """The call that starts work; None without a usable source. Where the contract knows no `seconds` or `size`, the
@@ -159,6 +234,8 @@ class OpenAI(c.Adapter[OpenAISettings]):
 
     def _create(self, spec: Spec, body: dict[str, Json]) -> Call:
         body |= {"model": spec.model, "seconds": str(spec.seconds), "size": str(spec.size)}
+        if self._server.own and spec.audio is not None:
+            body["generate_sound"] = spec.audio
         if spec.characters:
             body["characters"] = [{"id": _ident(ref)} for ref in spec.characters]
         if spec.image is None:
@@ -168,7 +245,10 @@ class OpenAI(c.Adapter[OpenAISettings]):
 
     def _post(self, path: str, body: dict[str, Json], *files: Part) -> Call:
         plain = self.settings.body == "json" and not files
-        form = c.JsonBody(body) if plain else c.Form(fields=form_fields(body), files=files)
+        if self._server.own and not plain:
+            texts = {name: msgspec.json.encode(it).decode() for name, it in body.items() if isinstance(it, dict | list)}
+            body = {**body, **texts}
+        form = c.JsonBody(body) if plain else c.Form(fields=toolbox.form_fields(body), files=files)
         return Call(method="POST", path=path, body=form, starts_work=True)
 
     def character(self, spec: c.CharacterSpec) -> Flow[c.CharacterVerdict]:
@@ -176,9 +256,11 @@ class OpenAI(c.Adapter[OpenAISettings]):
         return _taken((yield self._post("/videos/characters", {"name": spec.name}, clip)))
 
     def poll(self, ref: Ref) -> Flow[c.PollVerdict]:
-        reply = yield Call(method="GET", path=_path(ref))
+        return self._seen((yield Call(method="GET", path=_path(ref))))
+
+    def _seen(self, reply: Reply) -> c.PollVerdict:
         document = read_json(reply)
-        # A known compatible server answers a failed job with the job's own error status: the object is the verdict.
+        # vLLM-Omni answers a failed job with the job's own error status: the object is the verdict.
         return self._state(document) if _ok(reply) or document["object"].raw == "video" else _refusal(reply)
 
     def _state(self, job: Node) -> c.PollVerdict:
@@ -186,64 +268,69 @@ class OpenAI(c.Adapter[OpenAISettings]):
         if status in ("queued", "in_progress"):
             return c.Running(job["progress"].percent())
         # Completed with an error beside it is a failure; completed without a file shows when the file is fetched.
-        if status == "failed" or (status == "completed" and not job["error"].missing):
-            why, message = _error(job["error"], Why.INTERNAL)
+        if status in ("failed", "cancelled") or (status == "completed" and not job["error"].missing):
+            why, message = _error(job["error"], JOB_CODES.get(str(job["error"]["code"].raw), Why.INTERNAL))
+            if self._server.own and GUARDED.search(message):
+                why = Why.BLOCKED
             return c.Broken(why=why, message=message)
         if status != "completed":
             raise Unreadable("a status outside the contract")
         until_s = job["expires_at"].raw
         expires_ms = until_s * 1000 if isinstance(until_s, int) and 0 < until_s < 2**40 else None
-        return c.Finished(assets=tuple(c.Remote(kind=kind, expires_ms=expires_ms) for kind in self.settings.assets))
+        # A server with storage elsewhere refuses to hand out the file itself and names the place.
+        link = job["url"].link() if self._server.own and not job["url"].missing else None
+        kept = (c.Remote(kind=kind, link=link, expires_ms=expires_ms) for kind in self.settings.assets)
+        return c.Finished(assets=tuple(kept))
 
     def cancel(self, ref: Ref, last: c.PollVerdict | None) -> Flow[c.CancelVerdict]:
         if not self.settings.delete_cancels:
             return c.CannotCancel("the contract knows no cancel, and DELETE only for jobs that have ended")
-        state = yield from self.poll(ref)  # look first: DELETE erases a finished clip
+        look = yield Call(method="GET", path=_path(ref))  # first: DELETE erases a finished clip
+        state = self._seen(look)
         if isinstance(state, c.Finished | c.Broken):
             return c.TooLate()
         if isinstance(state, c.Refused):
             return state
+        if self.settings.delete_cancels == "queued" and read_json(look)["status"].raw != "queued":
+            return c.CannotCancel("this server lets a job that has begun go on")
         reply = yield Call(method="DELETE", path=_path(ref))
-        if reply.status in (400, 409):
+        if reply.status in (400, 409) and not self._server.own:
             return c.CannotCancel("the server deletes only jobs that have ended")
-        if not _ok(reply):
+        if not _ok(reply) and reply.status != 409:
             return _refusal(reply)
-        if read_json(reply)["deleted"].raw is not True:
+        if read_json(reply)["deleted"].raw is not True:  # a self-hosted server's 409 is to be tried again
             raise Unreadable("a DELETE that does not say deleted")
         return c.Cancelled()
 
     def find(self, sought: c.Sought) -> Flow[c.FindVerdict]:
-        jobs: list[Listed] = []
-        complete, after = False, ""
-        for _ in range(PAGES_MAX if self.settings.lists else 0):
-            query = (("limit", "100"), ("order", "desc"), *((("after", after),) if after else ()))
-            reply = yield Call(method="GET", path="/videos", query=query)
-            if reply.status in (404, 405, 501):
-                return c.CannotTell("this server has no list")
-            if not _ok(reply):
-                raise Unreadable(f"HTTP {reply.status} instead of a list")
-            page = read_json(reply)
-            jobs.extend(_listed(job) for job in page["data"])
-            complete = page["has_more"].raw is False or reaches_back(jobs, sought)
-            after = page["last_id"].text(default="")
-            if complete or not after:
-                break
-        proves = complete and self.settings.visible_after_s is not None
-        return find_alike(jobs, _wanted(sought.spec), sought, proves=proves)
+        facts, listed = self._server.facts, None
+        if self.settings.lists:
+            listed = yield from toolbox.newest_first("/videos", sought, lambda job: _listed(job, facts))
+        if listed is None:
+            return c.CannotTell("this server has no list")
+        proves = listed[1] and self.settings.visible_after_s is not None
+        return toolbox.find_alike(listed[0], _wanted(sought.spec), sought, proves=proves)
 
     def download(self, ref: Ref, asset: c.Remote) -> Call:
+        if asset.link is not None:
+            return super().download(ref, asset)
         # `video` is the default; known compatible servers answer 404 when it is named.
         query = () if asset.kind is c.AssetKind.VIDEO else (("variant", asset.kind.value),)
         return Call(method="GET", path=f"{_path(ref)}/content", query=query)
+
+    def webhook(self, request: c.Inbound) -> tuple[tuple[c.Notice, ...], c.Answer]:
+        """Of a whole project, by Standard Webhooks: it names the job and is looked at."""
+        secret = self.settings.webhook_secret
+        if secret is None or not toolbox.is_signed(secret.get_secret_value(), request):
+            return (), c.Answer(status=404 if secret is None else 401)
+        event = read_json(Reply(200, {}, request.body))
+        return (c.Notice(ref={"id": event["data"]["id"].ident()}, verified=True),), c.Answer()
 
     def account(self) -> Flow[c.AccountVerdict]:
         reply = yield Call(method="GET", path="/models")
         if not _ok(reply):
             return _refusal(reply)
         return c.Account(models=tuple(model["id"].ident() for model in read_json(reply)["data"]))
-
-    def notes(self, base_url: str) -> tuple[str, ...]:
-        return (ENDED,) if base_url.startswith(OWN) else ()
 
 
 def _ok(reply: Reply) -> bool:
@@ -265,17 +352,21 @@ def _taken(reply: Reply) -> c.Accepted | c.Refused:
 def _refusal(reply: Reply) -> c.Refused:
     document = read_json(reply)
     # `detail` is how compatible servers built on FastAPI say it; without either it is somebody else's page.
-    if document["error"].missing and document["detail"].missing:
+    error = document["detail"] if document["error"].missing else document["error"]
+    if error.missing:
         raise Unreadable(f"HTTP {reply.status} without an error object")
-    why, message = _error(document["error"], why_of_status(reply.status))
-    return c.Refused(why=why, message=message, retry_after_s=retry_after_s(reply))
+    why, message = _error(error, toolbox.why_of_status(reply.status))
+    if why is Why.THROTTLED and QUOTA.search(message):
+        why = Why.NO_CREDIT
+    return c.Refused(why=why, message=message, retry_after_s=toolbox.retry_after_s(reply))
 
 
 def _error(error: Node, otherwise: Why) -> tuple[Why, str]:
-    words = (error["code"].raw, error["type"].raw)
+    words = (error["code"].raw, error["type"].raw, error["innererror"]["code"].raw)
     why = next((WORDS[word] for word in words if isinstance(word, str) and word in WORDS), otherwise)
-    message = error["message"].raw
-    return why, clean(message) if isinstance(message, str) else ""
+    if any("moderation" in word for word in words if isinstance(word, str)):
+        why = Why.BLOCKED
+    return why, said(error)
 
 
 def _key_used(reply: Reply) -> bool:
@@ -286,10 +377,11 @@ def _key_used(reply: Reply) -> bool:
     return reply.status == 409 or any("idempotency" in str(error[name].raw) for name in ("code", "type"))
 
 
-def _listed(job: Node) -> Listed:
-    facts = {name: " ".join(str(job[name].raw or "").split()) for name in ("model", "prompt", "seconds", "size")}
-    facts["model"] = DATED.sub("", facts["model"])
-    return Listed({"id": job["id"].ident()}, job["created_at"].whole(), facts)
+def _listed(job: Node, facts: tuple[str, ...]) -> Listed:
+    """A fact that the server does not tell as it was asked is none."""
+    told = {name: " ".join(str(job[name].raw or "").split()) if name in facts else "" for name in FACTS}
+    told["model"] = DATED.sub("", told["model"])
+    return Listed({"id": job["id"].ident()}, job["created_at"].whole(), told)
 
 
 def _wanted(spec: Spec) -> dict[str, frozenset[str]]:

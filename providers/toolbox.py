@@ -11,7 +11,7 @@ import hmac
 import math
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
 from typing import Annotated
@@ -21,8 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from providers.contract import (
     Abilities,
+    Call,
     CannotTell,
     FindVerdict,
+    Flow,
     Inbound,
     Json,
     NotReceived,
@@ -40,6 +42,7 @@ RETRY_AFTER_S_MAX = 3_600.0
 MESSAGE_CHARS_MAX = 500
 CLOCK_SLACK_S = 300  # the vendor's clock dates a job, ours dates the window in which it is sought
 CANDIDATES_MAX = 20
+PAGES_MAX = 10  # of 100 jobs; a list that goes on beyond proves nothing
 CALLBACK_AGE_S_MAX = 300  # each way, as Standard Webhooks and the vendors with schemes of their own say
 
 _LINK = re.compile(r"https?://[!-~]{1,8180}", re.ASCII)
@@ -163,6 +166,19 @@ def clean(message: str) -> str:
     return "".join(char if char.isprintable() else " " for char in message[:MESSAGE_CHARS_MAX]).strip()
 
 
+def said(error: Node) -> str:
+    """An error's sentence: of an object with a message, of a text, or of FastAPI's list of what is wrong where."""
+    if isinstance(error.raw, list):
+        return clean("; ".join(_fault(one) for one in list(error)[:3]))
+    message = error["message"].raw if isinstance(error.raw, dict) else error.raw
+    return clean(message) if isinstance(message, str) else ""
+
+
+def _fault(one: Node) -> str:
+    place = ".".join(str(step.raw) for step in one["loc"]) if isinstance(one["loc"].raw, list) else ""
+    return f"{place}: {one['msg'].raw or 'wrong'}"
+
+
 def form_fields(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
     """A JSON object as text fields of a form, spelled as OpenAI's SDKs do: `parent[child]`, `list[]`, null left out."""
     return tuple(pair for name, value in body.items() for pair in _flat(name, value))
@@ -256,6 +272,26 @@ def reaches_back(jobs: Sequence[Listed], sought: Sought) -> bool:
     times = [job.created_s for job in jobs]
     backwards = all(newer >= older for newer, older in pairwise(times))
     return bool(times) and backwards and times[0] > times[-1] and times[-1] < sought.since_ms / 1000 - CLOCK_SLACK_S
+
+
+def newest_first(path: str, sought: Sought, listed: Callable[[Node], Listed]) -> Flow[tuple[list[Listed], bool] | None]:
+    """The jobs of a list as OpenAI pages it, and whether none of the window can be missing; None without a list."""
+    jobs: list[Listed] = []
+    complete, after = False, ""
+    for _ in range(PAGES_MAX):
+        query = (("limit", "100"), ("order", "desc"), *((("after", after),) if after else ()))
+        reply = yield Call(method="GET", path=path, query=query)
+        if reply.status in (404, 405, 501):
+            return None
+        if not 200 <= reply.status < 300:
+            raise Unreadable(f"HTTP {reply.status} instead of a list")
+        page = read_json(reply)
+        jobs.extend(listed(job) for job in page["data"])
+        complete = page["has_more"].raw is False or reaches_back(jobs, sought)
+        after = page["last_id"].text(default="")
+        if complete or not after:
+            break
+    return jobs, complete
 
 
 def find_alike(

@@ -9,15 +9,17 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from msgspec import Struct
 
-from tests.support.fal_vendor import fal
 from tests.support.gemini_vendor import gemini
 from tests.support.house import Simulator
 from tests.support.runway_vendor import runway
+from tests.support.selfhosted_vendor import selfhosted
 from tests.support.vendor import vendor
+from tests.support.vendor_contract import Offer
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -32,13 +34,32 @@ class Row(Struct, frozen=True, kw_only=True):
     route: dict[str, Any] = {}
 
 
+FREE = {"prices": [{"per_clip": "0", "as_of": "2026-11-20", "source": "ours"}]}
+WAN = {"seconds": [4], "sizes": ["1280x720"]}
+
+
+def _own(server: str) -> Row:
+    """A server of one's own, of the family that speaks OpenAI's contract."""
+    settings = {"server": server, "models": {"wan-demo": WAN}}
+    vendor = partial(selfhosted, server)
+    return Row(adapter="openai", model="wan-demo", vendor=vendor, beside="/v1", settings=settings, route=FREE)
+
+
 # By the provider's name, which is the public model's too.
 ROWS = {
     "mock": Row(adapter="mock", model="sora-2", settings={"queue_s": 0, "render_s": 0.2}),
     "openai": Row(adapter="openai", model="sora-2", vendor=vendor),
+    "azure": Row(
+        adapter="openai",
+        model="deployed",
+        vendor=partial(vendor, key_header="api-key", models={"deployed": Offer()}),
+        settings={"server": "azure", "models": {"deployed": WAN}},
+        route=FREE,
+    ),
+    "vllm": _own("vllm-omni"),
+    "sglang": _own("sglang"),
     "runway": Row(adapter="runway", model="gen4.5", vendor=runway),
     "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
-    "fal": Row(adapter="fal", model="bytedance/seedance-2.0", vendor=fal),
 }
 
 

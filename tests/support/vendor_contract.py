@@ -75,10 +75,12 @@ class Order(Struct, frozen=True, kw_only=True):
 # --- who asks ----------------------------------------------------------------------------------------------------
 
 
-def check_key(authorization: str | None, api_key: str) -> None:
-    if not authorization:
+def check_key(headers: Mapping[str, str], api_key: str, name: str = "Authorization") -> None:
+    """Azure's form has the bare key in a header of its own."""
+    given = headers.get(name)
+    if not given:
         raise Refusal(401, "You didn't provide an API key.")
-    if authorization != f"Bearer {api_key}":
+    if given != (f"Bearer {api_key}" if name == "Authorization" else api_key):
         raise Refusal(401, "Incorrect API key provided.", "invalid_api_key")
 
 

@@ -76,7 +76,7 @@ class Wire:
             return early
         body = await request.read() if request.body_exists else b""
         self._note(request, verb, body)
-        check_key(request.headers.get("Authorization"), self.options.api_key)
+        check_key(request.headers, self.options.api_key, self.options.key_header)
         asked = Asked(request, verb, body, {})
         if verb in POSTS:
             asked.fields = read_body(request.headers.get("Content-Type", ""), body)

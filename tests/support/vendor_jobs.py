@@ -22,6 +22,7 @@ class Options(Struct, kw_only=True, forbid_unknown_fields=True):
     """How the vendor is today. `keys`: what it makes of an Idempotency-Key; OpenAI ignores it."""
 
     api_key: str = "sk-vendor"
+    key_header: str = "Authorization"
     queue_s: float = 0.05
     render_s: float = 0.25  # queueing included
     asset_life_s: int = 3_600
