@@ -473,6 +473,10 @@ class Adapter(ABC, Generic[SettingsT]):
         """Balance and models, at no cost."""
         return _answer(Account())
 
+    def notes(self, base_url: str) -> tuple[str, ...]:
+        """What an operator should know of the vendor at this address before relying on it: a sentence each."""
+        return ()
+
     def webhook(self, request: Inbound) -> tuple[tuple[Notice, ...], Answer]:
         """Read a callback. The default knows none."""
         return (), Answer(status=404)

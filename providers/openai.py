@@ -52,11 +52,13 @@ JOB_CODES: Final[Mapping[str, Why]] = {"400": Why.INVALID, "422": Why.INVALID, "
 P720: Final = (Size(720, 1280), Size(1280, 720))
 P1024: Final = (Size(1024, 1792), Size(1792, 1024))
 P1080: Final = (Size(1080, 1920), Size(1920, 1080))
+LAST_DAY: Final = "2026-09-24"  # of the service and its list prices
+OWN: Final = "https://api.openai.com/"
+ENDED: Final = f"OpenAI ended its video service on {LAST_DAY}; point `base_url` at a server that speaks its contract."
 
 
 def _price(cents: int, sizes: tuple[Size, ...] = (), source: str = "OpenAI's page of the model") -> Price:
-    """As on the last day of the service."""
-    return Price(per_second_micros=cents * 10_000, sizes=sizes, as_of="2026-09-24", source=source)
+    return Price(per_second_micros=cents * 10_000, sizes=sizes, as_of=LAST_DAY, source=source)
 
 
 SORA_2: Final = c.Abilities(
@@ -331,6 +333,9 @@ class OpenAI(c.Adapter[OpenAISettings]):
         if not _ok(reply):
             return _refusal(reply)
         return c.Account(models=tuple(model["id"].ident() for model in read_json(reply)["data"]))
+
+    def notes(self, base_url: str) -> tuple[str, ...]:
+        return (ENDED,) if base_url.startswith(OWN) else ()
 
 
 def _ok(reply: Reply) -> bool:

@@ -45,6 +45,7 @@ class Names:
         self.providers: Final = tag + "providers"  # hash "<provider>:<what>" -> limits and standing, see permit.lua
         self.submitted: Final = tag + "submitted"  # hash attempt in flight -> provider
         self.awaited: Final = tag + "awaited"  # set of the providers that videos wait for
+        self.standings: Final = tag + "standings"  # hash provider -> its account's balance as last read
         self._video: Final = tag + "video:"
         self._key: Final = tag + "key:"
         self._project: Final = tag + "project:"
@@ -85,6 +86,10 @@ class Names:
     def polls(self, provider: str) -> str:
         """When a poll would be on time, us. Only under a limit."""
         return f"{self.tag}polls:{provider}"
+
+    def standing_turn(self, provider: str) -> str:
+        """While it is there, somebody asks the provider for its account."""
+        return f"{self.tag}standing_turn:{provider}"
 
     def waiting(self, provider: str) -> str:
         """Sorted set of the videos that wait for the provider, by their places: see waiting.lua."""

@@ -31,6 +31,7 @@ from gateway.store.rewinds import Rewinds
 from gateway.store.room import servers_own_time
 from gateway.store.secrets import Secrets
 from gateway.store.sequence import WRITE_EVERY_S, Remembered
+from gateway.store.standings import Standings
 from gateway.store.usage import Usage
 from gateway.store.videos import Videos
 
@@ -53,6 +54,7 @@ class Store(
     Rewinds,
     HealthCharts,
     Secrets,
+    Standings,
 ):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""

@@ -14,6 +14,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from tests.support.fal_vendor import fal
 from tests.support.gemini_vendor import gemini
 from tests.support.house import Simulator
 from tests.support.runway_vendor import runway
@@ -60,6 +61,7 @@ ROWS = {
     "sglang": _own("sglang"),
     "runway": Row(adapter="runway", model="gen4.5", vendor=runway),
     "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
+    "fal": Row(adapter="fal", model="bytedance/seedance-2.0", vendor=fal),
 }
 
 

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 STARTS = frozenset({"create", "remix", "edits", "extensions"})
-VERBS = STARTS | {"characters", "retrieve", "list", "delete", "content", "models"}
+VERBS = STARTS | {"characters", "retrieve", "list", "delete", "content", "models", "result"}
 
 
 class Point(StrEnum):

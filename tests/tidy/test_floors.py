@@ -48,7 +48,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "ruamel": ("gateway.config",),
     "prometheus_client": ("gateway.metrics",),
 }
-CELLAR = ("providers.contract", "providers.toolbox")
+CELLAR = ("providers.contract", "providers.ed25519", "providers.toolbox")
 
 
 def code() -> tuple[Source, ...]:

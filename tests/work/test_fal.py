@@ -1,0 +1,214 @@
+"""Videos through the whole house to a simulated fal: what the client sees, what was rendered, what was charged.
+
+Four seconds of Seedance at 720p cost $1.2136 at fal, and $0.40 at the vendor behind it.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from msgspec import Struct
+
+from gateway.work import hooks
+from gateway.work.cancel import cancel_video
+from providers.contract import Inbound
+from tests.support.fal_vendor import SIGNER, Fal, fal
+from tests.support.house import House, house
+from tests.support.pictures import png
+from tests.support.redis import RedisServer
+from tests.support.vendor_faults import Fault, Point
+
+CONFIG = """
+gateway: {{deadline_s: {deadline}, lease_s: 5, send_by_s: 2, socket_timeout_s: 1, public_url: "https://gateway.test"}}
+providers:
+  a: {{adapter: fal, base_url: "{{a}}", api_key: "id:secret_fal", doubt: {doubt}, submit_timeout_s: 2,
+       poll_timeout_s: 1, poll_min_s: {poll_s}, poll_max_s: {poll_s}, settings: {{webhook_keys: ["{jwk}"]}}}}
+  b: {{adapter: openai, base_url: "{{b}}", api_key: "{{key}}", submit_timeout_s: 2, poll_timeout_s: 1,
+       poll_min_s: 0.05, poll_max_s: 0.1}}
+models:
+  clip: {{routes: [a/bytedance/seedance-2.0, b/sora-2]}}
+"""
+PAID = [("hold", "1", 1_213_600), ("settle", "1", 1_213_600)]
+FREE = [("hold", "1", 1_213_600), ("void", "1", -1_213_600)]
+PRESUMED = [("hold", "1", 1_213_600), ("presumed", "1", 1_213_600)]
+THEN_B = [("hold", "2", 400_000), ("settle", "2", 400_000)]
+ASKED: dict[str, Any] = {"model": "clip", "seconds": "4", "size": "1280x720"}
+
+
+@asynccontextmanager
+async def here(
+    server: RedisServer, folder: Path, *, deadline: int = 60, doubt: str = "hold", poll_s: float = 0.05, **options: Any
+) -> AsyncIterator[tuple[House, Fal]]:
+    kept: list[Fal] = []
+
+    @asynccontextmanager
+    async def vendor() -> AsyncIterator[Fal]:
+        async with fal(clips=str(folder), **options) as one:
+            kept.append(one)
+            yield one
+
+    config = CONFIG.format(deadline=deadline, doubt=doubt, poll_s=poll_s, jwk=SIGNER.jwk_x)
+    async with house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": vendor()}) as one:
+        await kept[0].clips.path("1280x720", "4")  # made before anybody waits for it
+        yield one, kept[0]
+        assert await one.tools.store.verify() == []
+
+
+class Row(Struct, frozen=True, kw_only=True):
+    """A fault, the policy, and what must come of it."""
+
+    faults: list[Fault] = []
+    doubt: str = "hold"
+    deadline: int = 60
+    status: str = "completed"
+    code: str | None = None
+    renders: tuple[int, int] = (1, 0)
+    money: list[tuple[str, str, int]]
+
+
+def ends(do: str, status: int = 500, code: str | None = None) -> Fault:
+    return Fault(on="create", do=do, status=status, code=code)
+
+
+ROWS = {
+    "nothing wrong": Row(money=PAID),
+    "no credit": Row(
+        faults=[Fault(on="create", do="refuse", status=403, message="User is locked. Reason: Exhausted balance.")],
+        renders=(0, 1), money=FREE + THEN_B,
+    ),
+    "throttled": Row(
+        faults=[Fault(on="create", do="refuse", status=429, retry_after="60")], renders=(0, 1), money=FREE + THEN_B
+    ),
+    "blocked once it ran": Row(
+        faults=[ends("fail", 422, "content_policy_violation")],
+        status="failed", code="moderation_blocked", money=PAID,
+    ),
+    "the run failed, which is free": Row(
+        faults=[ends("fail", 500, "generation_failed")], renders=(1, 1), money=FREE + THEN_B
+    ),
+    "completed without a clip": Row(faults=[ends("complete_empty")], renders=(1, 1), money=PAID + THEN_B),
+    "completed with an error": Row(faults=[ends("complete_with_error")], renders=(1, 1), money=PAID + THEN_B),
+    "the link died": Row(faults=[Fault(on="content", do="refuse", status=404)], money=PAID),
+    "looks fail for a while": Row(
+        faults=[Fault(on="retrieve", do="refuse", status=503), Fault(on="result", do="html", status=502)], money=PAID
+    ),
+    "504 although it was made, at risk": Row(
+        faults=[Fault(on="create", do="refuse", status=504, at=Point.AFTER_MAKING)],
+        doubt="failover", deadline=4, renders=(1, 1), money=[PRESUMED[0], *THEN_B, PRESUMED[1]],
+    ),
+    "it is forgotten": Row(faults=[ends("forget")], status="failed", code="provider_failed", money=PRESUMED),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ROWS)
+async def test_a_fault_costs_and_shows_what_the_table_says(name: str, empty_redis: RedisServer, tmp_path: Path) -> None:
+    row = ROWS[name]
+    async with here(empty_redis, tmp_path, deadline=row.deadline, doubt=row.doubt) as (one, vendor):
+        vendor.program(*row.faults)
+        video = await one.create(**ASKED)
+        face = await one.until(video)
+        assert (face["status"], (face["error"] or {}).get("code")) == (row.status, row.code)
+        if row.doubt == "hold":
+            await one.until_closed(video)
+            assert await one.money(video) == row.money
+        assert (vendor.counts["renders"], one.vendors["b"].counts["renders"]) == row.renders
+        if row.status == "completed":
+            clip = (await one.record(video)).assets[0]
+            assert await one.tools.assets.size(clip.name) == clip.size_bytes > 0
+
+
+async def test_frames_are_sent_as_they_are(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """The first and the last."""
+    picture = "data:image/png;base64," + base64.b64encode(png(1280, 720)).decode()
+    frames: dict[str, Any] = {"input_reference": {"image_url": picture}, "last_frame": {"image_url": picture}}
+    async with here(empty_redis, tmp_path) as (one, vendor):
+        video = await one.create(**ASKED, **frames)
+        assert (await one.until(video))["status"] == "completed"
+        (made,) = vendor.requests.values()
+        assert (made.path, made.body["image_url"], made.body["end_image_url"]) == (
+            "bytedance/seedance-2.0/image-to-video", picture, picture,
+        )  # fmt: skip
+
+
+# --- callbacks ---------------------------------------------------------------------------------------------------
+
+
+def tell(one: House, vendor: Fal) -> None:
+    """The network between the vendor and the gateway."""
+
+    async def deliver(address: str, headers: dict[str, str], body: bytes) -> int:
+        parts = urlsplit(address)
+        assert address.startswith("https://gateway.test/hooks/a/")
+        name, query = parts.path.rpartition("/")[2], tuple(parse_qsl(parts.query))
+        now_ms = one.tools.clock.now_ms()
+        inbound = Inbound(path=parts.path, query=query, headers=headers, body=body, received_ms=now_ms)
+        return (await hooks.receive(one.tools, "a", name, inbound)).status
+
+    vendor.tell = deliver
+
+
+@pytest.mark.parametrize("do", ["close", "half", "empty"])
+async def test_a_lost_answer_is_found_again_by_the_callback(do: str, empty_redis: RedisServer, tmp_path: Path) -> None:
+    """One render, paid once."""
+    async with here(empty_redis, tmp_path, run_s=0.3) as (one, vendor):
+        tell(one, vendor)
+        vendor.program(Fault(on="create", do=do, at=Point.AFTER_MAKING))
+        video = await one.create(**ASKED)
+        assert (await one.until(video))["status"] == "completed"
+        await one.until_closed(video)
+        assert await one.money(video) == PAID
+        assert (vendor.counts["renders"], vendor.answers) == (1, [200])
+
+
+async def test_a_callback_comes_before_the_next_look(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """Looks are half a minute apart; the clip is there at once."""
+    async with here(empty_redis, tmp_path, run_s=0.3, poll_s=30.0) as (one, vendor):
+        tell(one, vendor)
+        video = await one.create(**ASKED)
+        assert (await one.until(video, seconds=20))["status"] == "completed"
+        assert vendor.answers == [200]
+
+
+async def test_a_callback_that_nobody_signed_changes_nothing(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """Though it came to the right address."""
+    async with here(empty_redis, tmp_path, run_s=0.3, deadline=3) as (one, vendor):
+        tell(one, vendor)
+        vendor.signed = False
+        vendor.program(Fault(on="create", do="close", at=Point.AFTER_MAKING))
+        video = await one.create(**ASKED)
+        face = await one.until(video)
+        assert (face["status"], face["error"]["code"]) == ("failed", "outcome_unknown")
+        assert vendor.answers == [401]
+
+
+# --- cancel ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "ended", "money"),
+    [({"places": 0}, "failed", FREE), ({"stops": True}, "failed", PRESUMED), ({"stops": False}, "completed", PAID)],
+    ids=["waits", "runs and stops", "runs on"],
+)
+async def test_a_cancel_costs_what_had_begun(
+    empty_redis: RedisServer, tmp_path: Path, options: dict[str, Any], ended: str, money: list[tuple[str, str, int]]
+) -> None:
+    """What loses the race to its own end is the client's clip."""
+    async with here(empty_redis, tmp_path, run_s=1.5, **options) as (one, _):
+        video = await one.create(**ASKED)
+        await one.until(video, "in_progress")
+        assert json.loads(await cancel_video(one.tools, one.caller, video))["cancel"]["state"] == "asked"
+        face = await one.until(video)
+        assert (face["status"], (face["error"] or {}).get("code")) == (
+            ended,
+            "cancelled" if ended == "failed" else None,
+        )
+        await one.until_closed(video)
+        assert await one.money(video) == money
+        assert one.vendors["b"].counts["renders"] == 0
