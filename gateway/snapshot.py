@@ -115,7 +115,7 @@ class _Build:
         except ValueError as error:
             self._wrong(path, str(error))
             return None
-        base_url = entry.base_url or kind.default_base_url
+        base_url = entry.base_url or adapter.usual_base_url()
         if base_url is None:
             self._wrong((*path, "base_url"), f'the adapter "{entry.adapter}" knows no usual address; write one')
             return None

@@ -384,6 +384,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     visible_after_s: float | None = None  # a received job is in the list by then; None: an empty list proves nothing
     cancels: bool = False
     calls_back: bool = False  # it tells `Spec.callback_url` what becomes of a job
+    appears_after_s: float = 0  # a job that was just accepted may be unknown for so long
     lost_jobs_free: bool = False  # a job lost or made twice costs no money (self-hosted)
     failed_jobs_free: bool = True  # a broken render is not billed
     asset_life_s: int = 3600
@@ -420,6 +421,10 @@ class Adapter(ABC, Generic[SettingsT]):
     def __init__(self, settings: SettingsT, api_key: str | None) -> None:
         self.settings = settings
         self._api_key = api_key
+
+    def usual_base_url(self) -> str | None:
+        """Where the vendor answers if the configuration names no address."""
+        return self.default_base_url
 
     @abstractmethod
     def models(self) -> tuple[str, ...]:

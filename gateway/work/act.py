@@ -200,19 +200,26 @@ def news_of_poll(video: Video, attempt: Attempt, outcome: PollOutcome, world: Wo
                 free=outcome.free,
             )
         case Refused():
-            return _refused_poll(ordinal, outcome, world)
+            return _refused_poll(attempt, outcome, world)
         case _:
             return Wait()
 
 
-def _refused_poll(ordinal: int, refused: Refused, world: World) -> Result:
+def _refused_poll(attempt: Attempt, refused: Refused, world: World) -> Result:
     match TAXONOMY[refused.why].at_poll:
         case AtPoll.END:
-            return Broke(attempt=ordinal, why=refused.why, message=refused.message)
-        case AtPoll.LOST:
-            return Lost(ordinal)
+            return Broke(attempt=attempt.ordinal, why=refused.why, message=refused.message)
+        case AtPoll.LOST if not _may_be_new(attempt, world):
+            return Lost(attempt.ordinal)
         case _:
             return Wait(world.now_ms + round((refused.retry_after_s or 0) * 1_000))
+
+
+def _may_be_new(attempt: Attempt, world: World) -> bool:
+    """Some vendors answer a submission before they have written the job down."""
+    route = world.route_of(attempt)
+    appears_ms = round(route.abilities.appears_after_s * 1_000) if route is not None else 0
+    return world.now_ms < attempt.sent_ms + appears_ms
 
 
 def news_of_find(attempt: Attempt, route: Route, outcome: FindOutcome, world: World) -> Result:

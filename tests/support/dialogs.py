@@ -81,12 +81,14 @@ def kinds() -> list[str]:
 
 
 def adapter_class(kind: str) -> type[Adapter[Any]]:
-    """The one adapter that a module brings."""
+    """The one adapter that a module or a package brings."""
     module = import_module(f"providers.{kind}")
     found = [
         value
         for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Adapter) and value.__module__ == module.__name__
+        if isinstance(value, type)
+        and issubclass(value, Adapter)
+        and (value.__module__ + ".").startswith(module.__name__ + ".")
     ]
     assert len(found) == 1, f"providers.{kind} has {len(found)} adapters"
     return found[0]

@@ -17,6 +17,7 @@ from msgspec import Struct
 from tests.support.fal_vendor import fal
 from tests.support.gemini_vendor import gemini
 from tests.support.house import Simulator
+from tests.support.reseller_vendor import reseller
 from tests.support.runway_vendor import runway
 from tests.support.selfhosted_vendor import selfhosted
 from tests.support.vendor import vendor
@@ -62,6 +63,13 @@ ROWS = {
     "runway": Row(adapter="runway", model="gen4.5", vendor=runway),
     "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
     "fal": Row(adapter="fal", model="bytedance/seedance-2.0", vendor=fal),
+    "reseller": Row(
+        adapter="reseller",
+        model="kling-v2-6",
+        vendor=reseller,
+        settings={"preset": "newapi", "models": {"kling-v2-6": {"seconds": [4], "sizes": ["1280x720"]}}},
+        route={"prices": [{"per_second": "0.10", "as_of": "2026-11-20", "source": "the simulated site"}]},
+    ),
 }
 
 

@@ -1,0 +1,242 @@
+"""A simulated reseller on loopback, in the dialect of one preset: strict creates, jobs, links, callbacks, and faults.
+
+async with reseller("evolink", clips=str(tmp_path)) as v: ... v.base_url, v.jobs, v.counts, v.program(Fault(...))
+
+Faults are those of `vendor_faults`, by the verbs create, retrieve, content and delete; a fate's message is what the job
+says of its failure. Clips lie at another name of this machine, and a credential there is refused.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiohttp import ClientSession, web
+from msgspec import Struct
+
+from tests.support.reseller_contract import Body, Job, extent, flat
+from tests.support.reseller_dialects import DIALECTS
+from tests.support.vendor_clips import Clips
+from tests.support.vendor_faults import Fault, Point
+from tests.support.vendor_stand import Handler, Links, Stand, VendorError, say, standing
+
+OPEN = ("content", "stored")  # at the files' host: no credential
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    api_key: str = "sk-reseller"
+    wait_s: float = 0.0
+    run_s: float = 0.05
+    link_s: float = 60.0
+    unknown_s: float = 0.0  # for so long the site answers that it does not know a new job
+    stale: bool = False  # the first path repeats what it said at first, for ever
+    odd_word: bool = False  # a state that nobody knows stands between
+    redirects: bool = False  # content leads to a link elsewhere
+    clips: str = ""
+
+
+class ResellerVendor(Stand):
+    """The vendor: its jobs by id, in the order in which they were made."""
+
+    def __init__(self, preset: str, options: Options, clips: Clips) -> None:
+        super().__init__(clips)
+        self.dialect = DIALECTS[preset]
+        self.options = options
+        self.jobs: dict[str, Job] = {}
+        self.links = Links()
+        self.posted: list[int] = []  # how our callbacks were answered
+
+    @property
+    def api_key(self) -> str:
+        return self.options.api_key
+
+    @property
+    def files_url(self) -> str:
+        return self.base_url.replace("127.0.0.1", "localhost")
+
+    def table(self) -> list[tuple[str, str, str, Handler]]:
+        spoken = self.dialect
+        made: list[tuple[str, str, str, Handler]] = [("GET", "/files/{id}/{token}", "content", self._file)]
+        if spoken.upload is not None:
+            made.append(("POST", spoken.upload[0], "upload", self._upload))
+        made.append(("POST", spoken.create, "create", self._create))
+        made.append(("GET", spoken.poll, "retrieve", self._retrieve))
+        for path, answer in ((spoken.second, self._second), (spoken.result, self._result)):
+            if path:
+                made.append(("GET", path, "second", answer))
+        if spoken.content:
+            made.append(("GET", spoken.content, "content_path", self._content))
+        made.extend(("GET", path, "read", self._read) for path in spoken.reads)
+        if spoken.listing is not None:
+            made.append(("GET", spoken.listing[0], "list", self._list))
+        if spoken.cancel:
+            made.append(("DELETE", spoken.cancel, "delete", self._cancel))
+        return made
+
+    def check(self, request: web.Request, verb: str) -> None:
+        given = request.headers.get(self.dialect.header)
+        if verb in OPEN:
+            if given is not None:
+                raise VendorError(400, {"error": "only one way to authorise"})
+        elif given != self.dialect.scheme + self.api_key:
+            raise self.wrong(401, "invalid_api_key", "invalid token")
+
+    def worded(self, fault: Fault) -> VendorError:
+        wait = {} if fault.retry_after is None else {"Retry-After": fault.retry_after}
+        status, body = self.dialect.error(fault.status, fault.code or "", fault.message)
+        return VendorError(status, body, wait)
+
+    def wrong(self, status: int, code: str, message: str) -> VendorError:
+        return VendorError(*self.dialect.error(status, code, message))
+
+    # --- answers -------------------------------------------------------------------------------------------------
+
+    async def _create(self, request: web.Request) -> web.StreamResponse:
+        body = await self._body(request)
+        query = dict(request.query)
+        for name, value in body.items():
+            check = self.dialect.fields.get(name)
+            if check is None or not check(value):
+                raise self.wrong(400, "invalid_request", f"json: {name} cannot be read")
+        if set(query) - {self.dialect.callback.removeprefix("?")}:
+            raise self.wrong(400, "invalid_request", "an unknown query")
+        prompt = next((str(value) for name, value in body.items() if name.endswith("prompt")), "")
+        model = str(body.get("model") or request.match_info.get("model", ""))
+        if not prompt or not model:
+            raise self.wrong(400, "invalid_request", "a field is missing")
+        now_s, (size, seconds) = time.monotonic(), extent(body)
+        fate = self.book.take("create", Point.MAKING, prompt)
+        begins_s = now_s + self.options.wait_s
+        never = fate is not None and fate.do == "never"
+        job = Job(
+            id=f"task_{len(self.jobs) + 1}:{model.replace('/', '-')}", body={**body, **query}, model=model, size=size,
+            seconds=seconds, made_s=now_s, begins_s=begins_s,
+            ends_s=begins_s + (1e9 if never else self.options.run_s), fate=fate,
+            key=request.headers.get("X-Client-Request-Id", ""),
+        )  # fmt: skip
+        self.jobs[job.id] = job
+        self.counts["renders"] += 1
+        return say(self.dialect.made(job))
+
+    async def _body(self, request: web.Request) -> Body:
+        if self.dialect.form != (request.content_type == "multipart/form-data"):
+            raise self.wrong(400, "invalid_request", "the wrong kind of body")
+        if self.dialect.form:
+            form = await request.post()
+            self.counts["files"] += sum(isinstance(one, web.FileField) for one in form.values())
+            return {name: value for name, value in form.items() if isinstance(value, str)}
+        try:
+            body = msgspec.json.decode(await request.read())
+        except msgspec.DecodeError:
+            raise self.wrong(400, "invalid_json", "no JSON") from None
+        return flat(body)
+
+    def _job(self, request: web.Request) -> Job:
+        name = self.dialect.id_in if "id" not in request.match_info else ""
+        job = self.jobs.get(request.query.get(name, "") if name else request.match_info["id"])
+        known = job is not None and not job.deleted and time.monotonic() >= job.made_s + self.options.unknown_s
+        if job is None or not known or (job.fate is not None and job.fate.do == "forget"):
+            raise self.wrong(*self.dialect.gone)
+        return job
+
+    def _word(self, job: Job) -> str:
+        queued, running, done, failed = self.dialect.words
+        now_s = time.monotonic()
+        if now_s < job.begins_s:
+            return queued
+        if now_s < job.ends_s:
+            return running
+        return failed if job.fate is not None and job.fate.do == "fail" else done
+
+    def _link(self, job: Job) -> str:
+        empty = job.fate is not None and job.fate.do == "complete_empty"
+        if empty or self._word(job) != self.dialect.words[2]:
+            return ""
+        token = self.links.give(job.id, time.monotonic() + self.options.link_s)
+        return f"{self.files_url}/files/{job.id}/{token}"
+
+    async def _retrieve(self, request: web.Request) -> web.StreamResponse:
+        job = self._job(request)
+        if self.options.stale:
+            return say(self.dialect.made(job))
+        word = self._word(job)
+        if self.options.odd_word and word == self.dialect.words[1] and "error" not in word:
+            body = msgspec.json.encode(self.dialect.seen(job, word, "")).replace(word.encode(), b"PONDERING")
+            return web.Response(body=body, content_type="application/json")
+        link = "" if self.dialect.result else self._link(job)
+        status = self.dialect.failed_status if word == self.dialect.words[3] else 200
+        return say(self.dialect.seen(job, word, link), status)
+
+    async def _second(self, request: web.Request) -> web.StreamResponse:
+        job = self._job(request)
+        assert self.dialect.seen_second is not None
+        return say(self.dialect.seen_second(job, self._word(job), self._link(job)))
+
+    async def _result(self, request: web.Request) -> web.StreamResponse:
+        job = self._job(request)
+        return say(self.dialect.seen(job, self._word(job), self._link(job)))
+
+    async def _content(self, request: web.Request) -> web.StreamResponse:
+        job = self._job(request)
+        if self._word(job) != self.dialect.words[2]:
+            raise self.wrong(400, "", "Task is not completed yet, current status: IN_PROGRESS")
+        if self.options.redirects:
+            return web.Response(status=302, headers={"Location": self._link(job)})
+        return await self.serve_clip(request, job.size, job.seconds)
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        job = self.jobs.get(request.match_info["id"])
+        works = job is not None and self.links.works(job.id, request.match_info["token"], time.monotonic())
+        if job is None or not works:
+            return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
+        return await self.serve_clip(request, job.size, job.seconds)
+
+    async def _upload(self, request: web.Request) -> web.StreamResponse:
+        assert self.dialect.upload is not None
+        _, field, reply = self.dialect.upload
+        form = request.content_type == "multipart/form-data"
+        told = await request.post() if form else msgspec.json.decode(await request.read())
+        if not told.get(field):
+            raise self.wrong(400, "invalid_request", "no file")
+        self.counts["uploads"] += 1
+        return say(reply(f"{self.files_url}/inputs/1.png"))
+
+    async def _read(self, request: web.Request) -> web.StreamResponse:
+        return say(self.dialect.reads[request.path])
+
+    async def _list(self, request: web.Request) -> web.StreamResponse:
+        assert self.dialect.listing is not None
+        return say(self.dialect.listing[1]([job for job in self.jobs.values() if time.monotonic() >= job.ends_s]))
+
+    async def _cancel(self, request: web.Request) -> web.StreamResponse:
+        job = self._job(request)
+        if self._word(job) != self.dialect.words[0]:
+            raise self.wrong(400, "", "task is not pending")
+        job.deleted = True
+        return say({"code": 200, "message": f"task {job.id} canceled"})
+
+    # --- callbacks -----------------------------------------------------------------------------------------------
+
+    def callback_of(self, job: Job) -> str:
+        return str(job.body.get(self.dialect.callback.removeprefix("?"), ""))
+
+    async def call_back(self, job: Job, body: Any = None, headers: dict[str, str] | None = None) -> None:
+        """Post the job as it is now, or another body, to where the create asked for it."""
+        posted = body if body is not None else self.dialect.seen(job, self._word(job), self._link(job))
+        url = self.callback_of(job)
+        async with ClientSession() as session, session.post(url, json=posted, headers=headers) as response:
+            self.posted.append(response.status)
+
+
+@asynccontextmanager
+async def reseller(preset: str = "newapi", **options: Any) -> AsyncIterator[ResellerVendor]:
+    """A vendor on this event loop. `options` as in `Options`."""
+    settings = msgspec.convert(options, Options)
+    with tempfile.TemporaryDirectory() as folder:
+        async with standing(ResellerVendor(preset, settings, Clips(Path(settings.clips or folder)))) as vendor:
+            yield vendor
