@@ -113,6 +113,13 @@ _in_flight = _gauge(
     "telecine_attempts_in_flight", "Attempts that a provider with limits may be working on.", "provider"
 )
 _doubts_open = _gauge("telecine_doubts_open", "Attempts of which nobody knows now whether they arrived.")
+_balance = _gauge(
+    "telecine_provider_balance", "What a vendor's account has left, as it was last read.", "provider", "unit"
+)
+_balance_usd = _gauge("telecine_provider_balance_usd", "The same in dollars, where its worth is known.", "provider")
+_balance_at = _gauge(
+    "telecine_provider_balance_read_timestamp_seconds", "When the balance was last read, Unix time.", "provider"
+)
 _loop_lag = _seconds("telecine_loop_lag_seconds", "How late the event loop woke a timer.", LAG_S)
 _leases_lost = _counter("telecine_leases_lost_total", "Commits refused because another worker had moved the video.")
 _steps_failed = _counter("telecine_steps_failed_total", "Steps that ended with an error of our own.")
@@ -202,6 +209,14 @@ def doubts_open(count: int) -> None:
 
 def in_flight(provider: str, count: int) -> None:
     _in_flight.of(provider).set(count)
+
+
+def balance(provider: str, unit: str, amount: float, micros: int | None, at_ms: int) -> None:
+    """`unit`: of `providers.contract.Unit`. `micros`: what it is worth, None where nobody knows."""
+    _balance.of(provider, unit).set(amount)
+    _balance_at.of(provider).set(at_ms / 1_000)
+    if micros is not None:
+        _balance_usd.of(provider).set(micros / 1_000_000)
 
 
 def poll_lag(seconds: float) -> None:

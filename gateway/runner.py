@@ -18,6 +18,7 @@ from gateway.domain.suspects import may_step
 from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
+from gateway.work.accounts import first_pause_s, pause_s, watch_accounts
 from gateway.work.courtesy import TICK_S, Courtesy
 from gateway.work.lines import EVERY_S as CALL_EVERY_S
 from gateway.work.lines import call_lines
@@ -83,6 +84,7 @@ class Runner:
             asyncio.create_task(self._observe_loop(), name="observe"),
             asyncio.create_task(self._lines_loop(), name="lines"),
             asyncio.create_task(self._doubts_loop(), name="doubts"),
+            asyncio.create_task(self._accounts_loop(), name="accounts"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -246,6 +248,18 @@ class Runner:
                 metrics.doubts_open(sum(len(doubts.of_video(video)) for video in found.videos))
             except Exception as error:
                 log("doubts_not_counted", level="error", **where(error))
+
+    async def _accounts_loop(self) -> None:
+        wait_s = first_pause_s(self._tools)
+        while True:
+            await asyncio.sleep(wait_s)
+            try:
+                await watch_accounts(self._tools)
+            except StoreAway as error:
+                log("store_away", level="error", operation=error.operation, reason=str(error))
+            except Exception as error:
+                log("accounts_not_read", level="error", **where(error))
+            wait_s = pause_s(self._tools)
 
     async def _usage_loop(self) -> None:
         roller, pause_s = Roller(self._tools), EVERY_S

@@ -76,6 +76,7 @@ def set_(scope: str, cap: int, *, window: str, thresholds: tuple[int, ...], json
 
     async def make(store: Store) -> Budget:
         full = await _scope(store, scope, place)
+        _refuse_bound(full, window, place)
         await store.set_cap(full, Window(window), Cap(cap, thresholds))
         found = await store.list_budgets(_now_ms())
         return next(one for one in found if (one.scope, one.window) == (full, window))
@@ -170,6 +171,14 @@ async def _scope(store: Store, text: str, place: Place) -> str:
             return f"provider/{name}"
         case _:
             raise Failure(f'"{text}" is no scope; write project:NAME, key:ID, provider:NAME or gateway')
+
+
+def _refuse_bound(scope: str, window: str, place: Place) -> None:
+    """A provider's budget that its account's balance sets: by hand it would last a minute."""
+    kind, _, name = scope.partition("/")
+    providers = load_config(place.config, os.environ).config.providers
+    if kind == "provider" and window == Window.TOTAL and providers[name].balance == "budget":
+        raise Failure(f"the account's balance is the total budget of {name}; see its `balance` in {place.config}")
 
 
 def _per(window: Window) -> str:

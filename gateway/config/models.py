@@ -223,6 +223,15 @@ class Provider(Section):
     polls_per_minute: Limit | None = Field(
         default=None, description="Looks at running jobs in any minute, of all replicas together."
     )
+    balance: Literal["watch", "budget", "ignore"] = Field(
+        default="watch",
+        description="What the account has left, where its vendor tells: read about once a minute, shown by "
+        "`telecine providers list` and as a metric (`watch`); also the bound of what may be held there at a time, as "
+        "the provider's `total` budget (`budget`); or never asked for (`ignore`).",
+    )
+    balance_keep: Dollars | None = Field(
+        default=None, description="Of that balance, what `balance: budget` leaves untouched."
+    )
     connect_timeout_s: Seconds = Field(default=5, description="For a connection to stand.")
     submit_timeout_s: Seconds = Field(default=60, description="For the answer to a submission.")
     poll_timeout_s: Seconds = Field(default=15, description="For the answer to a poll, a cancel or a find.")

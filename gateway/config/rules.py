@@ -19,6 +19,7 @@ def broken_rules(config: Config) -> Iterator[Broken]:
     yield from _times(config)
     yield from _retention(config)
     yield from _credentials(config)
+    yield from _balances(config)
     yield from _routes(config)
     yield from _names(config)
     yield from _prices(config)
@@ -46,6 +47,12 @@ def _times(config: Config) -> Iterator[Broken]:
 def _retention(config: Config) -> Iterator[Broken]:
     if config.retention.ledger < config.retention.videos:
         yield ("retention", "ledger"), "must not be shorter than retention.videos: a record needs its entries"
+
+
+def _balances(config: Config) -> Iterator[Broken]:
+    for name, provider in config.providers.items():
+        if provider.balance_keep is not None and provider.balance != "budget":
+            yield ("providers", name, "balance_keep"), "is for `balance: budget` only"
 
 
 def _credentials(config: Config) -> Iterator[Broken]:

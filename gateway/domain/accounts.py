@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.domain.charges import micros_of
 from gateway.domain.verdicts import NoAnswer
 from providers.contract import Account, AccountVerdict, Adapter, Charge, Refused, Unit, Why
 
+AMOUNT_CHARS_MAX: Final = 32
+_NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
 ACCEPTED, REFUSED, UNTESTED = "accepted", "refused", "untested"
 
 _REFUSALS: Final = {
@@ -43,6 +47,10 @@ class Standing(Struct, frozen=True, kw_only=True):
     amount: str  # decimal text
     unit: Unit
     micros: int | None = None  # what that is worth; None: nobody said what a credit is
+    bounds: bool = False  # it is the cap on what may be held there
+
+    def that_bounds(self, bounds: bool) -> Standing:
+        return replace(self, bounds=bounds)
 
 
 def asks(adapter: Adapter[Any]) -> bool:
@@ -70,11 +78,13 @@ def finding_of(outcome: AccountVerdict | NoAnswer) -> Finding:
             return Finding(reached=True, problem=_FOREIGN)
 
 
-def standing_of(balance: Charge, rates: Iterable[int | None], at_ms: int) -> Standing:
+def standing_of(balance: Charge, rates: Iterable[int | None], at_ms: int) -> Standing | None:
     """`rates`: what a credit is worth by each of the account's price lists, in billionths of a dollar; the lowest
-    counts. What an account owes is a balance of nothing."""
+    counts. What an account owes is a balance of nothing. None for what is no number."""
+    if len(balance.amount) > AMOUNT_CHARS_MAX or not _NUMBER.fullmatch(balance.amount):
+        return None
     rate = min((one for one in rates if one is not None), default=None)
-    owes = balance.amount.strip().startswith("-")
+    owes = balance.amount.startswith("-")
     micros = 0 if owes else micros_of(balance, rate)
     return Standing(at_ms=at_ms, amount=balance.amount, unit=balance.unit, micros=micros)
 
@@ -85,6 +95,11 @@ def cap_micros(worth_micros: int, keep_micros: int, *, settled_micros: int, held
     What is held counts as not yet taken from the balance; where the vendor takes it at the start, that errs on the safe
     side until the clip is ready. A balance that sinks below what is held lets nothing new in, and is no overrun."""
     return settled_micros + max(worth_micros - keep_micros, held_micros)
+
+
+def figure(standing: Standing) -> float:
+    """The balance as a metric shows it."""
+    return float(standing.amount)
 
 
 def encode_standing(standing: Standing) -> bytes:

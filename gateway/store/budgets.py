@@ -45,6 +45,13 @@ class Budgets(Room):
                     raise AssertionError(f"set_cap.lua answered {other!r}")
         raise StoreAway("set_cap", "the day changes; try again")
 
+    async def spent_in_all(self, scope: str) -> tuple[int, int]:
+        """What is held and what was ever settled for it, cap or none; micro-dollars."""
+        counter = name_of(scope, Window.TOTAL)
+        reads = [("HGET", self._names.counters, f"{counter}:{side}") for side in SIDES]
+        held, settled = [int(value or 0) for value in await self._read_many("spent_in_all", reads)]
+        return held, settled
+
     async def list_budgets(self, now_ms: int) -> list[Budget]:
         """Every cap with what is held and settled in its present window, by name."""
         flat = await self._link.command("HGETALL", self._names.caps)

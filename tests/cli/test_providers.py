@@ -42,6 +42,7 @@ def test_every_route_is_listed_with_its_price_its_breaker_and_the_balance(
     here = configured(tmp_path / "here", empty_redis.url)
     barred(empty_redis)
     standing = standing_of(Charge("950", Unit.CREDITS), [10**7], 1_795_200_000_000)
+    assert standing is not None
     empty_redis.client.hset(STANDINGS, "mock", encode_standing(standing))
     rows = objects(telecine(here, "providers", "list", "--json").out)
     assert [(one["provider"], one["adapter"], one["route"], one["breaker"]) for one in rows] == [

@@ -12,6 +12,7 @@ from gateway.domain.accounts import (
     cap_micros,
     decode_standing,
     encode_standing,
+    figure,
     finding_of,
     standing_of,
 )
@@ -48,16 +49,22 @@ def test_an_account_that_answers_is_told_as_it_is() -> None:
         ("0", Unit.CREDITS, (), 0),
         ("-3", Unit.USD, (), 0),
         ("90", Unit.SECONDS, (BILLION,), None),
-        ("plenty", Unit.USD, (), None),
     ],
 )
 def test_a_balance_is_worth_what_is_known(
     amount: str, unit: Unit, rates: tuple[int | None, ...], micros: int | None
 ) -> None:
     standing = standing_of(Charge(amount, unit), rates, 7)
-    assert standing.micros == micros
-    assert decode_standing(encode_standing(standing)) == standing
+    assert standing is not None and standing.micros == micros
+    assert decode_standing(encode_standing(standing)) == standing and figure(standing) == float(amount)
     assert decode_standing(b'{"at_ms": "x"}') is None
+
+
+@given(st.text() | st.from_regex(r"-?[0-9.e+]{1,40}"))
+def test_what_is_no_number_is_no_balance(amount: str) -> None:
+    """And what is one can be shown."""
+    standing = standing_of(Charge(amount), (), 7)
+    assert standing is None or standing.micros == 0 or figure(standing) > 0
 
 
 @given(worth=MICROS, keep=MICROS, settled=MICROS, held=MICROS, price=MICROS)

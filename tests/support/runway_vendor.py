@@ -67,6 +67,7 @@ class Runway(Stand):
         self.uploads: dict[str, int] = {}  # bytes by `runway://` address
         self.links = Links()
         self.spent = 0
+        self.paid_in = 0  # credits, beside those it began with
 
     @property
     def api_key(self) -> str:
@@ -159,7 +160,9 @@ class Runway(Stand):
 
     async def _organization(self, request: web.Request) -> web.StreamResponse:
         models = {name: {"maxConcurrentGenerations": self.options.places} for name in OFFERS}
-        return say({"creditBalance": self.options.credits - self.spent, "tier": {"models": models}, "usage": {}})
+        return say(
+            {"creditBalance": self.options.credits + self.paid_in - self.spent, "tier": {"models": models}, "usage": {}}
+        )
 
     async def _upload(self, request: web.Request) -> web.StreamResponse:
         body = msgspec.json.decode(await request.read())
