@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import ClassVar, Final
+from urllib.parse import quote
 
 from msgspec.structs import replace
 from pydantic import Field, SecretStr, field_validator
@@ -17,7 +18,7 @@ from pydantic import Field, SecretStr, field_validator
 from providers import contract as c
 from providers.contract import Call, Flow, Json, Ref, Reply, Spec, Unreadable, Why
 from providers.kling.asking import order, unfit
-from providers.kling.models import COMMON, MODELS, VISIBLE_AFTER_S
+from providers.kling.models import COMMON, MODELS, VISIBLE_AFTER_S, is_old, kinds_of
 from providers.kling.reading import (
     USED_ID,
     amount_of,
@@ -28,15 +29,22 @@ from providers.kling.reading import (
     tasks_of,
     verdict_of,
 )
+from providers.kling.token import token_of
 from providers.toolbox import ModelSettings, Node, is_signed, read_json
 
 SECRET: Final = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
+LATER: Final = (Why.THROTTLED, Why.OVERLOADED, Why.INTERNAL, Why.UNREADABLE)
 ALWAYS_MS: Final = (1_577_836_800_000, 4_102_444_800_000)  # packs of any time: 2020 to 2100
 
 
 class KlingSettings(c.AdapterSettings):
     """One account of one of Kling's sites: a key of the world's says nothing to China's."""
 
+    access_key: SecretStr | None = Field(
+        None,
+        description="The access key of an account without an API key; `api_key` is then the secret key. It opens the "
+        "old standard alone.",
+    )
     webhook_secret: SecretStr | None = Field(
         None, description="The console's webhook secret, `whsec_…`. Without one, callbacks only make Telecine look."
     )
@@ -63,9 +71,16 @@ class Kling(c.Adapter[KlingSettings]):
     default_base_url: ClassVar[str | None] = "https://api-singapore.klingai.com"
 
     def models(self) -> tuple[str, ...]:
-        return tuple({**MODELS, **self.settings.models})
+        every = tuple({**MODELS, **self.settings.models})
+        return every if self.settings.access_key is None else tuple(filter(is_old, every))
 
     def abilities(self, model: str) -> c.Abilities:
+        if model not in self.models():
+            raise KeyError(model)
+        return self._able(model)
+
+    def _able(self, model: str) -> c.Abilities:
+        """Also of a model that this credential does not open: that is the vendor's to say."""
         own = self.settings.models.get(model)
         named = model not in self.settings.nameless
         return replace(
@@ -76,6 +91,13 @@ class Kling(c.Adapter[KlingSettings]):
             **COMMON,
         )
 
+    def sign_at(self, call: Call, now_ms: int) -> Call:
+        access_key = self.settings.access_key
+        if access_key is None or self._api_key is None:
+            return self.sign(call)
+        token = token_of(access_key.get_secret_value(), self._api_key, now_ms)
+        return c.replace(call, headers={**call.headers, "authorization": f"Bearer {token}"})
+
     def submit(self, spec: Spec, key: str) -> Flow[c.SubmitVerdict]:
         if lack := unfit(spec):
             return c.Refused(why=Why.INVALID, message=lack)
@@ -83,21 +105,21 @@ class Kling(c.Adapter[KlingSettings]):
         names: dict[str, Json] = {"external_task_id": key} if named else {}
         if named and spec.callback_url is not None:
             names["callback_url"] = spec.callback_url
-        path, body = order(spec, self.abilities(spec.model), names)
-        reply = yield Call(method="POST", path=path, body=c.JsonBody(body), starts_work=True)
+        wanted = order(spec, self._able(spec.model), names)
+        reply = yield Call(method="POST", path=wanted.path, body=c.JsonBody(wanted.body), starts_work=True)
         document = read_json(reply)
         refused = refusal_of(reply, document)
         if refused is None:
-            return c.Accepted({"id": ident_of(document["data"])})
+            return c.Accepted(_ref(ident_of(document["data"]), wanted.kind))
         if named and document["code"].raw == USED_ID:
-            found = yield from _search(("external_task_ids", key), key)
+            found = yield from _search(spec.model, "external_task_ids", key, key)
             if isinstance(found, c.Exactly):
                 return c.KeyUsed(found.ref)
         return replace(refused, why=Why.INVALID) if refused.why is Why.NOT_FOUND else refused
 
     def poll(self, ref: Ref) -> Flow[c.PollVerdict]:
-        ident = Node(ref)["id"].ident()
-        reply = yield _look(("task_ids", ident))
+        ident, kind = Node(ref)["id"].ident(), Node(ref)["kind"]
+        reply = yield _look(None if kind.missing else kind.text(), "task_ids", ident)
         document = read_json(reply)
         refused = refusal_of(reply, document)
         if refused is not None:
@@ -113,11 +135,11 @@ class Kling(c.Adapter[KlingSettings]):
     def find(self, sought: c.Sought) -> Flow[c.FindVerdict]:
         if sought.spec.model in self.settings.nameless:
             return c.CannotTell("this model takes no id of ours")
-        return (yield from _search(("external_task_ids", sought.key), sought.key))
+        return (yield from _search(sought.spec.model, "external_task_ids", sought.key, sought.key))
 
     def confirm(self, ref: Ref, sought: c.Sought) -> Flow[c.FindVerdict]:
-        """Our id says more than model and seconds."""
-        return (yield from _search(("task_ids", Node(ref)["id"].ident()), sought.key))
+        """Our id says more than model and seconds. The old standard's callbacks do not name the kind of their task."""
+        return (yield from _search(sought.spec.model, "task_ids", Node(ref)["id"].ident(), sought.key))
 
     def webhook(self, request: c.Inbound) -> tuple[tuple[c.Notice, ...], c.Answer]:
         """The task, as a look would show it, at every change of its state."""
@@ -140,21 +162,31 @@ class Kling(c.Adapter[KlingSettings]):
         return c.Account(balance=charge_of(left), models=self.models())
 
 
-def _look(what: tuple[str, str]) -> Call:
-    return Call(method="GET", path="/tasks", query=(what,))
+def _ref(ident: str, kind: str | None) -> Ref:
+    return {"id": ident} if kind is None else {"id": ident, "kind": kind}
 
 
-def _search(what: tuple[str, str], key: str) -> Flow[c.FindVerdict]:
-    """The task that carries our id. Unreadable where another time may tell."""
-    reply = yield _look(what)
-    document = read_json(reply)
-    refused = refusal_of(reply, document)
-    if refused is not None and refused.why in (Why.THROTTLED, Why.OVERLOADED, Why.INTERNAL, Why.UNREADABLE):
-        raise Unreadable("the vendor would not look")
-    if refused is not None:
-        return c.NotReceived() if refused.why is Why.NOT_FOUND else c.CannotTell("the vendor would not look")
-    tasks = tasks_of(document["data"])
-    for task in tasks:
-        if task.our_id == key:
-            return c.Exactly({"id": task.ident})
-    return c.CannotTell("the vendor showed other tasks") if tasks else c.NotReceived()
+def _look(kind: str | None, by: str, ident: str) -> Call:
+    """`by`: what `ident` is, which the old standard sees by itself."""
+    if kind is None:
+        return Call(method="GET", path="/tasks", query=((by, ident),))
+    return Call(method="GET", path=f"/v1/videos/{quote(kind, safe='')}/{quote(ident, safe='')}")
+
+
+def _search(model: str, by: str, ident: str, key: str) -> Flow[c.FindVerdict]:
+    """The task that carries our id, wherever the model has tasks. Unreadable where another time may tell."""
+    for kind in kinds_of(model):
+        reply = yield _look(kind, by, ident)
+        document = read_json(reply)
+        refused = refusal_of(reply, document)
+        if refused is not None and refused.why in LATER:
+            raise Unreadable("the vendor would not look")
+        if refused is not None and refused.why is not Why.NOT_FOUND:
+            return c.CannotTell("the vendor would not look")
+        tasks = [] if refused is not None else tasks_of(document["data"])
+        for task in tasks:
+            if task.our_id == key:
+                return c.Exactly(_ref(task.ident, kind))
+        if tasks:
+            return c.CannotTell("the vendor showed other tasks")
+    return c.NotReceived()

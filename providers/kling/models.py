@@ -67,7 +67,31 @@ NEW: Final[Mapping[str, c.Abilities]] = {
     "kling-4.0": V4,
     "kling-4.0-flash": replace(V4, seconds=tuple(range(3, 21)), sizes=P720),
 }
-MODELS: Final = NEW
+# The old standard's, also of models that the new one has. "A last image needs `pro` on most": which ones is unverified.
+OLD_EXTRAS: Final = ("multi_shot", "shot_type", "multi_prompt", "element_list", *WATERMARK)
+V1_EXTRAS: Final = ("cfg_scale", "camera_control", *WATERMARK)
+V2_1: Final = replace(
+    V2_6, negative_prompt=True, prices=(_price(40, P720), _price(70, P1080))  # 1080p: unverified, as for 1.5 and 1.6
+)  # fmt: skip
+MASTER: Final = replace(V2_1, sizes=P1080, last_image=False, prices=(_price(200, P1080),))
+V1_6: Final = replace(V2_1, extras=V1_EXTRAS)
+OLD: Final[Mapping[str, c.Abilities]] = {
+    "kling-v3": replace(V3, negative_prompt=True, extras=OLD_EXTRAS),
+    "kling-v3-omni": replace(OMNI, extras=OLD_EXTRAS),
+    "kling-video-o1": replace(O1, seconds=(5, 10), extras=("element_list", *WATERMARK)),  # 3 to 10 with references only
+    "kling-v2-6": replace(V2_6, negative_prompt=True),
+    "kling-v2-5-turbo": replace(V2_6, negative_prompt=True),
+    "kling-v2-1-master": MASTER,
+    "kling-v2-1": V2_1,
+    "kling-v2-master": MASTER,
+    "kling-v1-6": V1_6,
+    "kling-v1-5": V1_6,
+    "kling-v1": replace(V1_6, prices=()),  # on no list that is left
+}
+MODELS: Final = {**NEW, **OLD}
+OLD_OMNIS: Final = frozenset({"kling-v3-omni", "kling-video-o1"})
+LAST_AT_ANY_SIZE: Final = frozenset({"kling-v3", *OLD_OMNIS})
+OLD_SWITCH: Final = frozenset({"kling-v3", "kling-v3-omni", "kling-v2-6"})  # knows `sound`
 OMNIS: Final = frozenset({"kling-3.0-omni", "kling-o1"})
 NO_SWITCH: Final = frozenset({"kling-3.0-turbo", "kling-2.5-turbo"})  # "leave it out on Turbo"
 COMMON: Final[Mapping[str, bool | int]] = {
@@ -75,3 +99,15 @@ COMMON: Final[Mapping[str, bool | int]] = {
     "asset_life_s": 30 * 86_400,
 }
 VISIBLE_AFTER_S: Final = 60.0  # "not found after a few tries over about a minute"
+
+
+def is_old(model: str) -> bool:
+    """Whether a model's name is a `model_name` of the old standard."""
+    return model.startswith("kling-v")
+
+
+def kinds_of(model: str) -> tuple[str | None, ...]:
+    """Where tasks of a model may be looked for: the new standard has one place, the old one for each kind of task."""
+    if not is_old(model):
+        return (None,)
+    return ("omni-video",) if model in OLD_OMNIS else ("text2video", "image2video")

@@ -68,11 +68,15 @@ def tasks_of(data: Node) -> list[Task]:
 
 
 def task_of(one: Node) -> Task:
-    ident, charged = ident_of(one), _billed(one["billing"].raw)
+    ident = ident_of(one)
+    if not one["task_id"].missing:
+        our_id, link = one["task_info"]["external_task_id"].raw, one["task_result"]["videos"][0]["url"]
+        charged = _deducted(one["final_unit_deduction"].raw)
+        return Task(ident, one["task_status"], one["task_status_msg"], our_id, link, charged)
     outputs = one["outputs"]
     clips = [file for file in outputs if file["type"].raw == "video"] if isinstance(outputs.raw, list) else []
     link = clips[0]["url"] if clips else Node(None)
-    return Task(ident, one["status"], one["message"], one["external_id"].raw, link, charged)
+    return Task(ident, one["status"], one["message"], one["external_id"].raw, link, _billed(one["billing"].raw))
 
 
 def verdict_of(task: Task) -> c.PollVerdict:
@@ -101,6 +105,12 @@ def _billed(entries: Json) -> c.Charge | None:
     if rows and all((row["charge_type"].raw, row["currency"].raw) == ("cash", "USD") for row in rows):
         return charge_of([amount_of(row["amount"].raw) for row in rows], c.Unit.USD)
     return None
+
+
+def _deducted(units: Json) -> c.Charge | None:
+    """What the old standard took of a pack. None of it may mean that the balance paid, of which a task says nothing."""
+    amount = amount_of(units)
+    return charge_of([amount]) if amount else None
 
 
 def charge_of(amounts: list[Decimal | None], unit: c.Unit = c.Unit.CREDITS) -> c.Charge | None:

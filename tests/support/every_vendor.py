@@ -17,6 +17,7 @@ from msgspec import Struct
 from tests.support.fal_vendor import fal
 from tests.support.gemini_vendor import gemini
 from tests.support.house import Simulator
+from tests.support.kling_vendor import kling
 from tests.support.reseller_vendor import reseller
 from tests.support.runway_vendor import runway
 from tests.support.selfhosted_vendor import selfhosted
@@ -70,6 +71,8 @@ ROWS = {
         settings={"preset": "newapi", "models": {"kling-v2-6": {"seconds": [4], "sizes": ["1280x720"]}}},
         route={"prices": [{"per_second": "0.10", "as_of": "2026-11-20", "source": "the simulated site"}]},
     ),
+    "kling": Row(adapter="kling", model="kling-3.0", vendor=kling),
+    "kling-old": Row(adapter="kling", model="kling-v1-6", vendor=kling),
 }
 
 

@@ -50,6 +50,7 @@ class Order(Struct, kw_only=True):
     external_id: str | None
     callback_url: str | None
     body: dict[str, Any]
+    old: bool = False  # of the old standard
 
 
 class Offer(Struct, frozen=True, kw_only=True):
@@ -114,7 +115,7 @@ def read_body(raw: bytes) -> dict[str, Any]:
     return body
 
 
-def only(told: Any, fields: Mapping[str, type], what: str) -> dict[str, Any]:
+def only(told: Any, fields: Mapping[str, Any], what: str) -> dict[str, Any]:
     """An object with no other fields than these, each of its type."""
     if not isinstance(told, dict):
         raise wrong(what)

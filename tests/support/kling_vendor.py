@@ -24,11 +24,10 @@ from aiohttp import web
 from msgspec import Struct
 
 from tests.support.kling_contract import OFFERS, Order, Refusal, check_jwt, new_order, pixels, read_body
+from tests.support.kling_old_contract import old_order, old_rate
 from tests.support.vendor_clips import Clips
 from tests.support.vendor_faults import Fault, Point
 from tests.support.vendor_stand import Handler, Links, Stand, say, standing
-
-DAY_MS = 86_400_000
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -84,6 +83,8 @@ class Kling(Stand):
         return [
             ("POST", "/{kind:text-to-video|image-to-video|omni-video}/{model}", "create", self._new),
             ("GET", "/tasks", "retrieve", self._tasks),
+            ("POST", "/v1/videos/{kind}", "create", self._old),
+            ("GET", "/v1/videos/{kind}/{id}", "retrieve", self._old_task),
             ("GET", "/account/costs", "account", self._costs),
             ("GET", "/outputs/{id}/{token}", "content", self._content),
         ]
@@ -97,7 +98,7 @@ class Kling(Stand):
         if not told.startswith("Bearer "):
             raise Refusal(1001, "Authorization is empty")
         token = told.removeprefix("Bearer ")
-        if request.path.startswith("/v1/") and token.count(".") == 2:
+        if request.path.startswith(("/v1/", "/account/")) and token.count(".") == 2:
             check_jwt(token, self.options.access_key, self.options.secret_key, time.time())
         elif token != self.api_key:
             raise Refusal(1002, "Authorization is invalid")
@@ -115,6 +116,10 @@ class Kling(Stand):
         order = new_order(names["kind"], names["model"], read_body(await request.read()))
         rate = OFFERS[order.model].units[order.resolution][order.sound]
         return say(envelope(self._face(self._make(order, rate))))
+
+    async def _old(self, request: web.Request) -> web.StreamResponse:
+        order = old_order(request.match_info["kind"], read_body(await request.read()))
+        return say(envelope(self._old_face(self._make(order, old_rate(order)))))
 
     def _make(self, order: Order, rate: float) -> Task:
         now_s = time.monotonic()
@@ -152,12 +157,40 @@ class Kling(Stand):
         wanted = request.query.get("task_ids", "").split(",")
         found = [self.tasks[one] for one in wanted if one in self.tasks]
         found = [one for one in found if one.fate is None or one.fate.do != "forget"]
+        found = [one for one in found if not one.order.old]
         for external_id in request.query.get("external_task_ids", "").split(","):
             found += self._ours(external_id) if external_id else []
         if not found and self.options.unknown == "missing":
             raise Refusal(1203, "task not found")
         faces = [self._face(one) for one in found]
         return say(envelope(faces[0] if len(faces) == 1 and self.options.single == "object" else faces))
+
+    async def _old_task(self, request: web.Request) -> web.StreamResponse:
+        """By the vendor's id or by ours, among tasks of the same kind."""
+        wanted = request.match_info["id"]
+        theirs = [self.tasks[wanted]] if wanted in self.tasks else []
+        found = theirs or (self._ours(wanted) if self.options.finds else [])
+        found = [one for one in found if one.order.old and one.order.kind == request.match_info["kind"]]
+        if not found or (found[0].fate is not None and found[0].fate.do == "forget"):
+            raise Refusal(1203, "task not found") if self.options.finds or theirs else Refusal(5001, "maintenance")
+        return say(envelope(self._old_face(found[0])))
+
+    def _old_face(self, task: Task) -> dict[str, Any]:
+        """A task as the old standard shows it."""
+        state = task.state(time.monotonic())
+        face: dict[str, Any] = {
+            "task_id": task.id, "task_status": "succeed" if state == "succeeded" else state, "task_status_msg": "",
+            "task_info": {"external_task_id": task.order.external_id or ""},
+            "created_at": 1_795_000_000_000, "updated_at": 1_795_000_060_000,
+        }  # fmt: skip
+        if state == "failed" and task.fate is not None:
+            face["task_status_msg"] = task.fate.message
+        if state == "succeeded":
+            empty = task.fate is not None and task.fate.do == "complete_empty"
+            face["task_result"] = {"videos": [] if empty else [{"id": f"v{task.id}", **self._file(task)}]}
+        if state in ("succeeded", "failed") and self.options.bill != "none":
+            face["final_unit_deduction"] = str(task.cost) if self.options.bill == "unit" else "0"
+        return face
 
     def _face(self, task: Task) -> dict[str, Any]:
         """A task as the new standard shows it."""
@@ -216,13 +249,13 @@ class Kling(Stand):
                     await self._tell(session, task, url)
 
     async def _tell(self, session: aiohttp.ClientSession, task: Task, url: str) -> None:
-        face = self._face(task)
+        face = self._old_face(task) if task.order.old else self._face(task)
         body = msgspec.json.encode(face)
         headers = {"Content-Type": "application/json"}
         if self.options.webhook_secret:
             headers |= signature(self.options.webhook_secret, f"whk_{len(self.called):06}", int(time.time()), body)
         async with session.post(url, data=body, headers=headers, timeout=aiohttp.ClientTimeout(5)) as answer:
-            self.called.append((face["status"], answer.status))
+            self.called.append((face.get("status") or face["task_status"], answer.status))
 
     async def hush(self) -> None:
         """No more callbacks."""
