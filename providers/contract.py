@@ -417,6 +417,8 @@ class Adapter(ABC, Generic[SettingsT]):
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
     nothing_made: ClassVar[Mapping[str, NothingMade]] = {}
     default_base_url: ClassVar[str | None] = None
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    """Settings under which this adapter speaks with another vendor, by that one's name; empty: there is just one."""
 
     def __init__(self, settings: SettingsT, api_key: str | None) -> None:
         self.settings = settings

@@ -162,6 +162,7 @@ class OpenAI(c.Adapter[OpenAISettings]):
     kind: ClassVar[str] = "openai"
     Settings: ClassVar[type[c.AdapterSettings]] = OpenAISettings
     default_base_url: ClassVar[str | None] = "https://api.openai.com/v1"
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {name: {"server": name} for name in SERVERS}
     nothing_made: ClassVar[Mapping[str, c.NothingMade]] = {
         "no engine": c.NothingMade(503, "vllm-omni 0.30, sglang 0.5.23: the handler refuses before there is a job")
     }

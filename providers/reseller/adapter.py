@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from msgspec.structs import replace
 
@@ -18,6 +18,7 @@ from providers.reseller import answers, hooks
 from providers.reseller.bodies import create_call, filled, pictures, upload_call
 from providers.reseller.money import balance_of, number
 from providers.reseller.places import first, link_in, look
+from providers.reseller.presets import PRESETS
 from providers.reseller.settings import Find, ResellerSettings, Wire
 from providers.reseller.words import state_word
 from providers.toolbox import Listed, Node, find_alike, read_json
@@ -28,6 +29,9 @@ MODELS_MAX = 2_000
 class Reseller(c.Adapter[ResellerSettings]):
     kind: ClassVar[str] = "reseller"
     Settings: ClassVar[type[c.AdapterSettings]] = ResellerSettings
+    variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        name: {"preset": name, "user_token": "of the account"} for name in PRESETS
+    }
     nothing_made: ClassVar[Mapping[str, NothingMade]] = answers.NOTHING_MADE
 
     def usual_base_url(self) -> str | None:
