@@ -20,7 +20,7 @@ from tests.support.redis import RedisServer
 from tests.support.vendor_beside import vendor_beside
 
 CLIP = 400_000
-FIT, ASK, GATEWAYS = 137, 500, 4
+FIT, ASK, GATEWAYS = 61, 500, 4
 
 
 @pytest.mark.timeout(300)

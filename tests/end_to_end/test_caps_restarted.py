@@ -28,7 +28,7 @@ from tests.support.redis import RedisServer
 from tests.support.vendor_beside import vendor_beside
 
 CLIP = 400_000
-FIT, ASK, AT_ONCE, GATEWAYS = 137, 500, 100, 4
+FIT, ASK, AT_ONCE, GATEWAYS = 61, 500, 100, 4
 ON_DISK = {"appendonly": "yes", "appendfsync": "always", "aof_use_rdb_preamble": "no"}
 AGAIN_S = 0.1
 WAIT_S_MAX = 90.0
@@ -129,9 +129,9 @@ async def _watch(race: Race, server: RedisServer, name: str, over: asyncio.Event
 async def _die(race: Race, server: RedisServer, name: str) -> None:
     """Killed and started again with its data: early and in the middle of the creates, then while videos render."""
     for come, away_s in (
-        (lambda held, settled: held + settled >= 20 * CLIP, 0.1),
-        (lambda held, settled: held + settled >= 70 * CLIP, LONG_S),
-        (lambda held, settled: held > 0 and settled >= 20 * CLIP, 0.5),
+        (lambda held, settled: held + settled >= 10 * CLIP, 0.1),
+        (lambda held, settled: held + settled >= 35 * CLIP, LONG_S),
+        (lambda held, settled: held > 0 and settled >= 10 * CLIP, 0.5),
     ):
         await _until(come, server, name)
         server.kill()

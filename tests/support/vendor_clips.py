@@ -8,6 +8,8 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
+FPS = 4  # every clip that a vendor delivers is decoded, and few tests look at its pictures
+
 
 class Clips:
     """Files named `<W>x<H>_<s>.mp4`. Somebody else may have put them there; several processes may share the folder."""
@@ -40,7 +42,7 @@ def _make(path: Path, size: str, seconds: int) -> None:
     width, _, height = size.partition("x")
     aside = path.with_name(f".{path.stem}.{os.getpid()}.mp4")
     try:
-        make_clip(aside, int(width), int(height), seconds)
+        make_clip(aside, int(width), int(height), seconds, FPS)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
