@@ -32,6 +32,7 @@ from providers.contract import (
     Image,
     KeyUsed,
     NotReceived,
+    Ref,
     Refused,
     Size,
     Sought,
@@ -232,7 +233,8 @@ async def test_a_task_nobody_knows_is_not_found(pair: Pair) -> None:
     """Also under another kind."""
     _, t = pair
     ref = await t.accepted(old())
-    for gone in ({"id": "1", "kind": "text2video"}, {**ref, "kind": "image2video"}):
+    strangers: tuple[Ref, ...] = ({"id": "1", "kind": "text2video"}, {**ref, "kind": "image2video"})
+    for gone in strangers:
         outcome = await t.poll(gone)
         assert isinstance(outcome, Refused) and outcome.why is Why.NOT_FOUND
 
