@@ -352,6 +352,7 @@ class Price(Struct, frozen=True, kw_only=True):
     per_clip_credit_billionths: int = 0
     credit_usd_billionths: int | None = None  # what one credit is worth; None: this vendor counts no credits
     sizes: tuple[Size, ...] = ()  # empty: every size
+    seconds: tuple[int, ...] = ()  # empty: every length
     audio: bool | None = None  # None: with and without
     valid_from: str | None = None  # YYYY-MM-DD in UTC; None: always was
     image: Modifier | None = None  # with an image to begin or to end with

@@ -173,11 +173,10 @@ def _sizes(able: Abilities) -> str:
 
 def _prices(able: Abilities) -> str:
     """Of clips from words, over every line of the list."""
-    lengths = (min(able.seconds), max(able.seconds))
     found = [
         cost_micros(price, seconds, verb=Verb.CREATE, image=able.needs_image)
         for price in able.prices
-        for seconds in lengths
+        for seconds in price.seconds or able.seconds
     ]
     return f"{format_dollars(min(found))} to {format_dollars(max(found))}" if found else "at the route"
 

@@ -129,9 +129,9 @@ class Modifier(Section):
 
 
 class PriceEntry(Section):
-    """One line of a price list, in dollars or in credits. Of the lines that fit a request's size and sound and have
-    begun, the one that began last counts; of several that began on the same day, or that name none, the first. A price
-    is counted exactly and rounded once, up to a whole millionth of a dollar."""
+    """One line of a price list, in dollars or in credits. Of the lines that fit a request's size, length and sound
+    and have begun, the one that began last counts; of several that began on the same day, or that name none, the first.
+    A price is counted exactly and rounded once, up to a whole millionth of a dollar."""
 
     per_second: Dollars | None = Field(default=None, description="Dollars for each second.")
     per_clip: Dollars | None = Field(default=None, description="Dollars for each clip, beside what its seconds cost.")
@@ -149,6 +149,9 @@ class PriceEntry(Section):
     edit: Modifier | None = Field(default=None, description="For edits.")
     extend: Modifier | None = Field(default=None, description="For extensions.")
     sizes: tuple[SizeText, ...] = Field(default=(), max_length=64, description="Sizes it is for; none means all.")
+    seconds: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        default=(), max_length=64, description="Lengths it is for; none means all."
+    )
     audio: bool | None = Field(default=None, description="Only with (`true`) or without (`false`) sound.")
     valid_from: DateText | None = Field(
         default=None, description="The day, in UTC, on which it begins; without one it has always been valid."

@@ -15,6 +15,7 @@ def price_of(entry: PriceEntry) -> Price:
         per_clip_credit_billionths=entry.credits_per_clip or 0,
         credit_usd_billionths=entry.credit_usd,
         sizes=tuple(Size.parse(size) for size in entry.sizes),
+        seconds=entry.seconds,
         audio=entry.audio,
         valid_from=entry.valid_from,
         image=_modifier(entry.image),

@@ -37,7 +37,7 @@ def _trials(route: Route, day: str) -> Iterable[Trial]:
     if Verb.CREATE not in able.verbs:
         return
     for seconds, size in product(able.seconds, able.sizes):
-        price = line_for(route.prices, size, sound=with_sound(able), day=day)
+        price = line_for(route.prices, size, seconds, sound=with_sound(able), day=day)
         if price is not None:
             micros = cost_micros(price, seconds, verb=Verb.CREATE, image=able.needs_image)
             yield Trial(route=route, seconds=seconds, size=size, price_micros=micros)

@@ -27,9 +27,10 @@ def _never_counts(before: Sequence[Price], price: Price, able: Abilities) -> str
         return f"never counts: clips of this model are always {_said(not price.audio)}"
     clips = _clips(price, able)
     if not clips:
-        return "never counts: the model renders none of these sizes"
+        lacking = "lengths" if any(not price.sizes or size in price.sizes for size in able.sizes) else "sizes"
+        return f"never counts: the model renders none of these {lacking}"
     rivals = [one for one in before if begins(one) == begins(price)]
-    if all(any(fits(one, size, sound=sound) for one in rivals) for size, sound in clips):
+    if all(any(fits(one, size, seconds, sound=sound) for one in rivals) for size, seconds, sound in clips):
         return "never counts: lines before it that begin on the same day fit all that it fits"
     return None
 
@@ -41,16 +42,15 @@ def _idle_modifier(price: Price, able: Abilities) -> str | None:
 
 
 def _too_dear(price: Price, able: Abilities) -> str | None:
-    dearest = max(
-        cost_micros(price, max(able.seconds), verb=verb, image=image) for verb, image in product(Verb, (False, True))
-    )
+    longest = max(price.seconds or able.seconds)
+    dearest = max(cost_micros(price, longest, verb=verb, image=image) for verb, image in product(Verb, (False, True)))
     return "its dearest clip costs more than the ledger can count" if dearest > AMOUNT_MICROS_MAX else None
 
 
-def _clips(price: Price, able: Abilities) -> list[tuple[Size, bool]]:
-    """Sizes of the model, with and without sound, that a line fits."""
-    every = product(able.sizes, _sounds(able))
-    return [(size, sound) for size, sound in every if fits(price, size, sound=sound)]
+def _clips(price: Price, able: Abilities) -> list[tuple[Size, int, bool]]:
+    """Sizes and lengths of the model, with and without sound, that a line fits."""
+    every = product(able.sizes, able.seconds, _sounds(able))
+    return [clip for clip in every if fits(price, clip[0], clip[1], sound=clip[2])]
 
 
 def _sounds(able: Abilities) -> tuple[bool, ...]:

@@ -1,7 +1,7 @@
 """What a request costs on a route: one line of a dated price list, in whole micro-dollars.
 
-Pure. Of the lines that fit size and sound and have begun, the one that began last counts; of several that began on the
-same day, or that name no day, the first. A line's factors multiply what its seconds and its clip cost, its added
+Pure. Of the lines that fit size, length and sound and have begun, the one that began last counts; of several that began
+on the same day, or that name no day, the first. A line's factors multiply what its seconds and its clip cost, its added
 amounts come on top of that. All of it is counted exactly, in integers, and rounded once, at the end: up to a whole
 micro-dollar.
 """
@@ -37,22 +37,23 @@ def with_sound(abilities: Abilities) -> bool:
 
 def quote(prices: Sequence[Price], request: Request, *, sound: bool, day: str) -> Quote | None:
     """`day`: YYYY-MM-DD in UTC. None where the list says nothing, which is not the same as free."""
-    price = line_for(prices, request.size, sound=sound, day=day)
+    price = line_for(prices, request.size, request.seconds, sound=sound, day=day)
     if price is None:
         return None
     return Quote(cost_micros(price, request.seconds, verb=request.verb, image=bool(request.images)), price)
 
 
-def line_for(prices: Sequence[Price], size: Size, *, sound: bool, day: str) -> Price | None:
+def line_for(prices: Sequence[Price], size: Size, seconds: int, *, sound: bool, day: str) -> Price | None:
     """The line that counts."""
-    begun = [one for one in prices if fits(one, size, sound=sound) and begins(one) <= day]
+    begun = [one for one in prices if fits(one, size, seconds, sound=sound) and begins(one) <= day]
     if len(begun) < 2:
         return begun[0] if begun else None
     return max(begun, key=begins)  # of equals, max takes the first
 
 
-def fits(price: Price, size: Size, *, sound: bool) -> bool:
-    return (not price.sizes or size in price.sizes) and price.audio in (None, sound)
+def fits(price: Price, size: Size, seconds: int, *, sound: bool) -> bool:
+    measured = (not price.sizes or size in price.sizes) and (not price.seconds or seconds in price.seconds)
+    return measured and price.audio in (None, sound)
 
 
 def begins(price: Price) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Any
 
 import pytest
@@ -32,6 +33,7 @@ def line(**fields: Any) -> Price:
         (line(valid_from="2027-01-01"), line()),
         (line(audio=True), line(audio=False)),
         (line(sizes=(HD, SD)), line(sizes=(HD, SIZE))),
+        (line(seconds=(8,)), line()),
         (line(image=Modifier(add_micros=1), extend=Modifier(factor_billionths=0)),),
     ],
 )
@@ -47,6 +49,8 @@ def test_history_future_and_overlaps_are_no_mistakes(prices: tuple[Price, ...]) 
         ((line(sizes=(HD,)), line(sizes=(SIZE,)), line()), 2, "lines before it"),
         ((line(audio=True), line(audio=False), line()), 2, "lines before it"),
         ((line(), line(sizes=(SD,), valid_from="2027-01-01")), 1, "renders none of these sizes"),
+        ((line(seconds=(77,)), line()), 0, "renders none of these lengths"),
+        ((line(), line(seconds=(4,))), 1, "lines before it"),
     ],
 )
 def test_a_line_that_never_counts_is_found(prices: tuple[Price, ...], at: int, reason: str) -> None:
@@ -88,6 +92,7 @@ DAYS = (None, "2026-01-01", "2026-06-01")
 LINES = st.builds(
     line,
     sizes=st.lists(st.sampled_from((SIZE, HD, SD)), max_size=2, unique=True).map(tuple),
+    seconds=st.lists(st.sampled_from((4, 8, 77)), max_size=2, unique=True).map(tuple),
     audio=st.sampled_from((None, True, False)),
     valid_from=st.sampled_from(DAYS),
 )
@@ -101,10 +106,10 @@ def test_a_line_is_complained_of_exactly_if_no_clip_on_any_day_is_priced_by_it(
     able = replace(MODEL, audio=audio)
     counted = {
         found.source
-        for size in able.sizes
+        for size, seconds in product(able.sizes, able.seconds)
         for sound in ((True, False) if audio is None else (audio,))
         for day in ("2025-12-31", "2026-01-01", "2026-06-01")
-        if (found := line_for(numbered, size, sound=sound, day=day)) is not None
+        if (found := line_for(numbered, size, seconds, sound=sound, day=day)) is not None
     }
     complained = {str(at) for at, _ in faults(numbered, able)}
     assert complained == {one.source for one in numbered} - counted

@@ -28,8 +28,8 @@ def line(name: str, **fields: Any) -> Price:
     return Price(as_of="2026-11-01", source=name, **fields)
 
 
-def counts(*prices: Price, size: Size = SIZE, sound: bool = True, day: str = DAY) -> str | None:
-    found = line_for(prices, size, sound=sound, day=day)
+def counts(*prices: Price, size: Size = SIZE, seconds: int = 4, sound: bool = True, day: str = DAY) -> str | None:
+    found = line_for(prices, size, seconds, sound=sound, day=day)
     return None if found is None else found.source
 
 
@@ -42,6 +42,14 @@ def test_the_first_line_that_fits_size_and_sound_counts() -> None:
     assert [counts(hd, silent, loud, size=size) for size in (HD, SIZE)] == ["hd", "loud"]
     assert counts(hd, silent, loud, sound=False) == "silent"
     assert counts(line("a"), line("b")) == "a"
+
+
+def test_a_line_may_be_for_some_lengths_only() -> None:
+    """Vendors that price by the clip ask more than twice as much for twice the length."""
+    short, long = line("short", seconds=(4,), per_clip_micros=30), line("long", seconds=(8, 12), per_clip_micros=90)
+    assert [counts(short, long, seconds=seconds) for seconds in (4, 8, 12, 16)] == ["short", "long", "long", None]
+    found = quote((short, long), replace(REQUEST, seconds=8), sound=True, day=DAY)
+    assert found is not None and found.micros == 90
 
 
 def test_no_line_is_not_free() -> None:

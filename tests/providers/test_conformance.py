@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import date
 from decimal import Decimal, InvalidOperation
+from itertools import product
 from typing import Any, get_args
 
 import msgspec
@@ -131,7 +132,8 @@ def test_abilities_are_complete(kind: str, chosen: dict[str, Any]) -> None:
 
 @every_setting
 def test_prices_are_dated_and_sourced(kind: str, chosen: dict[str, Any]) -> None:
-    """A list price without its day and its source is a rumour; a list that exists covers every size."""
+    """A list price without its day and its source is a rumour; a list that exists covers every size and
+    length."""
     adapter = build(kind, chosen)
     for model in adapter.models():
         able = adapter.abilities(model)
@@ -143,7 +145,14 @@ def test_prices_are_dated_and_sourced(kind: str, chosen: dict[str, Any]) -> None
             in_credits = (price.per_second_credit_billionths, price.per_clip_credit_billionths)
             assert min(in_credits) >= 0 and (price.credit_usd_billionths or not any(in_credits))
         assert list(faults(able.prices, able)) == []
-        uncovered = [size for size in able.sizes if not any(not one.sizes or size in one.sizes for one in able.prices)]
+        uncovered = [
+            (size, seconds)
+            for size, seconds in product(able.sizes, able.seconds)
+            if not any(
+                (not one.sizes or size in one.sizes) and (not one.seconds or seconds in one.seconds)
+                for one in able.prices
+            )
+        ]
         assert not able.prices or not uncovered
 
 
