@@ -29,6 +29,7 @@ from providers.toolbox import (
     read_json,
     resolution_of,
     retry_after_s,
+    said,
     sizes,
     why_of_status,
 )
@@ -334,7 +335,7 @@ def _result(status: Node, reply: Reply) -> c.PollVerdict:
     """How a run that has ended did end. An error of its result is its verdict where fal says so, and else passes."""
     typed, answer = _typed(status), read_json(reply)
     if reply.status == 200 and (typed or not status["error"].missing):
-        return c.Broken(why=TYPES.get(typed, Why.INTERNAL), message=_said(status["error"]) or typed)
+        return c.Broken(why=TYPES.get(typed, Why.INTERNAL), message=said(status["error"]) or clean(typed))
     if reply.status == 200:
         link = answer["video"]["url"]
         if link.missing:
@@ -363,8 +364,7 @@ def _typed(document: Node, reply: Reply | None = None) -> str:
 
 def _refusal(reply: Reply) -> c.Refused:
     document = read_json(reply)
-    typed, detail = _typed(document, reply), document["detail"]
-    message = _said(detail) or ", ".join(filter(None, (_complaint(detail[at]) for at in range(3))))
+    typed, message = _typed(document, reply), said(document["detail"])
     if not message and not typed:
         raise Unreadable("an error without its detail")
     why = TYPES.get(typed, why_of_status(reply.status))
@@ -373,18 +373,7 @@ def _refusal(reply: Reply) -> c.Refused:
         why = Why.BLOCKED if content else Why.NO_CREDIT if NO_CREDIT.search(message) else Why.UNAUTHORISED
     if why is Why.INVALID and reply.headers.get("x-fal-retryable", "").lower() == "true":
         why = Why.INTERNAL
-    return c.Refused(why=why, message=clean(message or typed), retry_after_s=retry_after_s(reply))
-
-
-def _complaint(item: Node) -> str:
-    """One of several: the field and what is wrong with it, never what it held."""
-    place = item["loc"].raw
-    field = ".".join(str(part) for part in place if part != "body") if isinstance(place, list) else ""
-    return ": ".join(filter(None, (field, _said(item["msg"]))))
-
-
-def _said(place: Node) -> str:
-    return clean(place.raw) if isinstance(place.raw, str) else ""
+    return c.Refused(why=why, message=message or clean(typed), retry_after_s=retry_after_s(reply))
 
 
 def _is_signed(request: c.Inbound, key: bytes) -> bool:

@@ -167,16 +167,18 @@ def clean(message: str) -> str:
 
 
 def said(error: Node) -> str:
-    """An error's sentence: of an object with a message, of a text, or of FastAPI's list of what is wrong where."""
+    """An error's sentence: of an object with a message, of a text, or of FastAPI's list of what is wrong where, without
+    what stood there. Empty for anything else."""
     if isinstance(error.raw, list):
-        return clean("; ".join(_fault(one) for one in list(error)[:3]))
+        return clean("; ".join(filter(None, (_fault(one) for one in list(error)[:3]))))
     message = error["message"].raw if isinstance(error.raw, dict) else error.raw
     return clean(message) if isinstance(message, str) else ""
 
 
 def _fault(one: Node) -> str:
     place = ".".join(str(step.raw) for step in one["loc"]) if isinstance(one["loc"].raw, list) else ""
-    return f"{place}: {one['msg'].raw or 'wrong'}"
+    message = one["msg"].raw if isinstance(one["msg"].raw, str) else "wrong" if place else ""
+    return ": ".join(filter(None, (place, message)))
 
 
 def form_fields(body: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:

@@ -18,6 +18,7 @@ from tests.support.fal_vendor import fal
 from tests.support.gemini_vendor import gemini
 from tests.support.house import Simulator
 from tests.support.kling_vendor import kling
+from tests.support.luma_vendor import luma
 from tests.support.reseller_vendor import reseller
 from tests.support.runway_vendor import runway
 from tests.support.selfhosted_vendor import selfhosted
@@ -64,6 +65,7 @@ ROWS = {
     "runway": Row(adapter="runway", model="gen4.5", vendor=runway),
     "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
     "fal": Row(adapter="fal", model="bytedance/seedance-2.0", vendor=fal),
+    "luma": Row(adapter="luma", model="ray-3.2", vendor=luma),
     "reseller": Row(
         adapter="reseller",
         model="kling-v2-6",
