@@ -293,12 +293,23 @@ class Account(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
 
 
+class Probed(Struct, frozen=True, kw_only=True):
+    """What an unknown server turned out to be, and what `config.yaml` would say of it. `settings` is None where this
+    adapter is not the one for it; `models` are those that render videos, with their price in dollars where one is
+    told: for a clip or for each second of it, which servers do not say."""
+
+    findings: tuple[str, ...]  # whole sentences, without anything secret
+    settings: dict[str, Json] | None = None
+    models: dict[str, str | None] = {}
+
+
 SubmitVerdict: TypeAlias = Accepted | Finished | Refused | KeyUsed
 PollVerdict: TypeAlias = Running | Finished | Broken | Refused
 CancelVerdict: TypeAlias = Cancelled | TooLate | CannotCancel | Refused
 FindVerdict: TypeAlias = Exactly | Probably | NotReceived | CannotTell
 CharacterVerdict: TypeAlias = Accepted | Refused
 AccountVerdict: TypeAlias = Account | Refused
+ProbeVerdict: TypeAlias = Probed | Refused
 
 
 class Inbound(Struct, frozen=True, kw_only=True):
@@ -484,6 +495,10 @@ class Adapter(ABC, Generic[SettingsT]):
     def notes(self, base_url: str) -> tuple[str, ...]:
         """What an operator should know of the vendor at this address before relying on it: a sentence each."""
         return ()
+
+    def probe(self, base_url: str) -> Flow[ProbeVerdict]:
+        """What is the unknown server at this address? At no cost."""
+        return _answer(Refused(why=Why.INVALID, message="this adapter is for one vendor and has nothing to find out"))
 
     def webhook(self, request: Inbound) -> tuple[tuple[Notice, ...], Answer]:
         """Read a callback. The default knows none."""

@@ -15,6 +15,7 @@ from msgspec.structs import asdict
 from gateway.cli.failure import Failure
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table, utc
+from gateway.cli.probing import probe
 from gateway.cli.storing import with_store
 from gateway.clock import SystemClock
 from gateway.config.load import load_config
@@ -42,6 +43,9 @@ def command() -> None:
 
     A provider is one account at one vendor, as `config.yaml` describes it.
     """
+
+
+command.add_command(probe)
 
 
 @command.command("list")

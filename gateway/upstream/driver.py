@@ -40,6 +40,7 @@ from providers.contract import (
     FindVerdict,
     Flow,
     PollVerdict,
+    ProbeVerdict,
     Reply,
     SubmitVerdict,
     Unreadable,
@@ -54,13 +55,13 @@ Judge: TypeAlias = Callable[[Verdict, Facts, Proofs], Any]
 
 _PACE = Pace()
 # The kill points of sends are fewer than the verbs: making a character is a submission, an account is looked at.
-_POINTS = {"character": "submit", "account": "poll"}
+_POINTS = {"character": "submit", "account": "poll", "probe": "poll"}
 
 WORDS: dict[str, str] = {
     name: "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
     for name in (
         "Accepted", "Finished", "Refused", "KeyUsed", "NotSent", "InDoubt", "Running", "Broken", "NoAnswer",
-        "Cancelled", "TooLate", "CannotCancel", "Exactly", "Probably", "NotReceived", "CannotTell", "Account",
+        "Cancelled", "TooLate", "CannotCancel", "Exactly", "Probably", "NotReceived", "CannotTell", "Account", "Probed",
         "Downloaded", "LinkStale",
     )
 }  # fmt: skip
@@ -143,6 +144,10 @@ class Driver:
     ) -> AccountVerdict | NoAnswer:
         trip = _Trip(endpoint, "account", flow)
         return cast(AccountVerdict | NoAnswer, await self._run(trip, timeout_s, judge.as_said))
+
+    async def probe(self, endpoint: Endpoint, flow: Flow[ProbeVerdict], *, timeout_s: float) -> ProbeVerdict | NoAnswer:
+        trip = _Trip(endpoint, "probe", flow)
+        return cast(ProbeVerdict | NoAnswer, await self._run(trip, timeout_s, judge.as_said))
 
     async def download(
         self,

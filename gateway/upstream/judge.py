@@ -23,6 +23,7 @@ from providers.contract import (
     NothingMade,
     NotReceived,
     PollVerdict,
+    ProbeVerdict,
     Refused,
     Reply,
     SubmitVerdict,
@@ -34,7 +35,9 @@ REF_BYTES_MAX = 4096
 REFS_MAX = 100
 SECRET_CHARS_MIN = 8  # signing also adds words such as `Bearer`, versions and dates
 
-Verdict: TypeAlias = "SubmitVerdict | PollVerdict | CancelVerdict | FindVerdict | CharacterVerdict | AccountVerdict"
+Verdict: TypeAlias = (
+    "SubmitVerdict | PollVerdict | CancelVerdict | FindVerdict | CharacterVerdict | AccountVerdict | ProbeVerdict"
+)
 Proofs: TypeAlias = Mapping[str, NothingMade]
 
 # What a flow of each verb may return, and whether it may start work.
@@ -46,6 +49,7 @@ VERDICTS: dict[str, tuple[type, ...]] = {
     "find": get_args(FindVerdict),
     "character": get_args(CharacterVerdict),
     "account": get_args(AccountVerdict),
+    "probe": get_args(ProbeVerdict),
 }
 STARTING_VERBS = frozenset({"submit", "resend", "character"})
 

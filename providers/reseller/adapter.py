@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from providers import contract as c
 from providers.contract import Call, Flow, Json, NothingMade, Ref, Reply, Spec, Unreadable, Why
-from providers.reseller import answers, hooks
+from providers.reseller import answers, hooks, probing
 from providers.reseller.bodies import create_call, filled, pictures, upload_call
 from providers.reseller.money import balance_of, number
 from providers.reseller.places import first, link_in, look
@@ -219,6 +219,9 @@ class Reseller(c.Adapter[ResellerSettings]):
                 return c.Account(models=models)
             taken = amount / balance.minus.divided_by
         return c.Account(balance=balance_of(balance, document, taken), models=models)
+
+    def probe(self, base_url: str) -> Flow[c.ProbeVerdict]:
+        return probing.probe(base_url)
 
     def sign(self, call: Call) -> Call:
         """The key as this reseller wants it; a balance may want another credential, or the key in its query."""

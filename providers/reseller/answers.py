@@ -122,21 +122,22 @@ def failed(wire: Wire, document: Node) -> c.Broken:
 
 
 def finished(wire: Wire, document: Node) -> c.Finished | c.Broken | None:
-    """A job that is done: its clip, or why there is none. None where the place for it has to be asked for."""
+    """A job that is done: its clip, or why there is none, which is not free: the vendor says that it did it. None where
+    the clip's place has to be asked for."""
     charged = charge_of(wire.charge, document)
     if wire.result.blocked_at is not None and look(document, wire.result.blocked_at).raw is True:
-        return c.Broken(why=Why.BLOCKED, message="the clip was blocked", charged=charged)
+        return c.Broken(why=Why.BLOCKED, message="the clip was blocked", charged=charged, free=False)
     link = link_of(wire, document)
     said = words.job_error(wire.errors, document)
     wrong = said.message and not said.message.startswith(("http", "[link", "data:"))
     if wrong and link is None and (said.codes != ("0",)):
-        return c.Broken(why=words.why_failed(wire.errors, said), message=said.message, charged=charged)
+        return c.Broken(why=words.why_failed(wire.errors, said), message=said.message, charged=charged, free=False)
     for way in wire.result.order:
         if way == "content" or (way == "url" and link is not None):
             return c.Finished(assets=(remote(wire, document, None if way == "content" else link),), charged=charged)
         if way == "artifacts":
             return None
-    return c.Broken(why=Why.INTERNAL, message="done without a clip", charged=charged)
+    return c.Broken(why=Why.INTERNAL, message="done without a clip", charged=charged, free=False)
 
 
 def link_of(wire: Wire, document: Node) -> str | None:
