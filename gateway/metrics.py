@@ -112,6 +112,9 @@ _waiting = _gauge("telecine_videos_waiting", "Queued videos that wait for their 
 _in_flight = _gauge(
     "telecine_attempts_in_flight", "Attempts that a provider with limits may be working on.", "provider"
 )
+_queue = _gauge(
+    "telecine_provider_queue", "Jobs that wait or run at a server that tells it, of whoever asked.", "provider"
+)
 _doubts_open = _gauge("telecine_doubts_open", "Attempts of which nobody knows now whether they arrived.")
 _balance = _gauge(
     "telecine_provider_balance", "What a vendor's account has left, as it was last read.", "provider", "unit"
@@ -217,6 +220,10 @@ def balance(provider: str, unit: str, amount: float, micros: int | None, at_ms: 
     _balance_at.of(provider).set(at_ms / 1_000)
     if micros is not None:
         _balance_usd.of(provider).set(micros / 1_000_000)
+
+
+def provider_queue(provider: str, jobs: int) -> None:
+    _queue.of(provider).set(jobs)
 
 
 def poll_lag(seconds: float) -> None:

@@ -23,6 +23,8 @@ from gateway.work.courtesy import TICK_S, Courtesy
 from gateway.work.lines import EVERY_S as CALL_EVERY_S
 from gateway.work.lines import call_lines
 from gateway.work.observing import observe
+from gateway.work.queueing import EVERY_S as QUEUES_EVERY_S
+from gateway.work.queueing import look_at_queues
 from gateway.work.retire import retire
 from gateway.work.rolling import EVERY_S, Roller
 from gateway.work.step import step
@@ -85,6 +87,7 @@ class Runner:
             asyncio.create_task(self._lines_loop(), name="lines"),
             asyncio.create_task(self._doubts_loop(), name="doubts"),
             asyncio.create_task(self._accounts_loop(), name="accounts"),
+            asyncio.create_task(self._queues_loop(), name="queues"),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -260,6 +263,14 @@ class Runner:
             except Exception as error:
                 log("accounts_not_read", level="error", **where(error))
             wait_s = pause_s(self._tools)
+
+    async def _queues_loop(self) -> None:
+        while True:
+            await asyncio.sleep(QUEUES_EVERY_S * (0.5 + self._tools.chance()))
+            try:
+                await look_at_queues(self._tools)
+            except Exception as error:
+                log("queues_not_read", level="error", **where(error))
 
     async def _usage_loop(self) -> None:
         roller, pause_s = Roller(self._tools), EVERY_S

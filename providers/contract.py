@@ -10,6 +10,7 @@ returns a verdict from a closed list:
     confirm(ref, sought) -> Exactly | NotReceived | CannotTell
     character(spec)   -> Accepted | Refused
     account()         -> Account | Refused
+    load()            -> Load | Refused
 
 The driver makes the calls. When a call brings no reply the flow is closed and the driver itself says what that means,
 so no flow handles timeouts. A reply that cannot be understood raises `Unreadable` (the toolbox's readers do).
@@ -293,6 +294,12 @@ class Account(Struct, frozen=True, kw_only=True):
     models: tuple[str, ...] = ()
 
 
+class Load(Struct, frozen=True):
+    """How many jobs wait and run at a server now, of whoever asked; None where it does not tell."""
+
+    jobs: int | None = None
+
+
 class Probed(Struct, frozen=True, kw_only=True):
     """What an unknown server turned out to be, and what `config.yaml` would say of it. `settings` is None where this
     adapter is not the one for it; `models` are those that render videos, with their price in dollars where one is
@@ -310,6 +317,7 @@ FindVerdict: TypeAlias = Exactly | Probably | NotReceived | CannotTell
 CharacterVerdict: TypeAlias = Accepted | Refused
 AccountVerdict: TypeAlias = Account | Refused
 ProbeVerdict: TypeAlias = Probed | Refused
+LoadVerdict: TypeAlias = Load | Refused
 
 
 class Inbound(Struct, frozen=True, kw_only=True):
@@ -491,6 +499,10 @@ class Adapter(ABC, Generic[SettingsT]):
     def account(self) -> Flow[AccountVerdict]:
         """Balance and models, at no cost."""
         return _answer(Account())
+
+    def load(self) -> Flow[LoadVerdict]:
+        """The queue of a server that everybody waits in, at no cost."""
+        return _answer(Load())
 
     def notes(self, base_url: str) -> tuple[str, ...]:
         """What an operator should know of the vendor at this address before relying on it: a sentence each."""

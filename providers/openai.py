@@ -14,7 +14,6 @@ from typing import Annotated, Any, ClassVar, Final, Literal, Self
 from urllib.parse import quote
 
 import msgspec
-from msgspec import Struct
 from msgspec.structs import replace
 from pydantic import Field, SecretStr, model_validator
 
@@ -29,11 +28,9 @@ DATED: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$", re.ASCII)  # `sora-2` may be l
 WORDS: Final[Mapping[str, Why]] = {
     word: why
     for why, words in {
-        # The second is the consumer site's and resellers', the next three belong to sibling endpoints, the last two of
-        # them to Azure's: unverified here.
+        # Here and below the last, and all but the first, are other endpoints', sites' and resellers': unverified here.
         Why.BLOCKED: "moderation_blocked sentinel_block content_policy_violation content_filter"
         " ResponsibleAIPolicyViolation",
-        # The last is a 400 of sibling endpoints, unverified here.
         Why.NO_CREDIT: "insufficient_quota credit_balance_exhausted organization_spend_limit_exceeded"
         " project_spend_limit_exceeded organization_usage_limit_exceeded billing_hard_limit_reached",
         Why.THROTTLED: "rate_limit_exceeded slow_down rate_limit_error requests tokens",
@@ -45,15 +42,12 @@ WORDS: Final[Mapping[str, Why]] = {
     }.items()
     for word in words.split()
 }
-QUOTA: Final = re.compile(r"insufficient_quota", re.IGNORECASE)  # Azure's 429 says it in words
 GUARDED: Final = re.compile(r"\bguardrail|\bblocked\b", re.IGNORECASE)  # the exact texts are unverified
 JOB_CODES: Final[Mapping[str, Why]] = {"400": Why.INVALID, "422": Why.INVALID, "503": Why.OVERLOADED}  # vLLM's numbers
 
-P720: Final = (Size(720, 1280), Size(1280, 720))
-P1024: Final = (Size(1024, 1792), Size(1792, 1024))
-P1080: Final = (Size(1080, 1920), Size(1920, 1080))
+WAITING: Final = ("queued", "in_progress")
+P720, P1024, P1080 = ((Size(a, b), Size(b, a)) for a, b in ((720, 1280), (1024, 1792), (1080, 1920)))
 LAST_DAY: Final = "2026-09-24"  # of the service and its list prices
-OWN: Final = "https://api.openai.com/"
 ENDED: Final = f"OpenAI ended its video service on {LAST_DAY}; point `base_url` at a server that speaks its contract."
 
 
@@ -71,11 +65,10 @@ SORA: Final[Mapping[str, c.Abilities]] = {  # and their dated snapshots
     "sora-2": SORA_2,
     "sora-2-pro": replace(SORA_2, sizes=(*P720, *P1024, *P1080), prices=PRO_PRICES),
 }
-
 FACTS: Final = ("model", "prompt", "seconds", "size")
 
 
-class Server(Struct, frozen=True, kw_only=True):
+class Server(msgspec.Struct, frozen=True, kw_only=True):
     """How a known server differs. `given`, `able`: settings and what its models can, where the operator is silent."""
 
     given: Mapping[str, Any] = {}
@@ -190,10 +183,9 @@ class OpenAI(c.Adapter[OpenAISettings]):
         )
 
     def sign(self, call: Call) -> Call:
-        name = self.settings.key_header
-        if self._api_key is None or name == "authorization":
+        if self._api_key is None or self.settings.key_header == "authorization":
             return super().sign(call)
-        return c.replace(call, headers={**call.headers, name: self._api_key})
+        return c.replace(call, headers={**call.headers, self.settings.key_header: self._api_key})
 
     def submit(self, spec: Spec, key: str) -> Flow[c.SubmitVerdict]:
         if spec.seed is None and self._server.always_seed:
@@ -268,7 +260,7 @@ class OpenAI(c.Adapter[OpenAISettings]):
 
     def _state(self, job: Node) -> c.PollVerdict:
         status = job["status"].text()
-        if status in ("queued", "in_progress"):
+        if status in WAITING:
             return c.Running(job["progress"].percent())
         # Completed with an error beside it is a failure; completed without a file shows when the file is fetched.
         if status in ("failed", "cancelled") or (status == "completed" and not job["error"].missing):
@@ -335,8 +327,15 @@ class OpenAI(c.Adapter[OpenAISettings]):
             return _refusal(reply)
         return c.Account(models=tuple(model["id"].ident() for model in read_json(reply)["data"]))
 
+    def load(self) -> Flow[c.LoadVerdict]:
+        if not self._server.own:
+            return c.Load()
+        reply = yield Call(method="GET", path="/videos", query=(("limit", "100"), ("order", "desc")))
+        jobs = read_json(reply)["data"] if _ok(reply) else None
+        return _refusal(reply) if jobs is None else c.Load(sum(job["status"].raw in WAITING for job in jobs))
+
     def notes(self, base_url: str) -> tuple[str, ...]:
-        return (ENDED,) if base_url.startswith(OWN) else ()
+        return (ENDED,) if base_url.startswith("https://api.openai.com/") else ()
 
 
 def _ok(reply: Reply) -> bool:
@@ -362,7 +361,7 @@ def _refusal(reply: Reply) -> c.Refused:
     if error.missing:
         raise Unreadable(f"HTTP {reply.status} without an error object")
     why, message = _error(error, toolbox.why_of_status(reply.status))
-    if why is Why.THROTTLED and QUOTA.search(message):
+    if why is Why.THROTTLED and "insufficient_quota" in message:  # so Azure's 429
         why = Why.NO_CREDIT
     return c.Refused(why=why, message=message, retry_after_s=toolbox.retry_after_s(reply))
 

@@ -23,6 +23,7 @@ from gateway.domain.accounts import asks
 from gateway.domain.money import format_dollars
 from gateway.domain.pricing import cost_micros
 from gateway.registry import adapter_class, known_kinds
+from gateway.work.queueing import tells
 from providers.contract import Abilities, Adapter, Verb
 
 BEGIN: Final = "<!-- tables made from the code by `make docs` -->"
@@ -103,13 +104,16 @@ def tables() -> str:
     """All three, deterministic."""
     every = list(entries())
     can = [[one.name, *(_share(one, ask) for _, ask in MAKES)] for one in every if one.known]
-    does = [[one.name, *(_share(one, ask) for _, ask in SPEAKS), _yes(asks(one.adapter))] for one in every]
+    does = [
+        [one.name, *(_share(one, ask) for _, ask in SPEAKS), _yes(asks(one.adapter)), _yes(tells(one.adapter))]
+        for one in every
+    ]
     return "\n\n".join(
         (
             CAN,
             _table(("adapter", *(name for name, _ in MAKES)), can),
             DOES,
-            _table(("adapter", *(name for name, _ in SPEAKS), "account"), does),
+            _table(("adapter", *(name for name, _ in SPEAKS), "account", "queue"), does),
             KNOWN,
             _table(("adapter", "model", "seconds", "sizes", "cheapest to dearest clip", "read on"), _models(every)),
         )
@@ -140,6 +144,11 @@ def _defined(text: str, name: str) -> str:
         if name in (*names, getattr(node, "name", "")) and isinstance(node, ast.stmt):
             return "\n".join(text.splitlines()[node.lineno - 1 : node.end_lineno])
     raise ValueError(f"the example defines no {name}")
+
+
+def _looks(one: Entry) -> tuple[bool, bool]:
+    """Whether its account and its queue can be looked at."""
+    return asks(one.adapter), tells(one.adapter)
 
 
 def _share(entry: Entry, ask: Ask) -> str:

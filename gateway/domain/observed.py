@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class Observed(Struct, frozen=True, kw_only=True):
@@ -19,6 +20,7 @@ class Observed(Struct, frozen=True, kw_only=True):
     weight: float = 0.0  # how many observations stand behind `success`, decayed
     latency_s: Mapping[int, tuple[float, float, float]] = {}  # by clip length in s: p50, p95 in s, and their weight
     open_until_ms: int = 0  # a breaker, the route's or its provider's, lets nothing through before
+    ahead: int = 0  # jobs that wait or run there now, of whoever asked, where the server tells
     half_open: bool = False  # only probes are let through, a few at a time
 
 
@@ -27,3 +29,13 @@ SHUT_LOOK_MS: Final = 30_000
 
 UNKNOWN: Final = Observed()
 NOTHING_OBSERVED: Final[Mapping[str, Observed]] = {}
+
+
+def with_ahead(
+    observed: Mapping[str, Observed], provider_of: Mapping[str, str], ahead: Mapping[str, int]
+) -> Mapping[str, Observed]:
+    """What was learnt of the routes, with the queues before them. `provider_of`: by route; `ahead`: by provider."""
+    if not any(ahead.values()):
+        return observed
+    queued = {route: ahead[provider] for route, provider in provider_of.items() if ahead.get(provider)}
+    return {**observed, **{route: replace(observed.get(route, UNKNOWN), ahead=jobs) for route, jobs in queued.items()}}

@@ -239,5 +239,9 @@ def _told(choice: Choice, one: Ranked) -> Choice:
         p50_s=None if expected.p50_s is None else round(expected.p50_s, 1),
         p95_s=None if expected.p95_s is None else round(expected.p95_s, 1),
         score=one.score,
-        note=one.note,
+        note=one.note or _queue(one.candidate.observed.ahead),
     )
+
+
+def _queue(ahead: int) -> str | None:
+    return f"{ahead} jobs wait or run there" if ahead else None

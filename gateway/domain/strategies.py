@@ -144,19 +144,19 @@ def _weighted(one: Candidate, field: _Field) -> Key:
 
 
 def _cheapest(one: Candidate, field: _Field) -> Key:
-    return (one.cost_micros, one.price_micros)
+    return (one.cost_micros, one.price_micros, one.observed.ahead)
 
 
 def _fastest(one: Candidate, field: _Field) -> Key:
     """A failed attempt has taken its time, too. Unknown times stand behind known ones."""
     time_s = one.forecast.latency_s
     if time_s is None:
-        return (math.inf, one.cost_micros)
-    return (round(math.log(max(time_s, 0.01) / one.forecast.success) / TIE), one.cost_micros)
+        return (math.inf, one.cost_micros, one.observed.ahead)
+    return (round(math.log(max(time_s, 0.01) / one.forecast.success) / TIE), one.cost_micros, one.observed.ahead)
 
 
 def _healthiest(one: Candidate, field: _Field) -> Key:
-    return (1 - one.forecast.success, one.cost_micros)
+    return (1 - one.forecast.success, one.cost_micros, one.observed.ahead)
 
 
 def _balanced(one: Candidate, field: _Field) -> Key:

@@ -39,6 +39,7 @@ from providers.contract import (
     CharacterVerdict,
     FindVerdict,
     Flow,
+    LoadVerdict,
     PollVerdict,
     ProbeVerdict,
     Reply,
@@ -54,14 +55,15 @@ Observe: TypeAlias = Callable[[str, str, str, float], None]
 Judge: TypeAlias = Callable[[Verdict, Facts, Proofs], Any]
 
 _PACE = Pace()
-# The kill points of sends are fewer than the verbs: making a character is a submission, an account is looked at.
-_POINTS = {"character": "submit", "account": "poll", "probe": "poll"}
+# The kill points of sends are fewer than the verbs: making a character is a submission, the others are looks.
+_POINTS = {"character": "submit", "account": "poll", "load": "poll", "probe": "poll"}
 
 WORDS: dict[str, str] = {
     name: "".join(f"_{char.lower()}" if char.isupper() else char for char in name).lstrip("_")
     for name in (
         "Accepted", "Finished", "Refused", "KeyUsed", "NotSent", "InDoubt", "Running", "Broken", "NoAnswer",
-        "Cancelled", "TooLate", "CannotCancel", "Exactly", "Probably", "NotReceived", "CannotTell", "Account", "Probed",
+        "Cancelled", "TooLate", "CannotCancel", "Exactly", "Probably", "NotReceived", "CannotTell", "Account", "Load",
+        "Probed",
         "Downloaded", "LinkStale",
     )
 }  # fmt: skip
@@ -144,6 +146,9 @@ class Driver:
     ) -> AccountVerdict | NoAnswer:
         trip = _Trip(endpoint, "account", flow)
         return cast(AccountVerdict | NoAnswer, await self._run(trip, timeout_s, judge.as_said))
+
+    async def load(self, endpoint: Endpoint, flow: Flow[LoadVerdict], *, timeout_s: float) -> LoadVerdict | NoAnswer:
+        return cast(LoadVerdict | NoAnswer, await self._run(_Trip(endpoint, "load", flow), timeout_s, judge.as_said))
 
     async def probe(self, endpoint: Endpoint, flow: Flow[ProbeVerdict], *, timeout_s: float) -> ProbeVerdict | NoAnswer:
         trip = _Trip(endpoint, "probe", flow)

@@ -20,6 +20,7 @@ from providers.contract import (
     CancelVerdict,
     CharacterVerdict,
     FindVerdict,
+    LoadVerdict,
     NothingMade,
     NotReceived,
     PollVerdict,
@@ -36,7 +37,8 @@ REFS_MAX = 100
 SECRET_CHARS_MIN = 8  # signing also adds words such as `Bearer`, versions and dates
 
 Verdict: TypeAlias = (
-    "SubmitVerdict | PollVerdict | CancelVerdict | FindVerdict | CharacterVerdict | AccountVerdict | ProbeVerdict"
+    "SubmitVerdict | PollVerdict | CancelVerdict | FindVerdict | CharacterVerdict | AccountVerdict | LoadVerdict"
+    " | ProbeVerdict"
 )
 Proofs: TypeAlias = Mapping[str, NothingMade]
 
@@ -50,6 +52,7 @@ VERDICTS: dict[str, tuple[type, ...]] = {
     "character": get_args(CharacterVerdict),
     "account": get_args(AccountVerdict),
     "probe": get_args(ProbeVerdict),
+    "load": get_args(LoadVerdict),
 }
 STARTING_VERBS = frozenset({"submit", "resend", "character"})
 

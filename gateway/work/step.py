@@ -130,6 +130,7 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     forgot = tools.store.rewound is not None
     if forgot or (not resend and world.forgets(job.video)):
         return Doubted(ordinal, "it may have been sent in the time that the store forgot", resend, blame=False)
+    tools.queues.sent(attempt.provider)
     outcome = await tools.driver.submit(
         endpoint,
         endpoint.adapter.submit(spec, attempt.key),

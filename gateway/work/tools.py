@@ -16,6 +16,7 @@ from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
 from gateway.work.observer import Observer
+from gateway.work.queues import Queues
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Tools:
     chance: Callable[[], float]  # in [0, 1)
     due: asyncio.Event  # set when something became due in this process: its runner looks at once
     observer: Observer = field(default_factory=Observer)  # what is learnt of routes, with the other replicas
+    queues: Queues = field(default_factory=Queues)  # of servers of one's own, as this process last saw them
     lines: Mapping[str, int] = field(default_factory=dict)  # by provider, how many videos waited for it a moment ago
 
     def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:

@@ -12,6 +12,7 @@ from gateway.domain.assets import source_name
 from gateway.domain.errors import Absent, BadInput
 from gateway.domain.fields import shown
 from gateway.domain.ledger import utc_day
+from gateway.domain.observed import with_ahead
 from gateway.domain.priorities import settled_priority
 from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, ranked, sift
@@ -56,7 +57,8 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     )
     allowances.check_request(caller.owned, request)
     now_ms = tools.clock.now_ms()
-    day, observed = utc_day(now_ms), tools.observer.observed
+    ahead = tools.queues.ahead(tools.clock.boot_s())
+    day, observed = utc_day(now_ms), with_ahead(tools.observer.observed, _providers(snapshot), ahead)
     choices = sift(model, request, day)
     if all(choice.dropped for choice in choices):
         raise fitting.unservable(request, model, choices)
@@ -77,6 +79,10 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
         strategy=policy.strategy,
         priority=settled_priority(asked.priority, caller.owned),
     )
+
+
+def _providers(snapshot: Snapshot) -> dict[str, str]:
+    return {name: route.provider for name, route in snapshot.routes.items()}
 
 
 def model_of(snapshot: Snapshot, name: str) -> Model:

@@ -33,6 +33,7 @@ from providers.contract import (
     Form,
     Inbound,
     JsonBody,
+    LoadVerdict,
     PollVerdict,
     Ref,
     Reply,
@@ -54,6 +55,7 @@ VERDICTS: dict[str, tuple[type, ...]] = {
     "find": get_args(FindVerdict),
     "character": get_args(CharacterVerdict),
     "account": get_args(AccountVerdict),
+    "load": get_args(LoadVerdict),
 }
 STARTING = frozenset({"submit", "character"})
 REF_BYTES_MAX = 4_096

@@ -52,6 +52,7 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "find": {"sought": Sought},
     "character": {"spec": CharacterSpec},
     "account": {},
+    "load": {},
     "download": {"ref": Ref, "asset": Remote},
     "webhook": {"request": Inbound},
 }

@@ -58,6 +58,7 @@ def questions(adapter: Adapter[Any], dialogs: list[Dialog]) -> dict[str, list[di
         "find": [{"sought": _sought(spec)} for spec in wanted],
         "character": [{"spec": CharacterSpec(spec.model, "Biscuit", CLIP)} for spec in wanted[:1]],
         "account": [{}],
+        "load": [{}],
     }
     for dialog in dialogs:
         if dialog.verb in made and not dialog.settings:
