@@ -175,9 +175,9 @@ class Kling(Stand):
             raise Refusal(1203, "task not found") if self.options.finds or theirs else Refusal(5001, "maintenance")
         return say(envelope(self._old_face(found[0])))
 
-    def _old_face(self, task: Task) -> dict[str, Any]:
-        """A task as the old standard shows it."""
-        state = task.state(time.monotonic())
+    def _old_face(self, task: Task, at_s: float | None = None) -> dict[str, Any]:
+        """A task as the old standard shows it, now or as it was."""
+        state = task.state(time.monotonic() if at_s is None else at_s)
         face: dict[str, Any] = {
             "task_id": task.id, "task_status": "succeed" if state == "succeeded" else state, "task_status_msg": "",
             "task_info": {"external_task_id": task.order.external_id or ""},
@@ -192,9 +192,9 @@ class Kling(Stand):
             face["final_unit_deduction"] = str(task.cost) if self.options.bill == "unit" else "0"
         return face
 
-    def _face(self, task: Task) -> dict[str, Any]:
-        """A task as the new standard shows it."""
-        state = task.state(time.monotonic())
+    def _face(self, task: Task, at_s: float | None = None) -> dict[str, Any]:
+        """A task as the new standard shows it, now or as it was."""
+        state = task.state(time.monotonic() if at_s is None else at_s)
         face: dict[str, Any] = {
             "id": task.id, "status": state, "message": "", "create_time": 1_795_000_000_000,
             "update_time": 1_795_000_060_000, "external_id": task.order.external_id or "",
@@ -246,10 +246,10 @@ class Kling(Stand):
             for at_s in (task.made_s, middle_s, task.ends_s):
                 await asyncio.sleep(max(0.0, min(60.0, at_s - time.monotonic())))
                 with suppress(aiohttp.ClientError, TimeoutError):
-                    await self._tell(session, task, url)
+                    await self._tell(session, task, url, at_s)
 
-    async def _tell(self, session: aiohttp.ClientSession, task: Task, url: str) -> None:
-        face = self._old_face(task) if task.order.old else self._face(task)
+    async def _tell(self, session: aiohttp.ClientSession, task: Task, url: str, at_s: float) -> None:
+        face = (self._old_face if task.order.old else self._face)(task, at_s)
         body = msgspec.json.encode(face)
         headers = {"Content-Type": "application/json"}
         if self.options.webhook_secret:
