@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import time
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import click
 from msgspec.structs import asdict
 
-from gateway.cli.failure import Failure
+from gateway.cli import providers_try
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.probing import probe
 from gateway.cli.storing import with_store
+from gateway.cli.vendors import endpoint_of, snapshot_of
 from gateway.clock import SystemClock
-from gateway.config.load import load_config
-from gateway.config.rules import did_you_mean
 from gateway.domain import chart as charts
 from gateway.domain.accounts import Finding, Standing, asks, finding_of
 from gateway.domain.breaker import Scope
@@ -27,8 +24,7 @@ from gateway.domain.chart import BLANK
 from gateway.domain.cheapest import cheapest
 from gateway.domain.ledger import utc_day
 from gateway.domain.money import format_usd
-from gateway.snapshot import Snapshot, build_snapshot
-from gateway.store.datadir import socket_of
+from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.clients import Endpoint
 from gateway.upstream.driver import Driver
@@ -46,6 +42,7 @@ def command() -> None:
 
 
 command.add_command(probe)
+command.add_command(providers_try.try_)
 
 
 @command.command("list")
@@ -92,22 +89,6 @@ def check(name: str, json: bool, place: Place) -> None:
         click.echo("\n".join(_lines(said)))
     if finding.problem is not None:
         sys.exit(1)
-
-
-def snapshot_of(place: Place) -> Snapshot:
-    """The configuration made real, with the mock's vendor where the running gateway has it."""
-    sandbox = socket_of(place.data_dir.absolute() / "sandbox", "sandbox.sock")
-    return build_snapshot(load_config(place.config, os.environ), sandbox_socket=str(sandbox))
-
-
-def endpoint_of(snapshot: Snapshot, name: str) -> Endpoint:
-    """Failure if no provider is called so, or it is the mock's and no gateway runs."""
-    endpoint = snapshot.endpoints.get(name)
-    if endpoint is None:
-        raise Failure(f'no provider is called "{name}"{did_you_mean(name, snapshot.endpoints)}')
-    if endpoint.unix_socket is not None and not Path(endpoint.unix_socket).exists():
-        raise Failure(f"{name} is the sandbox, which runs with the gateway: start it with telecine serve")
-    return endpoint
 
 
 async def _asked(snapshot: Snapshot, endpoint: Endpoint) -> Finding:

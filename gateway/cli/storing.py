@@ -32,6 +32,13 @@ def with_store(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
         raise Failure(f"the books do not allow that, and nothing was written: {error}") from error
 
 
+@contextmanager
+def store_url(place: Place) -> Iterator[str]:
+    """Where that store is, for who works with more than it."""
+    with _url(load_config(place.config, os.environ).config, place.data_dir) as url:
+        yield url
+
+
 def providers_of(place: Place) -> frozenset[str]:
     """The names of the providers as they are configured now."""
     return frozenset(load_config(place.config, os.environ).config.providers)
