@@ -13,6 +13,7 @@ from aiohttp import web
 from gateway.work.hooks import receive
 from gateway.work.tools import Tools
 from providers.contract import Inbound
+from tests.support.vendor_stand import on_loopback
 
 
 class HookDesk:
@@ -46,11 +47,5 @@ async def hook_desk() -> AsyncIterator[HookDesk]:
     """A door on this event loop."""
     desk, app = HookDesk(), web.Application()
     app.router.add_post("/hooks/{provider}/{name}", desk.call)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
-    await runner.setup()
-    try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
-        desk.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+    async with on_loopback(app) as desk.base_url:
         yield desk
-    finally:
-        await runner.cleanup()

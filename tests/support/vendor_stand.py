@@ -133,11 +133,17 @@ async def standing(vendor: S) -> AsyncIterator[S]:
     """The vendor, listening on this event loop."""
     app = web.Application(client_max_size=BODY_BYTES_MAX)
     app.add_routes(vendor.routes())
+    async with on_loopback(app) as vendor.base_url:
+        yield vendor
+
+
+@asynccontextmanager
+async def on_loopback(app: web.Application) -> AsyncIterator[str]:
+    """The address of an application on a free port."""
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.2)
     await runner.setup()
     try:
         await web.TCPSite(runner, "127.0.0.1", 0).start()
-        vendor.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-        yield vendor
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
