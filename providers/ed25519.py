@@ -42,7 +42,7 @@ def is_signature(signature: bytes, message: bytes, key: bytes) -> bool:
     if public is None or commitment is None or s >= ORDER:
         return False
     challenge = int.from_bytes(sha512(r + key + message).digest(), "little") % ORDER
-    return _same(_times(s, BASE), _sum(commitment, _times(challenge, public)))
+    return _same(commitment, _difference(s, BASE, challenge, public))
 
 
 def _point(encoded: bytes) -> Point | None:
@@ -72,13 +72,24 @@ def _sum(one: Point, other: Point) -> Point:
     return e * f % P, g * h % P, f * g % P, e * h % P
 
 
-def _times(factor: int, point: Point) -> Point:
+def _twice(one: Point) -> Point:
+    x, y, z, _ = one
+    a, b, c = x * x, y * y, 2 * z * z
+    e, g, h = (x + y) * (x + y) - a - b, b - a, -a - b
+    f = g - c
+    return e * f % P, g * h % P, f * g % P, e * h % P
+
+
+def _difference(plus: int, one: Point, minus: int, other: Point) -> Point:
+    """`plus` times one point less `minus` times another, in one walk over the bits of both."""
+    negated = (-other[0] % P, other[1], other[2], -other[3] % P)
+    steps = (NEUTRAL, one, negated, _sum(one, negated))
     total = NEUTRAL
-    while factor:
-        if factor & 1:
-            total = _sum(total, point)
-        point = _sum(point, point)
-        factor >>= 1
+    for at in range(ORDER.bit_length() - 1, -1, -1):
+        total = _twice(total)
+        step = (plus >> at & 1) | (minus >> at & 1) << 1
+        if step:
+            total = _sum(total, steps[step])
     return total
 
 

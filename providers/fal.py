@@ -182,7 +182,7 @@ class FalSettings(c.AdapterSettings):
 
     models: Mapping[Annotated[str, Field(pattern=_MODEL)], FalModel] = Field(default_factory=dict)
     webhook_keys: tuple[Annotated[str, AfterValidator(_published_key)], ...] = Field(
-        (), max_length=8, description="fal's published keys; with them only callbacks that they signed are heard."
+        (), max_length=4, description="fal's published keys; with them only callbacks that they signed are heard."
     )
     start_timeout_s: int | None = Field(None, ge=1, le=86_400, description="A request not begun by then is dropped.")
     priority: Literal["normal", "low"] = "normal"

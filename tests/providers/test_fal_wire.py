@@ -15,6 +15,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gateway.domain.verdicts import InDoubt
 from gateway.upstream.download import LinkStale
@@ -119,6 +120,24 @@ async def test_the_vendors_own_fields_pass(tmp_path: Path, model: str) -> None:
         wish = create(model=model, seconds=able.seconds[0], size=able.sizes[0], extras=extras)
         ref = await t.accepted(msgspec.structs.replace(wish, audio=True if able.audio is None else None))
         assert extras.items() <= v.requests[str(ref["id"])].body.items()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"webhook_keys": ["no key"]},
+        {"webhook_keys": [fal_vendor.SIGNER.jwk_x + "AA"]},
+        {"models": {"veo3": {"seconds": [4], "sizes": ["1280x720"]}}},
+        {"models": {"../admin/x": {"seconds": [4], "sizes": ["1280x720"]}}},
+        {"models": {"a/b": {"seconds": [4], "sizes": ["1280x720"], "wire": {"seconds": "words"}}}},
+        {"priority": "high"},
+        {"start_timeout_s": 0},
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
+    """Before anything is asked with them."""
+    with pytest.raises(ValidationError):
+        FalSettings.model_validate(settings)
 
 
 # --- refusals ----------------------------------------------------------------------------------------------------
