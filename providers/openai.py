@@ -146,8 +146,8 @@ class OpenAISettings(c.AdapterSettings):
         for name, model in self.models.items() if server.own else ():
             if wrong := [one for one in model.extras if NEVER_EXTRAS.fullmatch(one)]:
                 raise ValueError(f"models.{name}.extras: clients must not choose {', '.join(wrong)} on {self.server}")
-            if model.verbs != (Verb.CREATE,) or model.characters:
-                raise ValueError(f"models.{name}: {self.server} can create, and nothing else")
+            if model.verbs != (Verb.CREATE,) or model.characters or (server.gone and model.audio is None):
+                raise ValueError(f"models.{name}: {self.server} has no such verbs, characters or switch for sound")
         return self
 
 

@@ -215,6 +215,7 @@ def test_clients_choose_no_paths_and_no_work_on_such_a_server(server: str, name:
         {"server": SGLANG, "uploads_sources": True},
         {"server": SGLANG, "models": {"wan-demo": {**WAN, "verbs": ["create", "remix"]}}},
         {"server": VLLM, "models": {"wan-demo": {**WAN, "characters": True}}},
+        {"server": SGLANG, "models": {"wan-demo": {**WAN, "audio": None}}},
         {"server": "azure", "key_header": "not a header"},
     ],
 )
