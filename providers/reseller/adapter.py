@@ -152,7 +152,8 @@ class Reseller(c.Adapter[ResellerSettings]):
             return c.CannotTell("this reseller lists nothing")
         jobs: list[Listed] = []
         for page in range(wire.find.pages):
-            query = {name: text.replace("{page}", str(page)) for name, text in wire.find.query.items()}
+            offset = str(page * wire.find.page_rows)
+            query = {name: text.replace("{offset}", offset) for name, text in wire.find.query.items()}
             reply = yield replace(_get(wire, wire.find.path), query=tuple(query.items()))
             document = read_json(reply)
             if not answers.ok(wire, reply, document):

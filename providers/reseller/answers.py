@@ -59,7 +59,7 @@ def refusal(wire: Wire, reply: Reply) -> c.Refused:
         why=words.why_of(wire.errors, said, status),
         message=said.message,
         retry_after_s=retry_after_s(reply),
-        proof=_proof(wire, reply, said, status),
+        proof=_proof(wire, reply, document, said),
     )
 
 
@@ -69,10 +69,11 @@ def _own_status(wire: Wire, reply: Reply, document: Node) -> int:
     return code if type(code) is int and reply.status == 200 and 300 <= code < 600 else reply.status
 
 
-def _proof(wire: Wire, reply: Reply, said: words.Said, status: int) -> str | None:
+def _proof(wire: Wire, reply: Reply, document: Node, said: words.Said) -> str | None:
     """What proves that nothing was made although HTTP's status does not."""
     if reply.status == 200 and wire.ok is not None:
-        refused = (400 <= status < 500 and status != 408) or status in wire.ok.made_nothing
+        code = look(document, wire.ok.at).raw
+        refused = type(code) is int and ((400 <= code < 500 and code != 408) or code in wire.ok.made_nothing)
         return "said_200" if refused else None
     listed = reply.status in (500, 503) and any(code in wire.errors.made_nothing for code in said.codes)
     return f"said_{reply.status}" if listed else None
@@ -133,6 +134,9 @@ def finished(wire: Wire, document: Node) -> c.Finished | c.Broken | None:
     if wrong and link is None and (said.codes != ("0",)):
         return c.Broken(why=words.why_failed(wire.errors, said), message=said.message, charged=charged, free=False)
     for way in wire.result.order:
+        # A clip inside the answer would have to be kept in the record: better from a path, where there is one.
+        if way == "url" and link is not None and link.startswith("data:") and "content" in wire.result.order:
+            continue
         if way == "content" or (way == "url" and link is not None):
             return c.Finished(assets=(remote(wire, document, None if way == "content" else link),), charged=charged)
         if way == "artifacts":

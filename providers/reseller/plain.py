@@ -129,7 +129,8 @@ AIMLAPI: Final[dict[str, Any]] = {
     ],
     "find": {
         "path": "/v2/logs",
-        "query": {"period": "24h", "limit": "100"},
+        "query": {"period": "24h", "limit": "100", "offset": "{offset}"},
+        "pages": 3,
         "id_at": "inference_id",
         "key_at": "client_request_id",
     },

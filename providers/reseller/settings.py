@@ -161,7 +161,7 @@ class Ok(Section):
 
     at: Place = "code"
     values: tuple[bool | int | str, ...] = Field(min_length=1, max_length=8)
-    made_nothing: tuple[int, ...] = ()  # codes of 500 and above that are refusals all the same
+    made_nothing: tuple[int, ...] = ()  # codes beside the 400s that prove that no job was made
 
 
 class Poll(Section):
@@ -243,7 +243,8 @@ class Find(Section):
     key_at: Place | None = None
     created_at: Place | None = None
     facts: Mapping[Literal["model", "prompt"], Place] = Field(default_factory=dict)
-    pages: int = Field(default=1, ge=1, le=10)
+    pages: int = Field(default=1, ge=1, le=10)  # `{offset}` in the query counts them, by
+    page_rows: int = Field(default=100, ge=1, le=1_000)
 
 
 class Cancel(Section):

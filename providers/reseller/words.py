@@ -40,7 +40,8 @@ NO_CREDIT: Final = re.compile(
     re.IGNORECASE,
 )
 BLOCKED: Final = re.compile(
-    r"moderat|nsfw|sensitive|safety|content (policy|violation|filter)|policy violation|prohibited|敏感|违规|审核",
+    r"moderat|nsfw|(?<!case.)sensitive|safety|content (policy|violation|filter)|policy violation|prohibited"
+    r"|敏感|违规|审核",
     re.IGNORECASE,
 )
 OVERLOADED: Final = re.compile(
@@ -48,6 +49,8 @@ OVERLOADED: Final = re.compile(
 )
 # Where the status alone is not to be trusted. A 429 stays what it is: its text is often one fixed sentence.
 SPOKEN: Final = frozenset({200, 201, 400, 401, 403, 422, 500})
+
+BARRED: Final = frozenset({401, 403})  # what is prohibited there is the key, not the prompt
 
 
 class Said(Struct, frozen=True):
@@ -99,6 +102,8 @@ def why_of(errors: Errors, said: Said, status: int) -> Why:
         return _of_upstream(said, status)
     listed = _listed(errors.codes, said.codes, status)
     word = _word(said.message) if status in SPOKEN else None
+    if word is Why.BLOCKED and status in BARRED:
+        word = None
     # A code that says `invalid` of a refusal that speaks of money or of moderation is the relay's, not the reason's.
     if listed is not None and not (listed is Why.INVALID and word in (Why.BLOCKED, Why.NO_CREDIT)):
         return listed
