@@ -437,6 +437,7 @@ class Adapter(ABC, Generic[SettingsT]):
     Settings: ClassVar[type[AdapterSettings]] = AdapterSettings
     nothing_made: ClassVar[Mapping[str, NothingMade]] = {}
     default_base_url: ClassVar[str | None] = None
+    tells_balance: ClassVar[bool] = True  # `account` may tell one; False: it only shows whether the credential is right
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     """Settings under which this adapter speaks with another vendor, by that one's name; empty: there is just one."""
 

@@ -192,6 +192,7 @@ class Fal(c.Adapter[FalSettings]):
     kind: ClassVar[str] = "fal"
     Settings: ClassVar[type[c.AdapterSettings]] = FalSettings
     default_base_url: ClassVar[str | None] = "https://queue.fal.run"
+    tells_balance: ClassVar[bool] = False
 
     def models(self) -> tuple[str, ...]:
         return tuple({**MODELS, **self.settings.models})

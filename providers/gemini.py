@@ -115,6 +115,7 @@ class Gemini(c.Adapter[GeminiSettings]):
     kind: ClassVar[str] = "gemini"
     Settings: ClassVar[type[c.AdapterSettings]] = GeminiSettings
     default_base_url: ClassVar[str | None] = "https://generativelanguage.googleapis.com/v1beta"
+    tells_balance: ClassVar[bool] = False
 
     def models(self) -> tuple[str, ...]:
         return tuple({**MODELS, **self.settings.models})

@@ -87,6 +87,7 @@ class Luma(c.Adapter[LumaSettings]):
     kind: ClassVar[str] = "luma"
     Settings: ClassVar[type[c.AdapterSettings]] = LumaSettings
     default_base_url: ClassVar[str | None] = "https://agents.lumalabs.ai/v1"
+    tells_balance: ClassVar[bool] = False
 
     def models(self) -> tuple[str, ...]:
         return tuple({**MODELS, **self.settings.models})

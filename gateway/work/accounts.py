@@ -52,7 +52,8 @@ def _watched(snapshot: Snapshot) -> list[str]:
     return [
         name
         for name, endpoint in snapshot.endpoints.items()
-        if settings[name].balance != "ignore" and asks(endpoint.adapter)
+        if settings[name].balance == "budget" or (settings[name].balance == "watch" and endpoint.adapter.tells_balance)
+        if asks(endpoint.adapter)
     ]
 
 

@@ -47,6 +47,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "click": ("gateway.cli",),
     "ruamel": ("gateway.config",),
     "prometheus_client": ("gateway.metrics",),
+    "cryptography": ("providers.ed25519",),
 }
 CELLAR = ("providers.contract", "providers.ed25519", "providers.toolbox")
 

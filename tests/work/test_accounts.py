@@ -19,6 +19,7 @@ from gateway.domain.budgets import Cap, Window
 from gateway.domain.errors import QuotaGone
 from gateway.work.accounts import watch_accounts
 from providers.contract import Unit
+from tests.support.fal_vendor import fal
 from tests.support.house import House, house
 from tests.support.redis import RedisServer
 from tests.support.runway_vendor import Runway, runway
@@ -71,6 +72,24 @@ async def test_what_an_account_has_left_is_read_once_for_all_and_shown(
         assert 'telecine_provider_balance{provider="a",unit="credits"} 950.0' in shown
         assert 'telecine_provider_balance_usd{provider="a"} 9.5' in shown
         assert await one.tools.store.list_budgets(0) == []
+
+
+@pytest.mark.parametrize(("word", "looks"), [("watch", 0), ("budget", 1)])
+async def test_an_account_that_tells_no_balance_is_not_asked_for_it(
+    empty_redis: RedisServer, tmp_path: Path, word: str, looks: int
+) -> None:
+    """Every minute, for nothing. One whose balance shall bound what is held is asked, and the lack is told."""
+    config = """
+providers:
+  a: {adapter: fal, base_url: "{a}", api_key: "id:secret_fal", balance: WORD}
+models:
+  clip: {routes: [a/fal-ai/veo3]}
+"""
+    async with fal() as vendor:
+        text = config.replace("WORD", word).replace("{a}", vendor.base_url)
+        async with house(empty_redis.url, tmp_path, text, vendors={}, running=False) as one:
+            await watch_accounts(one.tools)
+            assert vendor.counts["retrieve"] == looks
 
 
 async def test_no_more_is_held_than_the_account_has_left(empty_redis: RedisServer, tmp_path: Path) -> None:
