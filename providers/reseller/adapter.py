@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from msgspec.structs import replace
 
@@ -24,6 +24,8 @@ from providers.reseller.words import state_word
 from providers.toolbox import Listed, Node, find_alike, read_json
 
 MODELS_MAX = 2_000
+
+NO_VIDEO: Final = "XRoute has no known video endpoint: what it answers to the first create is worth a look."
 
 
 class Reseller(c.Adapter[ResellerSettings]):
@@ -221,6 +223,9 @@ class Reseller(c.Adapter[ResellerSettings]):
             taken = amount / balance.minus.divided_by
         return c.Account(balance=balance_of(balance, document, taken), models=models)
 
+    def notes(self, base_url: str) -> tuple[str, ...]:
+        return (NO_VIDEO,) if "xroute." in base_url.lower() else ()
+
     def probe(self, base_url: str) -> Flow[c.ProbeVerdict]:
         return probing.probe(base_url)
 
@@ -253,7 +258,11 @@ class Reseller(c.Adapter[ResellerSettings]):
 
     def _of(self, ref: Ref) -> Wire:
         model = ref.get("model")
-        return self._wire(model) if isinstance(model, str) else self.settings
+        if not isinstance(model, str):
+            return self.settings
+        if model not in self.settings.models:
+            raise Unreadable("the configuration no longer says how this job's model is spoken of")
+        return self._wire(model)
 
     def _name(self, model: str) -> str:
         told = self.settings.models.get(model)

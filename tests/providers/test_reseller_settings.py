@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from gateway.config.load import parse_config
 from gateway.config.problems import ConfigError
 from gateway.snapshot import build_snapshot
-from providers.contract import Size, Spec
+from providers.contract import Size, Spec, Unreadable
 from providers.reseller import Reseller
 from providers.reseller.presets import PRESETS
 from providers.reseller.settings import ResellerSettings
@@ -141,3 +141,16 @@ def _models() -> Any:
     from providers.contract import Reply
 
     return Reply(200, {}, b'{"data": [{"id": "m"}]}')
+
+
+def test_a_job_whose_model_is_gone_from_the_settings_is_not_taken_for_lost() -> None:
+    """Its dialect is not known any more, and another's path would answer that there is no such job."""
+    adapter = Reseller(ResellerSettings.model_validate({"preset": "crazyrouter", "models": {"m": MODEL}}), "sk-shop")
+    assert isinstance(walk(adapter.poll({"id": "1", "model": "veo-gone"}), lambda _: _models()).end, Unreadable)
+
+
+def test_a_site_without_videos_is_told_as_one() -> None:
+    """XRoute has relays for chat only, as far as anybody knows."""
+    adapter = Reseller(ResellerSettings.model_validate({"preset": "newapi", "models": {"m": MODEL}}), "sk-shop")
+    assert any("no known video endpoint" in note for note in adapter.notes("https://api.xroute.ai"))
+    assert adapter.notes("https://relay.example.com") == ()

@@ -25,7 +25,7 @@ from tests.support.vendor_clips import Clips
 from tests.support.vendor_faults import Fault, Point
 from tests.support.vendor_stand import Handler, Links, Stand, VendorError, say, standing
 
-OPEN = ("content", "stored")  # at the files' host: no credential
+FILES = "/files/"  # at a host of its own: no credential
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -70,7 +70,7 @@ class ResellerVendor(Stand):
             if path:
                 made.append(("GET", path, "second", answer))
         if spoken.content:
-            made.append(("GET", spoken.content, "content_path", self._content))
+            made.append(("GET", spoken.content, "content", self._content))
         made.extend(("GET", path, "read", self._read) for path in spoken.reads)
         if spoken.listing is not None:
             made.append(("GET", spoken.listing[0], "list", self._list))
@@ -80,7 +80,7 @@ class ResellerVendor(Stand):
 
     def check(self, request: web.Request, verb: str) -> None:
         given = request.headers.get(self.dialect.header)
-        if verb in OPEN:
+        if request.path.startswith(FILES):
             if given is not None:
                 raise VendorError(400, {"error": "only one way to authorise"})
         elif given != self.dialect.scheme + self.api_key:

@@ -109,6 +109,14 @@ ROWS = {
     "it does not know the job at first": Row(options={"unknown_s": 0.6}, money=COUNTED),
     "its video path is stale for ever": Row(options={"stale": True}, money=COUNTED),
     "the clip is behind a redirect": Row(options={"redirects": True}, money=COUNTED),
+    "the site is not ready although it says so": Row(
+        faults=[Fault(on="content", do="refuse", status=409), Fault(on="content", do="refuse", status=400)],
+        money=COUNTED,
+    ),
+    "the site's upstream is down for a moment": Row(
+        faults=[Fault(on="content", do="html", status=502)], money=COUNTED
+    ),
+    "the site cuts the clip and says nothing": Row(faults=[Fault(on="content", do="cut")], money=COUNTED),
     "a word that nobody knows": Row(preset="evolink", options={"odd_word": True, "run_s": 0.3}, money=PAID),
     "the link died": Row(preset="evolink", faults=[Fault(on="content", do="refuse", status=403)], money=PAID),
     "the clip breaks off": Row(preset="evolink", faults=[Fault(on="content", do="truncate")], money=PAID),
