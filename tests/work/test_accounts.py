@@ -115,6 +115,16 @@ async def test_no_more_is_held_than_the_account_has_left(empty_redis: RedisServe
         await one.runner.stop(1.0)
 
 
+async def test_a_worker_knows_the_bound_as_soon_as_it_runs(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """Without anybody asking for it."""
+    async with here(empty_redis, tmp_path, "balance: budget", credits=10) as (one, _):
+        async with asyncio.timeout(10):
+            while not await one.tools.store.list_budgets(0):
+                await asyncio.sleep(0.05)
+        with pytest.raises(QuotaGone):
+            await one.create(**ASKED)
+
+
 async def test_a_balance_that_sinks_is_no_overrun_and_lets_nothing_new_in(
     empty_redis: RedisServer, tmp_path: Path
 ) -> None:
