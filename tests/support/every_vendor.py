@@ -19,6 +19,7 @@ from tests.support.gemini_vendor import gemini
 from tests.support.house import Simulator
 from tests.support.kling_vendor import kling
 from tests.support.luma_vendor import luma
+from tests.support.openrouter_vendor import openrouter
 from tests.support.reseller_vendor import reseller
 from tests.support.runway_vendor import runway
 from tests.support.selfhosted_vendor import selfhosted
@@ -62,6 +63,14 @@ ROWS = {
     ),
     "vllm": _own("vllm-omni"),
     "sglang": _own("sglang"),
+    "openrouter": Row(
+        adapter="openrouter",
+        model="acme/clip",
+        vendor=openrouter,
+        beside="/api/v1",
+        settings={"models": {"acme/clip": WAN}},
+        route=FREE,
+    ),
     "runway": Row(adapter="runway", model="gen4.5", vendor=runway),
     "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
     "fal": Row(adapter="fal", model="bytedance/seedance-2.0", vendor=fal),
