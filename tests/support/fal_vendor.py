@@ -4,7 +4,7 @@ callbacks that are signed.
 async with fal(clips=str(tmp_path), run_s=0.1) as v: ... v.base_url, v.requests, v.counts, v.program(Fault(...))
 
 Faults are those of `vendor_faults`, by the verbs create, retrieve (the status), result, delete (the cancel) and
-content; a fate's `status` and `code` are the result's. `tell` stands for the network that a callback crosses.
+content; a fate's `status` and `code` are the result's. Callbacks are sent where `calls_back` is set.
 """
 
 from __future__ import annotations
@@ -15,14 +15,15 @@ import hashlib
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from aiohttp import web
+from aiohttp import ClientSession, web
 from msgspec import Struct
+from yarl import URL
 
 from tests.support.ed25519_signer import Signer
 from tests.support.fal_contract import Refusal, check_head, check_input, complaint, size_of
@@ -30,7 +31,6 @@ from tests.support.vendor_clips import Clips
 from tests.support.vendor_faults import Fault, Point
 from tests.support.vendor_stand import Handler, Links, Stand, VendorError, say, standing
 
-Tell = Callable[[str, dict[str, str], bytes], Awaitable[int]]
 NAMESPACES: Final = ("workflows", "comfy")
 SIGNER: Final = Signer(hashlib.sha256(b"fal").digest())
 """Its published key is `SIGNER.jwk_x`."""
@@ -42,6 +42,8 @@ class Options(Struct, frozen=True, kw_only=True):
     run_s: float = 0.05
     stops: bool = True  # a running request that is asked to stop does; else it loses the race and finishes
     link_s: float = 60.0
+    calls_back: bool = False  # to the address that it was given
+    signs: bool = True  # its callbacks
     clips: str = ""
 
 
@@ -66,14 +68,12 @@ class Request(Struct):
 class Fal(Stand):
     """The vendor: its requests by id, and the answers that its callbacks got."""
 
-    def __init__(self, options: Options, clips: Clips, tell: Tell | None) -> None:
+    def __init__(self, options: Options, clips: Clips) -> None:
         super().__init__(clips)
         self.options = options
         self.links = Links()
         self.requests: dict[str, Request] = {}
         self.answers: list[int] = []
-        self.signed = True  # its callbacks
-        self.tell = tell
         self._calls: set[asyncio.Task[None]] = set()
 
     @property
@@ -130,7 +130,7 @@ class Fal(Stand):
         )  # fmt: skip
         self.requests[made.id] = made
         self.counts["renders"] += 1
-        if made.webhook is not None:
+        if made.webhook is not None and self.options.calls_back:
             call = asyncio.create_task(self._call_back(made))
             self._calls.add(call)
             call.add_done_callback(self._calls.discard)
@@ -203,11 +203,14 @@ class Fal(Stand):
 
     async def _call_back(self, made: Request) -> None:
         await asyncio.sleep(max(0.0, made.ends_s - time.monotonic()))
-        if made.id in self.requests and made.webhook is not None and self.tell is not None:
-            status, output = self._output(made)
-            body = self.callback(made.id, "OK" if status == 200 else "ERROR", output)
-            head = self.signature(body, made.id) if self.signed else {}
-            self.answers.append(await self.tell(made.webhook, head, body))
+        if made.id not in self.requests or made.webhook is None:
+            return
+        status, output = self._output(made)
+        body = self.callback(made.id, "OK" if status == 200 else "ERROR", output)
+        head = self.signature(body, made.id) if self.options.signs else {}
+        address = URL(made.webhook, encoded=True)
+        async with ClientSession() as client, client.post(address, data=body, headers=head) as answer:
+            self.answers.append(answer.status)
 
     def callback(self, ident: str, status: str, payload: object) -> bytes:
         face = {"request_id": ident, "gateway_request_id": ident, "status": status, "payload": payload, "error": None}
@@ -240,9 +243,9 @@ def _picture_size(body: dict[str, Any]) -> str | None:
 
 
 @asynccontextmanager
-async def fal(*, tell: Tell | None = None, **options: Any) -> AsyncIterator[Fal]:
+async def fal(**options: Any) -> AsyncIterator[Fal]:
     """A vendor on this event loop. `options` as in `Options`."""
     settings = msgspec.convert(options, Options)
     with tempfile.TemporaryDirectory() as folder:
-        async with standing(Fal(settings, Clips(Path(settings.clips or folder)), tell)) as vendor:
+        async with standing(Fal(settings, Clips(Path(settings.clips or folder)))) as vendor:
             yield vendor

@@ -11,22 +11,20 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 from msgspec import Struct
 
-from gateway.work import hooks
 from gateway.work.cancel import cancel_video
-from providers.contract import Inbound
 from tests.support.fal_vendor import SIGNER, Fal, fal
+from tests.support.hook_desk import HookDesk, hook_desk
 from tests.support.house import House, house
 from tests.support.pictures import png
 from tests.support.redis import RedisServer
 from tests.support.vendor_faults import Fault, Point
 
 CONFIG = """
-gateway: {{deadline_s: {deadline}, lease_s: 5, send_by_s: 2, socket_timeout_s: 1, public_url: "https://gateway.test"}}
+gateway: {{deadline_s: {deadline}, lease_s: 5, send_by_s: 2, socket_timeout_s: 1, public_url: "{door}"}}
 providers:
   a: {{adapter: fal, base_url: "{{a}}", api_key: "id:secret_fal", doubt: {doubt}, submit_timeout_s: 2,
        poll_timeout_s: 1, poll_min_s: {poll_s}, poll_max_s: {poll_s}, settings: {{webhook_keys: ["{jwk}"]}}}}
@@ -44,19 +42,30 @@ ASKED: dict[str, Any] = {"model": "clip", "seconds": "4", "size": "1280x720"}
 
 @asynccontextmanager
 async def here(
-    server: RedisServer, folder: Path, *, deadline: int = 60, doubt: str = "hold", poll_s: float = 0.05, **options: Any
+    server: RedisServer,
+    folder: Path,
+    *,
+    deadline: int = 60,
+    doubt: str = "hold",
+    poll_s: float = 0.05,
+    door: HookDesk | None = None,
+    **options: Any,
 ) -> AsyncIterator[tuple[House, Fal]]:
+    """`door`: where the vendor calls back."""
     kept: list[Fal] = []
 
     @asynccontextmanager
     async def vendor() -> AsyncIterator[Fal]:
-        async with fal(clips=str(folder), **options) as one:
+        async with fal(clips=str(folder), calls_back=door is not None, **options) as one:
             kept.append(one)
             yield one
 
-    config = CONFIG.format(deadline=deadline, doubt=doubt, poll_s=poll_s, jwk=SIGNER.jwk_x)
+    at = door.base_url if door is not None else "https://gateway.test"
+    config = CONFIG.format(deadline=deadline, doubt=doubt, poll_s=poll_s, jwk=SIGNER.jwk_x, door=at)
     async with house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": vendor()}) as one:
         await kept[0].clips.path("1280x720", "4")  # made before anybody waits for it
+        if door is not None:
+            door.tools = one.tools
         yield one, kept[0]
         assert await one.tools.store.verify() == []
 
@@ -140,25 +149,10 @@ async def test_frames_are_sent_as_they_are(empty_redis: RedisServer, tmp_path: P
 # --- callbacks ---------------------------------------------------------------------------------------------------
 
 
-def tell(one: House, vendor: Fal) -> None:
-    """The network between the vendor and the gateway."""
-
-    async def deliver(address: str, headers: dict[str, str], body: bytes) -> int:
-        parts = urlsplit(address)
-        assert address.startswith("https://gateway.test/hooks/a/")
-        name, query = parts.path.rpartition("/")[2], tuple(parse_qsl(parts.query))
-        now_ms = one.tools.clock.now_ms()
-        inbound = Inbound(path=parts.path, query=query, headers=headers, body=body, received_ms=now_ms)
-        return (await hooks.receive(one.tools, "a", name, inbound)).status
-
-    vendor.tell = deliver
-
-
 @pytest.mark.parametrize("do", ["close", "half", "empty"])
 async def test_a_lost_answer_is_found_again_by_the_callback(do: str, empty_redis: RedisServer, tmp_path: Path) -> None:
     """One render, paid once."""
-    async with here(empty_redis, tmp_path, run_s=0.3) as (one, vendor):
-        tell(one, vendor)
+    async with hook_desk() as door, here(empty_redis, tmp_path, door=door, run_s=0.3) as (one, vendor):
         vendor.program(Fault(on="create", do=do, at=Point.AFTER_MAKING))
         video = await one.create(**ASKED)
         assert (await one.until(video))["status"] == "completed"
@@ -169,8 +163,7 @@ async def test_a_lost_answer_is_found_again_by_the_callback(do: str, empty_redis
 
 async def test_a_callback_comes_before_the_next_look(empty_redis: RedisServer, tmp_path: Path) -> None:
     """Looks are half a minute apart; the clip is there at once."""
-    async with here(empty_redis, tmp_path, run_s=0.3, poll_s=30.0) as (one, vendor):
-        tell(one, vendor)
+    async with hook_desk() as door, here(empty_redis, tmp_path, door=door, run_s=0.3, poll_s=30.0) as (one, vendor):
         video = await one.create(**ASKED)
         assert (await one.until(video, seconds=20))["status"] == "completed"
         assert vendor.answers == [200]
@@ -178,9 +171,8 @@ async def test_a_callback_comes_before_the_next_look(empty_redis: RedisServer, t
 
 async def test_a_callback_that_nobody_signed_changes_nothing(empty_redis: RedisServer, tmp_path: Path) -> None:
     """Though it came to the right address."""
-    async with here(empty_redis, tmp_path, run_s=0.3, deadline=3) as (one, vendor):
-        tell(one, vendor)
-        vendor.signed = False
+    given: dict[str, Any] = {"run_s": 0.3, "deadline": 3, "signs": False}
+    async with hook_desk() as door, here(empty_redis, tmp_path, door=door, **given) as (one, vendor):
         vendor.program(Fault(on="create", do="close", at=Point.AFTER_MAKING))
         video = await one.create(**ASKED)
         face = await one.until(video)
