@@ -155,6 +155,7 @@ class OpenAI(c.Adapter[OpenAISettings]):
     kind: ClassVar[str] = "openai"
     Settings: ClassVar[type[c.AdapterSettings]] = OpenAISettings
     default_base_url: ClassVar[str | None] = "https://api.openai.com/v1"
+    tells_balance: ClassVar[bool] = False
     variants: ClassVar[Mapping[str, Mapping[str, Any]]] = {name: {"server": name} for name in SERVERS}
     nothing_made: ClassVar[Mapping[str, c.NothingMade]] = {
         "no engine": c.NothingMade(503, "vllm-omni 0.30, sglang 0.5.23: the handler refuses before there is a job")
@@ -323,9 +324,8 @@ class OpenAI(c.Adapter[OpenAISettings]):
 
     def account(self) -> Flow[c.AccountVerdict]:
         reply = yield Call(method="GET", path="/models")
-        if not _ok(reply):
-            return _refusal(reply)
-        return c.Account(models=tuple(model["id"].ident() for model in read_json(reply)["data"]))
+        models = tuple(model["id"].ident() for model in read_json(reply)["data"]) if _ok(reply) else None
+        return _refusal(reply) if models is None else c.Account(models=models)
 
     def load(self) -> Flow[c.LoadVerdict]:
         if not self._server.own:
