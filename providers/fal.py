@@ -133,7 +133,8 @@ SEEDANCE: Final = c.Abilities(
         _price(682_000, SEEDANCE_1080), _price(1_555_200, SEEDANCE_4K),
     ),
 )  # fmt: skip
-# Veo 3.1's price, Seedance's and H3's lengths and the fields of last frames are unverified.
+# Unverified: ids of models but Pika's, prices of Veo 3.1 and of Veo 3 without sound, lengths of Seedance and H3, the
+# fields of last frames.
 MODELS: Final[Mapping[str, tuple[c.Abilities, Wire]]] = {
     "bytedance/seedance-2.0": (SEEDANCE, SEEDANCE_WIRE),
     "bytedance/seedance-2.5": (
