@@ -72,7 +72,7 @@ GEN_4_5: Final = c.Abilities(
     extras=("contentModeration",), prices=(_credits(12),),
 )  # fmt: skip
 VEO: Final = c.Abilities(
-    seconds=(4, 6, 8), sizes=(*P720, *P1080), image=True, seed=True, negative_prompt=True,
+    seconds=(4, 6, 8), sizes=(*P720, *P1080), image=True, last_image=True, seed=True, negative_prompt=True,
     prices=(_credits(40, audio=True), _credits(20, audio=False)),
 )  # fmt: skip
 # Seedance's lengths are those of its maker: here they are "an integer", unverified.
@@ -129,11 +129,15 @@ class Runway(c.Adapter[RunwaySettings]):
 
     def submit(self, spec: Spec, key: str) -> Flow[c.SubmitVerdict]:
         body, path = self._body(spec), "/v1/text_to_video"
-        if spec.image is not None:
-            uri = yield from _image_uri(spec.image)
-            if isinstance(uri, c.Refused):
-                return uri
-            body["promptImage"], path = [{"uri": uri, "position": "first"}], "/v1/image_to_video"
+        frames: list[Json] = []
+        for position, image in (("first", spec.image), ("last", spec.last_image)):
+            if image is not None:
+                uri = yield from _image_uri(image, position)
+                if isinstance(uri, c.Refused):
+                    return uri
+                frames.append({"uri": uri, "position": position})
+        if frames:
+            body["promptImage"], path = frames, "/v1/image_to_video"
         reply = yield _call("POST", path, c.JsonBody(body), starts_work=True)
         return c.Accepted({"id": read_json(reply)["id"].ident()}) if reply.status == 200 else _refusal(reply)
 
@@ -197,11 +201,11 @@ def _path(ref: Ref) -> str:
     return "/v1/tasks/" + quote(Node(ref)["id"].ident(), safe="")
 
 
-def _image_uri(image: Image) -> Flow[str | c.Refused]:
+def _image_uri(image: Image, name: str) -> Flow[str | c.Refused]:
     """A data URI, or the address of an upload. All of it has to fit between `submitting` and `send_by`."""
     if len(image.data) <= INLINE_BYTES_MAX:
         return f"data:{image.media_type};base64,{b64encode(image.data).decode()}"
-    name = "first." + image.media_type.rpartition("/")[2]
+    name += "." + image.media_type.rpartition("/")[2]
     reply = yield _call("POST", "/v1/uploads", c.JsonBody({"filename": name, "type": "ephemeral"}))
     if reply.status != 200:
         return _refusal(reply)

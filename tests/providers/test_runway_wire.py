@@ -95,7 +95,9 @@ async def test_the_strict_vendor_takes_whatever_is_declared(tmp_path: Path, mode
                 seed=7 if able.seed else None, negative_prompt="blur" if able.negative_prompt else None,
             )  # fmt: skip
             still = Image(png(64, 64), "image/png", 64, 64)
-            wishes = [msgspec.structs.replace(wish, image=still), *([] if able.needs_image else [wish])]
+            framed = msgspec.structs.replace(wish, image=still)
+            wishes = [framed, *([] if able.needs_image else [wish])]
+            wishes += [msgspec.structs.replace(framed, last_image=still)] if able.last_image else []
             for one in wishes:
                 assert isinstance(await t.submit(one), Accepted)
         assert v.counts["refused"] == 0
@@ -118,6 +120,18 @@ async def test_a_large_image_is_uploaded_first(pair: Pair) -> None:
     assert list(v.uploads.values()) == [len(data)]
     (task,) = v.tasks.values()
     assert task.body["promptImage"] == [{"uri": next(iter(v.uploads)), "position": "first"}]
+
+
+async def test_a_clip_may_be_told_where_it_ends(pair: Pair) -> None:
+    """Each frame has its position, and an upload of its own if it is large."""
+    v, t = pair
+    small, large = png(64, 64), png(64, 64) + random.Random(2).randbytes(INLINE_BYTES_MAX)
+    frames = {"image": Image(small, "image/png", 64, 64), "last_image": Image(large, "image/png", 64, 64)}
+    await t.accepted(create(model="veo3.1", seconds=4, audio=False, **frames))
+    (task,) = v.tasks.values()
+    first, last = task.body["promptImage"]
+    assert (first["position"], first["uri"][:22]) == ("first", "data:image/png;base64,")
+    assert last == {"uri": next(iter(v.uploads)), "position": "last"}
 
 
 async def test_an_upload_that_fails_made_nothing(pair: Pair) -> None:
