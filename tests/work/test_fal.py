@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
 
 from gateway.work.cancel import cancel_video
 from tests.support.fal_vendor import SIGNER, Fal, fal
+from tests.support.fault_rows import Row, shown
 from tests.support.hook_desk import HookDesk, hook_desk
 from tests.support.house import House, house
 from tests.support.pictures import png
@@ -70,18 +70,6 @@ async def here(
         assert await one.tools.store.verify() == []
 
 
-class Row(Struct, frozen=True, kw_only=True):
-    """A fault, the policy, and what must come of it."""
-
-    faults: list[Fault] = []
-    doubt: str = "hold"
-    deadline: int = 60
-    status: str = "completed"
-    code: str | None = None
-    renders: tuple[int, int] = (1, 0)
-    money: list[tuple[str, str, int]]
-
-
 def ends(do: str, status: int = 500, code: str | None = None) -> Fault:
     return Fault(on="create", do=do, status=status, code=code)
 
@@ -110,7 +98,8 @@ ROWS = {
     ),
     "504 although it was made, at risk": Row(
         faults=[Fault(on="create", do="refuse", status=504, at=Point.AFTER_MAKING)],
-        doubt="failover", deadline=4, renders=(1, 1), money=[PRESUMED[0], *THEN_B, PRESUMED[1]],
+        doubt="failover", deadline=4, renders=(1, 1), money=[PRESUMED[0], *THEN_B],
+        closes=False,
     ),
     "it is forgotten": Row(faults=[ends("forget")], status="failed", code="provider_failed", money=PRESUMED),
 }  # fmt: skip
@@ -120,17 +109,7 @@ ROWS = {
 async def test_a_fault_costs_and_shows_what_the_table_says(name: str, empty_redis: RedisServer, tmp_path: Path) -> None:
     row = ROWS[name]
     async with here(empty_redis, tmp_path, deadline=row.deadline, doubt=row.doubt) as (one, vendor):
-        vendor.program(*row.faults)
-        video = await one.create(**ASKED)
-        face = await one.until(video)
-        assert (face["status"], (face["error"] or {}).get("code")) == (row.status, row.code)
-        if row.doubt == "hold":
-            await one.until_closed(video)
-            assert await one.money(video) == row.money
-        assert (vendor.counts["renders"], one.vendors["b"].counts["renders"]) == row.renders
-        if row.status == "completed":
-            clip = (await one.record(video)).assets[0]
-            assert await one.tools.assets.size(clip.name) == clip.size_bytes > 0
+        await shown(one, row, ASKED, vendor, one.vendors["b"])
 
 
 async def test_frames_are_sent_as_they_are(empty_redis: RedisServer, tmp_path: Path) -> None:

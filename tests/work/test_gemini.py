@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
 
 from gateway.work import hooks
 from gateway.work.cancel import cancel_video
 from providers.contract import Inbound
+from tests.support.fault_rows import Row, shown
 from tests.support.gemini_vendor import Gemini, gemini
 from tests.support.house import House, house
 from tests.support.pictures import png
@@ -63,19 +63,6 @@ async def here(
         assert await one.tools.store.verify() == []
 
 
-class Row(Struct, frozen=True, kw_only=True):
-    """A fault, the policy, and what must come of it."""
-
-    faults: list[Fault] = []
-    options: dict[str, Any] = {}
-    doubt: str = "hold"
-    deadline: int = 60
-    status: str = "completed"
-    code: str | None = None
-    renders: tuple[int, int] = (1, 0)
-    money: list[tuple[str, str, int]]
-
-
 ROWS = {
     "nothing wrong": Row(money=PAID),
     "the clip in the reply": Row(options={"inline": True}, money=PAID),
@@ -108,7 +95,7 @@ ROWS = {
     ),
     "503 although it was made": Row(
         faults=[Fault(on="create", do="refuse", status=503, code="UNAVAILABLE", at=Point.AFTER_MAKING)],
-        deadline=3, status="failed", code="outcome_unknown", money=[HOLD],  # a callback may still come
+        deadline=3, status="failed", code="outcome_unknown", money=[HOLD], closes=False,  # a callback may still come
     ),
     "it is forgotten": Row(
         faults=[Fault(on="create", do="forget")], status="failed", code="provider_failed", money=PRESUMED
@@ -121,20 +108,9 @@ async def test_a_fault_costs_and_shows_what_the_table_says(name: str, empty_redi
     row = ROWS[name]
     options = {"deadline": row.deadline, "doubt": row.doubt, **row.options}
     async with here(empty_redis, tmp_path, **options) as (one, vendor):
-        vendor.program(*row.faults)
-        video = await one.create(**ASKED)
-        face = await one.until(video)
-        assert (face["status"], (face["error"] or {}).get("code")) == (row.status, row.code)
-        if row.code != "outcome_unknown":
-            await one.until_closed(video)
-        assert await one.money(video) == row.money
-        assert (vendor.counts["renders"], one.vendors["b"].counts["renders"]) == row.renders
-        if row.status == "completed":
-            record = await one.record(video)
-            clip = record.assets[0]
-            assert await one.tools.assets.size(clip.name) == clip.size_bytes > 0
-            links = [asset.link or "" for attempt in record.attempts for asset in attempt.assets]
-            assert not any(link.startswith("data:") for link in links), "a clip is not kept in a record"
+        record = await shown(one, row, ASKED, vendor, one.vendors["b"])
+        links = [asset.link or "" for attempt in record.attempts for asset in attempt.assets]
+        assert not any(link.startswith("data:") for link in links), "a clip is not kept in a record"
 
 
 @pytest.mark.parametrize("do", ["close", "half", "garbage"])

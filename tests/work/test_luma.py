@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
 
 from gateway.work.cancel import cancel_video
+from tests.support.fault_rows import Row, shown
 from tests.support.house import House, house
 from tests.support.luma_vendor import Luma, luma
 from tests.support.pictures import png
@@ -61,17 +61,6 @@ async def here(
         assert await one.tools.store.verify() == []
 
 
-class Row(Struct, frozen=True, kw_only=True):
-    """A fault, the policy, and what must come of it."""
-
-    faults: list[Fault] = []
-    options: dict[str, Any] = {}
-    status: str = "completed"
-    code: str | None = None
-    renders: tuple[int, int] = (1, 0)
-    money: list[tuple[str, str, int]]
-
-
 ROWS = {
     "nothing wrong": Row(money=PAID),
     "no credit": Row(options={"cents": 29}, renders=(0, 1), money=FREE + THEN_B),
@@ -107,16 +96,7 @@ ROWS = {
 async def test_a_fault_costs_and_shows_what_the_table_says(name: str, empty_redis: RedisServer, tmp_path: Path) -> None:
     row = ROWS[name]
     async with here(empty_redis, tmp_path, **row.options) as (one, first, second):
-        first.program(*row.faults)
-        video = await one.create(**ASKED)
-        face = await one.until(video)
-        assert (face["status"], (face["error"] or {}).get("code")) == (row.status, row.code)
-        await one.until_closed(video)
-        assert await one.money(video) == row.money
-        assert (first.counts["renders"], second.counts["renders"]) == row.renders
-        if row.status == "completed":
-            clip = (await one.record(video)).assets[0]
-            assert await one.tools.assets.size(clip.name) == clip.size_bytes > 0
+        await shown(one, row, ASKED, first, second)
 
 
 async def test_twice_the_length_is_three_times_the_price_between_two_images(

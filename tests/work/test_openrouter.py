@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
 
 from gateway.work import hooks
 from providers.contract import Inbound
+from tests.support.fault_rows import Row, shown
 from tests.support.house import House, house
 from tests.support.openrouter_vendor import OpenRouter, openrouter
 from tests.support.redis import RedisServer
@@ -58,28 +58,23 @@ async def here(server: RedisServer, folder: Path, **options: Any) -> AsyncIterat
         assert await one.tools.store.verify() == []
 
 
-class Row(Struct, frozen=True, kw_only=True):
-    faults: list[Fault] = []
-    options: dict[str, Any] = {}
-    status: str = "completed"
-    renders: tuple[int, int] = (1, 0)
-    money: tuple[tuple[str, str, int], ...] = tuple(PAID)
-
-
 ROWS = {
-    "nothing wrong": Row(),
-    "no credit": Row(options={"dollars": 0.01}, renders=(0, 1), money=(*FREE, *THEN_B)),
+    "nothing wrong": Row(money=PAID),
+    "no credit": Row(options={"dollars": 0.01}, renders=(0, 1), money=FREE + THEN_B),
     "it fails after it was accepted": Row(
-        faults=[Fault(on="create", do="fail", message="upstream 500")], renders=(1, 1), money=(*FREE, *THEN_B)
+        faults=[Fault(on="create", do="fail", message="upstream 500")], renders=(1, 1), money=FREE + THEN_B
     ),
     "moderated while it ran": Row(
-        faults=[Fault(on="create", do="fail", message="content_moderation")], status="failed", money=tuple(FREE)
+        faults=[Fault(on="create", do="fail", message="content_moderation")],
+        status="failed",
+        money=FREE,
+        code="moderation_blocked",
     ),
     "completed without a clip": Row(
-        faults=[Fault(on="create", do="complete_empty")], renders=(1, 1), money=(*PAID, *THEN_B)
+        faults=[Fault(on="create", do="complete_empty")], renders=(1, 1), money=PAID + THEN_B
     ),
-    "the file is gone": Row(options={"file_s": -1.0}, renders=(1, 1), money=(*PAID, *THEN_B)),
-    "looks fail for a while": Row(faults=[Fault(on="retrieve", do="html", status=502)]),
+    "the file is gone": Row(options={"file_s": -1.0}, renders=(1, 1), money=PAID + THEN_B),
+    "looks fail for a while": Row(faults=[Fault(on="retrieve", do="html", status=502)], money=PAID),
 }
 
 
@@ -87,12 +82,7 @@ ROWS = {
 async def test_a_fault_costs_and_shows_what_the_table_says(name: str, empty_redis: RedisServer, tmp_path: Path) -> None:
     row = ROWS[name]
     async with here(empty_redis, tmp_path, **row.options) as (one, vendor):
-        vendor.program(*row.faults)
-        video = await one.create(**ASKED)
-        assert (await one.until(video))["status"] == row.status
-        await one.until_closed(video)
-        assert await one.money(video) == list(row.money)
-        assert (vendor.counts["renders"], one.vendors["b"].counts["renders"]) == row.renders
+        await shown(one, row, ASKED, vendor, one.vendors["b"])
 
 
 async def test_a_lost_answer_is_found_again_by_the_signed_callback(empty_redis: RedisServer, tmp_path: Path) -> None:

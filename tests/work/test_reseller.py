@@ -14,13 +14,13 @@ from typing import Any
 
 import msgspec
 import pytest
-from msgspec import Struct
 
 from gateway.domain.signing import callback_name
 from gateway.domain.videos import attempt_id
 from gateway.work import hooks
 from gateway.work.cancel import cancel_video
 from providers.contract import Inbound
+from tests.support.fault_rows import Row, shown
 from tests.support.house import House, house
 from tests.support.pictures import png
 from tests.support.redis import RedisServer
@@ -90,61 +90,51 @@ async def test_a_video_is_made_in_every_dialect(preset: str, empty_redis: RedisS
         assert await one.tools.assets.size(clip.name) == clip.size_bytes > 0
 
 
-class Row(Struct, frozen=True, kw_only=True):
-    """A fault, the policy, and what must come of it."""
-
+class OfPreset(Row, frozen=True, kw_only=True):
     preset: str = "newapi"
-    faults: list[Fault] = []
-    options: dict[str, Any] = {}
-    doubt: str = "hold"
-    deadline: int = 60
-    status: str = "completed"
-    code: str | None = None
-    renders: tuple[int, int] = (1, 0)
-    money: list[tuple[str, str, int]]
 
 
 ROWS = {
-    "nothing wrong": Row(money=COUNTED),
-    "it does not know the job at first": Row(options={"unknown_s": 0.6}, money=COUNTED),
-    "its video path is stale for ever": Row(options={"stale": True}, money=COUNTED),
-    "the clip is behind a redirect": Row(options={"redirects": True}, money=COUNTED),
-    "the site is not ready although it says so": Row(
+    "nothing wrong": OfPreset(money=COUNTED),
+    "it does not know the job at first": OfPreset(options={"unknown_s": 0.6}, money=COUNTED),
+    "its video path is stale for ever": OfPreset(options={"stale": True}, money=COUNTED),
+    "the clip is behind a redirect": OfPreset(options={"redirects": True}, money=COUNTED),
+    "the site is not ready although it says so": OfPreset(
         faults=[Fault(on="content", do="refuse", status=409), Fault(on="content", do="refuse", status=400)],
         money=COUNTED,
     ),
-    "the site's upstream is down for a moment": Row(
+    "the site's upstream is down for a moment": OfPreset(
         faults=[Fault(on="content", do="html", status=502)], money=COUNTED
     ),
-    "the site cuts the clip and says nothing": Row(faults=[Fault(on="content", do="cut")], money=COUNTED),
-    "a word that nobody knows": Row(preset="evolink", options={"odd_word": True, "run_s": 0.3}, money=PAID),
-    "the link died": Row(preset="evolink", faults=[Fault(on="content", do="refuse", status=403)], money=PAID),
-    "the clip breaks off": Row(preset="evolink", faults=[Fault(on="content", do="truncate")], money=PAID),
-    "no credit": Row(faults=[Fault(on="create", do="refuse", status=403, code="insufficient_user_quota")],
+    "the site cuts the clip and says nothing": OfPreset(faults=[Fault(on="content", do="cut")], money=COUNTED),
+    "a word that nobody knows": OfPreset(preset="evolink", options={"odd_word": True, "run_s": 0.3}, money=PAID),
+    "the link died": OfPreset(preset="evolink", faults=[Fault(on="content", do="refuse", status=403)], money=PAID),
+    "the clip breaks off": OfPreset(preset="evolink", faults=[Fault(on="content", do="truncate")], money=PAID),
+    "no credit": OfPreset(faults=[Fault(on="create", do="refuse", status=403, code="insufficient_user_quota")],
                      renders=(0, 1), money=FREE + THEN_B),
-    "no credit inside a 200": Row(preset="kie", faults=[Fault(on="create", do="refuse", status=402)],
+    "no credit inside a 200": OfPreset(preset="kie", faults=[Fault(on="create", do="refuse", status=402)],
                                   renders=(0, 1), money=FREE + THEN_B),
-    "no channel": Row(faults=[Fault(on="create", do="refuse", status=503, code="model_not_found")],
+    "no channel": OfPreset(faults=[Fault(on="create", do="refuse", status=503, code="model_not_found")],
                       renders=(0, 1), money=FREE + THEN_B),
-    "blocked": Row(faults=[Fault(on="create", do="fail", message="提示词违规")],
+    "blocked": OfPreset(faults=[Fault(on="create", do="fail", message="提示词违规")],
                    status="failed", code="moderation_blocked", money=FREE),
-    "failed after it was accepted": Row(faults=[Fault(on="create", do="fail", message="upstream error")],
+    "failed after it was accepted": OfPreset(faults=[Fault(on="create", do="fail", message="upstream error")],
                                         renders=(1, 1), money=FREE + THEN_B),
-    "failed behind a 500": Row(preset="piapi", faults=[Fault(on="create", do="fail", message="oom")],
+    "failed behind a 500": OfPreset(preset="piapi", faults=[Fault(on="create", do="fail", message="oom")],
                                renders=(1, 1), money=FREE + THEN_B),
-    "done without a clip": Row(preset="kie", faults=[Fault(on="create", do="complete_empty")],
+    "done without a clip": OfPreset(preset="kie", faults=[Fault(on="create", do="complete_empty")],
                                renders=(1, 1), money=PAID + THEN_B),
-    "the answer is lost": Row(faults=[Fault(on="create", do="close", at=Point.AFTER_MAKING)], deadline=3,
+    "the answer is lost": OfPreset(faults=[Fault(on="create", do="close", at=Point.AFTER_MAKING)], deadline=3,
                               status="failed", code="outcome_unknown", money=PRESUMED),
-    "the answer is lost, at risk": Row(faults=[Fault(on="create", do="close", at=Point.AFTER_MAKING)],
+    "the answer is lost, at risk": OfPreset(faults=[Fault(on="create", do="close", at=Point.AFTER_MAKING)],
                                        doubt="failover", deadline=4, renders=(1, 1),
                                        money=[PRESUMED[0], *THEN_B, PRESUMED[1]]),
-    "the answer is lost, and found by our id": Row(
+    "the answer is lost, and found by our id": OfPreset(
         preset="aimlapi", faults=[Fault(on="create", do="close", at=Point.AFTER_MAKING)],
         money=COUNTED,
     ),
-    "looks fail for a while": Row(faults=[Fault(on="retrieve", do="html", status=502, times=3)], money=COUNTED),
-    "the key is refused for a while": Row(preset="evolink", faults=[Fault(on="retrieve", do="refuse", status=401)],
+    "looks fail for a while": OfPreset(faults=[Fault(on="retrieve", do="html", status=502, times=3)], money=COUNTED),
+    "the key is refused for a while": OfPreset(preset="evolink", faults=[Fault(on="retrieve", do="refuse", status=401)],
                                           money=PAID),
 }  # fmt: skip
 
@@ -152,17 +142,9 @@ ROWS = {
 @pytest.mark.parametrize("name", ROWS)
 async def test_a_fault_costs_and_shows_what_the_table_says(name: str, empty_redis: RedisServer, tmp_path: Path) -> None:
     row = ROWS[name]
-    async with here(empty_redis, tmp_path, row.preset, deadline=row.deadline, doubt=row.doubt, **row.options) as (
-        one,
-        vendor,
-    ):
-        vendor.program(*row.faults)
-        video = await one.create(**ASKED)
-        face = await one.until(video)
-        assert (face["status"], (face["error"] or {}).get("code")) == (row.status, row.code)
-        await one.until_closed(video)
-        assert await one.money(video) == row.money
-        assert (vendor.counts["renders"], one.vendors["b"].counts["renders"]) == row.renders
+    options = {"deadline": row.deadline, "doubt": row.doubt, **row.options}
+    async with here(empty_redis, tmp_path, row.preset, **options) as (one, vendor):
+        await shown(one, row, ASKED, vendor, one.vendors["b"])
 
 
 async def test_a_picture_goes_along(empty_redis: RedisServer, tmp_path: Path) -> None:

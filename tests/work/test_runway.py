@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from msgspec import Struct
 
 from gateway.domain.errors import BadInput
 from gateway.work.cancel import cancel_video
+from tests.support.fault_rows import Row, shown
 from tests.support.house import House, house
 from tests.support.pictures import png
 from tests.support.redis import RedisServer
@@ -57,18 +57,6 @@ async def here(
     async with house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": vendor()}) as one:
         yield one, kept[0]
         assert await one.tools.store.verify() == []
-
-
-class Row(Struct, frozen=True, kw_only=True):
-    """A fault, the policy, and what must come of it."""
-
-    faults: list[Fault] = []
-    doubt: str = "hold"
-    deadline: int = 60
-    status: str = "completed"
-    code: str | None = None
-    renders: tuple[int, int] = (1, 0)
-    money: list[tuple[str, str, int]]
 
 
 ROWS = {
@@ -116,16 +104,7 @@ ROWS = {
 async def test_a_fault_costs_and_shows_what_the_table_says(name: str, empty_redis: RedisServer, tmp_path: Path) -> None:
     row = ROWS[name]
     async with here(empty_redis, tmp_path, deadline=row.deadline, doubt=row.doubt) as (one, vendor):
-        vendor.program(*row.faults)
-        video = await one.create(**ASKED)
-        face = await one.until(video)
-        assert (face["status"], (face["error"] or {}).get("code")) == (row.status, row.code)
-        await one.until_closed(video)
-        assert await one.money(video) == row.money
-        assert (vendor.counts["renders"], one.vendors["b"].counts["renders"]) == row.renders
-        if row.status == "completed":
-            clip = (await one.record(video)).assets[0]
-            assert await one.tools.assets.size(clip.name) == clip.size_bytes > 0
+        await shown(one, row, ASKED, vendor, one.vendors["b"])
 
 
 async def test_a_picture_becomes_the_first_frame(empty_redis: RedisServer, tmp_path: Path) -> None:
