@@ -13,24 +13,18 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from gateway import metrics
-from gateway.domain import doubts
 from gateway.domain.suspects import may_step
 from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
-from gateway.work.accounts import first_pause_s, pause_s, watch_accounts
+from gateway.work.chores import RETENTION_EVERY_S, STRAYS_EVERY_S, again_and_again, chores
 from gateway.work.courtesy import TICK_S, Courtesy
 from gateway.work.lines import EVERY_S as CALL_EVERY_S
 from gateway.work.lines import call_lines
 from gateway.work.observing import observe
-from gateway.work.queueing import EVERY_S as QUEUES_EVERY_S
-from gateway.work.queueing import look_at_queues
-from gateway.work.retire import retire
 from gateway.work.rolling import EVERY_S, Roller
 from gateway.work.step import step
-from gateway.work.strays import sweep_strays
 from gateway.work.tools import Tools
-from gateway.work.trim import trim
 
 STEPS_AT_ONCE_MAX = 512
 CLAIM_MAX = 128
@@ -40,9 +34,6 @@ REST_MAX = 256
 STORE_AWAY_S = 0.5
 SUSPECTS_S = 0.5
 LOOP_LAG_EVERY_S = 0.05
-STRAYS_EVERY_S = 3_600.0
-RETENTION_EVERY_S = 300.0
-DOUBTS_EVERY_S = 30.0
 
 
 @dataclass(slots=True)
@@ -65,8 +56,7 @@ class Runner:
         retention_every_s: float = RETENTION_EVERY_S,
     ) -> None:
         self._tools = tools
-        self._strays_every_s = strays_every_s
-        self._retention_every_s = retention_every_s
+        self._chores = chores(tools, strays_every_s=strays_every_s, retention_every_s=retention_every_s)
         self._name = name
         self._courtesy = Courtesy(arrived)
         self._steps: dict[asyncio.Task[None], Claimed] = {}
@@ -80,14 +70,10 @@ class Runner:
             asyncio.create_task(self._claim_loop(), name="claim"),
             asyncio.create_task(self._rest_loop(), name="rest"),
             asyncio.create_task(self._lag_loop(), name="lag"),
-            asyncio.create_task(self._strays_loop(), name="strays"),
-            asyncio.create_task(self._retention_loop(), name="retention"),
             asyncio.create_task(self._usage_loop(), name="usage"),
             asyncio.create_task(self._observe_loop(), name="observe"),
             asyncio.create_task(self._lines_loop(), name="lines"),
-            asyncio.create_task(self._doubts_loop(), name="doubts"),
-            asyncio.create_task(self._accounts_loop(), name="accounts"),
-            asyncio.create_task(self._queues_loop(), name="queues"),
+            *(asyncio.create_task(again_and_again(self._tools, one), name=one.name) for one in self._chores),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
@@ -212,26 +198,6 @@ class Runner:
             metrics.loop_lag(lag_s)
             self._courtesy.lagged(lag_s)
 
-    # --- tidying ----------------------------------------------------------------------------------------------
-
-    async def _strays_loop(self) -> None:
-        while True:
-            await asyncio.sleep(self._strays_every_s)
-            try:
-                await sweep_strays(self._tools)
-            except Exception as error:
-                log("strays_failed", level="error", **where(error))
-
-    async def _retention_loop(self) -> None:
-        """At its own pace in every worker, so that they seldom meet."""
-        while True:
-            await asyncio.sleep(self._retention_every_s * (0.5 + self._tools.chance()))
-            try:
-                await retire(self._tools)
-                await trim(self._tools)
-            except Exception as error:
-                log("retention_failed", level="error", **where(error))
-
     # --- waiting lines ----------------------------------------------------------------------------------------
 
     async def _lines_loop(self) -> None:
@@ -241,36 +207,6 @@ class Runner:
             pause_s = await call_lines(self._tools)
 
     # --- counting ---------------------------------------------------------------------------------------------
-
-    async def _doubts_loop(self) -> None:
-        """Each worker now and then: what one counted is everybody's figure."""
-        while True:
-            await asyncio.sleep(DOUBTS_EVERY_S * (0.5 + self._tools.chance()))
-            try:
-                found = await self._tools.store.doubtful()
-                metrics.doubts_open(sum(len(doubts.of_video(video)) for video in found.videos))
-            except Exception as error:
-                log("doubts_not_counted", level="error", **where(error))
-
-    async def _accounts_loop(self) -> None:
-        wait_s = first_pause_s(self._tools)
-        while True:
-            await asyncio.sleep(wait_s)
-            try:
-                await watch_accounts(self._tools)
-            except StoreAway as error:
-                log("store_away", level="error", operation=error.operation, reason=str(error))
-            except Exception as error:
-                log("accounts_not_read", level="error", **where(error))
-            wait_s = pause_s(self._tools)
-
-    async def _queues_loop(self) -> None:
-        while True:
-            await asyncio.sleep(QUEUES_EVERY_S * (0.5 + self._tools.chance()))
-            try:
-                await look_at_queues(self._tools)
-            except Exception as error:
-                log("queues_not_read", level="error", **where(error))
 
     async def _usage_loop(self) -> None:
         roller, pause_s = Roller(self._tools), EVERY_S

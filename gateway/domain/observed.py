@@ -6,7 +6,7 @@ says is a good guess and never a fence.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -32,10 +32,11 @@ NOTHING_OBSERVED: Final[Mapping[str, Observed]] = {}
 
 
 def with_ahead(
-    observed: Mapping[str, Observed], provider_of: Mapping[str, str], ahead: Mapping[str, int]
+    observed: Mapping[str, Observed], provider_of: Iterable[tuple[str, str]], ahead: Mapping[str, int]
 ) -> Mapping[str, Observed]:
-    """What was learnt of the routes, with the queues before them. `provider_of`: by route; `ahead`: by provider."""
+    """What was learnt of the routes, with the queues before them. `provider_of`: each route with its provider, not read
+    where no queue is; `ahead`: by provider."""
     if not any(ahead.values()):
         return observed
-    queued = {route: ahead[provider] for route, provider in provider_of.items() if ahead.get(provider)}
+    queued = {route: ahead[provider] for route, provider in provider_of if ahead.get(provider)}
     return {**observed, **{route: replace(observed.get(route, UNKNOWN), ahead=jobs) for route, jobs in queued.items()}}

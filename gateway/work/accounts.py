@@ -21,14 +21,9 @@ EVERY_S: Final = 60.0
 AT_ONCE_MAX: Final = 8
 
 
-def first_pause_s(tools: Tools) -> float:
-    """Nothing where a balance bounds what may be held: that has to be known."""
-    bounded = any(one.balance == "budget" for one in tools.snapshot().settings.providers.values())
-    return 0.0 if bounded else pause_s(tools)
-
-
-def pause_s(tools: Tools) -> float:
-    return EVERY_S * (0.5 + tools.chance())
+def any_bounds(tools: Tools) -> bool:
+    """Whether a balance bounds what may be held: then it has to be known at once."""
+    return any(one.balance == "budget" for one in tools.snapshot().settings.providers.values())
 
 
 async def watch_accounts(tools: Tools) -> None:

@@ -5,6 +5,8 @@ Everything that a create refuses for what it asks is refused here, and nothing i
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from msgspec import Struct
 
 from gateway.domain import allowances, fitting, preferences
@@ -81,8 +83,8 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     )
 
 
-def _providers(snapshot: Snapshot) -> dict[str, str]:
-    return {name: route.provider for name, route in snapshot.routes.items()}
+def _providers(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    return ((name, route.provider) for name, route in snapshot.routes.items())
 
 
 def model_of(snapshot: Snapshot, name: str) -> Model:

@@ -15,24 +15,24 @@ ADAPTIVE = (Strategy.CHEAPEST, Strategy.FASTEST, Strategy.HEALTHIEST, Strategy.B
 
 
 def first(strategy: Strategy, ahead: dict[str, int], observed: dict[str, Observed]) -> str:
-    seen = with_ahead(observed, ROUTES, ahead)
+    seen = with_ahead(observed, ROUTES.items(), ahead)
     found = [candidate(name, place, 1_000, seen.get(name, UNKNOWN), 4) for place, name in enumerate(ROUTES)]
     return rank(Policy(strategy=strategy, explore=0.0), found, now_ms=0, draw=0.5)[0].candidate.route
 
 
 def test_a_queue_goes_to_every_route_of_its_provider_and_to_no_other() -> None:
     """Also to routes of which nothing was learnt; without queues nothing is copied."""
-    seen = with_ahead({"a/wan": LEARNT}, {**ROUTES, "a/more": "a"}, {"a": 3, "gone": 9})
+    seen = with_ahead({"a/wan": LEARNT}, {**ROUTES, "a/more": "a"}.items(), {"a": 3, "gone": 9})
     assert (seen["a/wan"].ahead, seen["a/more"].ahead) == (3, 3) and "b/wan" not in seen
     assert seen["a/wan"].latency_s == LEARNT.latency_s
     plain = {"a/wan": LEARNT}
-    assert with_ahead(plain, ROUTES, {"a": 0}) is plain
+    assert with_ahead(plain, ROUTES.items(), {"a": 0}) is plain
 
 
 @given(ahead=st.integers(0, 1_000))
 def test_each_job_ahead_is_waited_for(ahead: int) -> None:
     """As long as a usual clip; what is told of the route itself stays."""
-    seen = with_ahead({"a/wan": LEARNT}, ROUTES, {"a": ahead}).get("a/wan", LEARNT)
+    seen = with_ahead({"a/wan": LEARNT}, ROUTES.items(), {"a": ahead}).get("a/wan", LEARNT)
     expected = forecast(seen, 4)
     assert expected.latency_s == 20.0 + 10.0 * ahead
     assert (expected.p50_s, expected.p95_s) == (10.0, 30.0)

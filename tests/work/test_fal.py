@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -52,21 +52,16 @@ async def here(
     **options: Any,
 ) -> AsyncIterator[tuple[House, Fal]]:
     """`door`: where the vendor calls back."""
-    kept: list[Fal] = []
-
-    @asynccontextmanager
-    async def vendor() -> AsyncIterator[Fal]:
-        async with fal(clips=str(folder), calls_back=door is not None, **options) as one:
-            kept.append(one)
-            yield one
-
     at = door.base_url if door is not None else "https://gateway.test"
     config = CONFIG.format(deadline=deadline, doubt=doubt, poll_s=poll_s, jwk=SIGNER.jwk_x, door=at)
-    async with house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": vendor()}) as one:
-        await kept[0].clips.path("1280x720", "4")  # made before anybody waits for it
+    async with (
+        fal(clips=str(folder), calls_back=door is not None, **options) as vendor,
+        house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": nullcontext(vendor)}) as one,
+    ):
+        await vendor.clips.path("1280x720", "4")  # made before anybody waits for it
         if door is not None:
             door.tools = one.tools
-        yield one, kept[0]
+        yield one, vendor
         assert await one.tools.store.verify() == []
 
 

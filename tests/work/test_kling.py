@@ -7,7 +7,7 @@ import asyncio
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -51,20 +51,15 @@ async def here(
     server: RedisServer, folder: Path, *, deadline: int = 60, settings: str = "", door: HookDesk | None = None,
     poll: float = 0.1, **options: Any,
 ) -> AsyncIterator[Here]:  # fmt: skip
-    kept: list[Kling] = []
-
-    @asynccontextmanager
-    async def vendor() -> AsyncIterator[Kling]:
-        async with kling(clips=str(folder), **options) as one:
-            kept.append(one)
-            yield one
-
     public = f', public_url: "{door.base_url}"' if door is not None else ""
     config = CONFIG.format(deadline=deadline, settings=settings, public=public, poll=poll)
-    async with house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": vendor()}) as one:
+    async with (
+        kling(clips=str(folder), **options) as vendor,
+        house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": nullcontext(vendor)}) as one,
+    ):
         if door is not None:
             door.tools = one.tools
-        yield one, kept[0]
+        yield one, vendor
         assert await one.tools.store.verify() == []
 
 

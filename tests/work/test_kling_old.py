@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -38,20 +38,15 @@ ASKED: dict[str, Any] = {"model": "clip", "seconds": "5", "size": "1280x720"}
 async def here(
     server: RedisServer, folder: Path, *, door: HookDesk | None = None, poll: float = 0.1, **options: Any
 ) -> AsyncIterator[tuple[House, Kling]]:
-    kept: list[Kling] = []
-
-    @asynccontextmanager
-    async def vendor() -> AsyncIterator[Kling]:
-        async with kling(clips=str(folder), webhook_secret=SECRET, **options) as one:
-            kept.append(one)
-            yield one
-
     public = f', public_url: "{door.base_url}"' if door is not None else ""
     config = CONFIG.replace("PUBLIC", public).replace("POLL", str(poll)).replace("SECRET", SECRET)
-    async with house(server.url, folder, config, vendors={}, others={"a": vendor()}) as one:
+    async with (
+        kling(clips=str(folder), webhook_secret=SECRET, **options) as vendor,
+        house(server.url, folder, config, vendors={}, others={"a": nullcontext(vendor)}) as one,
+    ):
         if door is not None:
             door.tools = one.tools
-        yield one, kept[0]
+        yield one, vendor
         assert await one.tools.store.verify() == []
 
 

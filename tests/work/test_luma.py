@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,19 +45,14 @@ async def here(
     server: RedisServer, folder: Path, *, deadline: int = 60, doubt: str = "hold", **options: Any
 ) -> AsyncIterator[Both]:
     """Two accounts at the same vendor."""
-    kept: dict[str, Luma] = {}
-
-    @asynccontextmanager
-    async def vendor(name: str) -> AsyncIterator[Luma]:
-        async with luma(clips=str(folder), **(options if name == "a" else {})) as one:
-            kept[name] = one
-            yield one
-
     config = CONFIG.format(deadline=deadline, doubt=doubt)
-    others = {name: vendor(name) for name in ("a", "b")}
-    async with house(server.url, folder, config, vendors={}, others=others) as one:
-        await kept["a"].clips.path("1280x720", "5")  # made before anybody waits for it
-        yield one, kept["a"], kept["b"]
+    async with (
+        luma(clips=str(folder), **options) as a,
+        luma(clips=str(folder)) as b,
+        house(server.url, folder, config, vendors={}, others={"a": nullcontext(a), "b": nullcontext(b)}) as one,
+    ):
+        await a.clips.path("1280x720", "5")  # made before anybody waits for it
+        yield one, a, b
         assert await one.tools.store.verify() == []
 
 

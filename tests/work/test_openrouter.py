@@ -6,7 +6,7 @@ A clip of four seconds is held at $0.32 and charged at $0.28, as the vendor says
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -43,18 +43,12 @@ ASKED: dict[str, Any] = {"model": "clip", "seconds": "4", "size": "1280x720"}
 
 @asynccontextmanager
 async def here(server: RedisServer, folder: Path, **options: Any) -> AsyncIterator[tuple[House, OpenRouter]]:
-    kept: list[OpenRouter] = []
-
-    @asynccontextmanager
-    async def vendor() -> AsyncIterator[OpenRouter]:
-        async with openrouter(clips=str(folder), **options) as one:
-            kept.append(one)
-            yield one
-
-    others = {"a": vendor()}
     config = CONFIG.replace("MODEL", MODEL)
-    async with house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others=others) as one:
-        yield one, kept[0]
+    async with (
+        openrouter(clips=str(folder), **options) as vendor,
+        house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": nullcontext(vendor)}) as one,
+    ):
+        yield one, vendor
         assert await one.tools.store.verify() == []
 
 

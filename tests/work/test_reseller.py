@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -60,21 +60,16 @@ async def here(
     settings: dict[str, Any] | None = None,
     **options: Any,
 ) -> AsyncIterator[tuple[House, ResellerVendor]]:
-    kept: list[ResellerVendor] = []
-
-    @asynccontextmanager
-    async def vendor() -> AsyncIterator[ResellerVendor]:
-        async with reseller(preset, clips=str(folder), **options) as one:
-            await one.clips.path("1280x720", "4")
-            kept.append(one)
-            yield one
-
     model = {"seconds": [4], "sizes": ["1280x720"], "image": preset == "newapi"}
     told = json.dumps({"preset": preset, "models": {"m": model}, **(settings or {})})
     config = CONFIG.format(deadline=deadline, doubt=doubt, settings=told)
     clips = {"clips": str(folder), "render_s": 0.1}
-    async with house(server.url, folder, config, vendors={"b": clips}, others={"a": vendor()}) as one:
-        yield one, kept[0]
+    async with (
+        reseller(preset, clips=str(folder), **options) as vendor,
+        house(server.url, folder, config, vendors={"b": clips}, others={"a": nullcontext(vendor)}) as one,
+    ):
+        await vendor.clips.path("1280x720", "4")
+        yield one, vendor
         assert await one.tools.store.verify() == []
 
 

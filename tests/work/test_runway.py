@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -45,17 +45,12 @@ ASKED: dict[str, Any] = {"model": "clip", "seconds": "4", "size": "1280x720"}
 async def here(
     server: RedisServer, folder: Path, *, deadline: int = 60, doubt: str = "hold", **options: Any
 ) -> AsyncIterator[tuple[House, Runway]]:
-    kept: list[Runway] = []
-
-    @asynccontextmanager
-    async def vendor() -> AsyncIterator[Runway]:
-        async with runway(clips=str(folder), **options) as one:
-            kept.append(one)
-            yield one
-
     config = CONFIG.format(deadline=deadline, doubt=doubt)
-    async with house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": vendor()}) as one:
-        yield one, kept[0]
+    async with (
+        runway(clips=str(folder), **options) as vendor,
+        house(server.url, folder, config, vendors={"b": {"render_s": 0.1}}, others={"a": nullcontext(vendor)}) as one,
+    ):
+        yield one, vendor
         assert await one.tools.store.verify() == []
 
 

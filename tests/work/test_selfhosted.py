@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -44,19 +44,16 @@ BOTH = pytest.mark.parametrize("server", [VLLM, SGLANG])
 async def here(
     redis: RedisServer, folder: Path, server: str, *, deadline: int = 60, **options: Any
 ) -> AsyncIterator[tuple[House, SelfHosted, SelfHosted]]:
-    kept: list[SelfHosted] = []
-
-    @asynccontextmanager
-    async def vendor(**more: Any) -> AsyncIterator[SelfHosted]:
-        async with selfhosted(server, clips=str(folder), **more) as one:
-            kept.append(one)
-            yield one
-
     config = CONFIG.replace("SERVER", server).replace("MODEL", MODEL).replace("PRICE", PRICE)
     config = config.replace("DEADLINE", str(deadline))
-    others = {"own": vendor(**options), "other": vendor()}
-    async with house(redis.url, folder, config, vendors={}, others=others) as one:
-        yield one, kept[0], kept[1]
+    async with (
+        selfhosted(server, clips=str(folder), **options) as own,
+        selfhosted(server, clips=str(folder)) as other,
+        house(
+            redis.url, folder, config, vendors={}, others={"own": nullcontext(own), "other": nullcontext(other)}
+        ) as one,
+    ):
+        yield one, own, other
         assert await one.tools.store.verify() == []
 
 
