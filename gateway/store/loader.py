@@ -58,6 +58,7 @@ END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom"
 NOTE_REWIND: Final = _join("note_rewind", "common", "note_rewind", flags="allow-oom")
 ACCEPT_REWIND: Final = _join("accept_rewind", "common", "accept_rewind", flags="allow-oom")
 SWAP: Final = _join("swap", "common", "swap", flags="allow-oom")
+ANNOUNCE: Final = _join("announce", "common", "announce", flags="allow-oom")
 
 SCRIPTS: Final = (
     ADMIT,
@@ -86,4 +87,5 @@ SCRIPTS: Final = (
     NOTE_REWIND,
     ACCEPT_REWIND,
     SWAP,
+    ANNOUNCE,
 )

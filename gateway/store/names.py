@@ -95,6 +95,10 @@ class Names:
         """Sorted set of the videos that wait for the provider, by their places: see waiting.lua."""
         return f"{self.tag}waiting:{provider}"
 
+    def told(self, what: str) -> str:
+        """While it is there, this was told in `events`. `what`: a digest."""
+        return f"{self.tag}told:{what}"
+
     def called(self, provider: str) -> str:
         """Sorted set of the videos whose turn it is, by the time until which they may take it, ms."""
         return f"{self.tag}called:{provider}"

@@ -20,6 +20,7 @@ from gateway.store.clips import Clips
 from gateway.store.doubts import Doubts
 from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
+from gateway.store.events import Events
 from gateway.store.faces import Faces
 from gateway.store.health import HealthCharts
 from gateway.store.link import Link, Observe, unobserved
@@ -55,6 +56,7 @@ class Store(
     HealthCharts,
     Secrets,
     Standings,
+    Events,
 ):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""

@@ -119,6 +119,7 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert len(await store.list_budgets(T0)) == 1
     assert await store.swap_charts(Swap("route/a/m", b"", b"[]"), told=Told("breaker.opened", "route/a/m"))
     assert (await store.charts()).raw == {"route/a/m": b"[]"}
+    assert await store.announce("config.reloaded", {"name": "7"}, once="7")
     await store.catch_up()
     assert (await store.usage(read_query({}, T0))).total.spent == PRICE
     assert await store.trim(await sheaves_of(store, made), now_ms=clock.now_ms, keep_ms=1) == Trim.TRIMMED
