@@ -1,13 +1,42 @@
-"""/admin: what operators do over HTTP. `PATHS` says which path leads to which handler, for the application to serve."""
+"""/admin: what operators do over HTTP. `router` has the handlers, `document` says how Litestar describes them."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from gateway.admin import usage, videos
-from gateway.api.frame import Handler
+from litestar import Router
+from litestar.di import Provide
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
 
-PATHS: Final[tuple[tuple[str, str, dict[str, Handler]], ...]] = (
-    ("/admin/usage", "admin_usage", {"GET": usage.of_all}),
-    ("/admin/videos/{video_id}", "admin_video", {"GET": videos.explained}),
-)
+from gateway import __version__
+from gateway.admin import audit, usage, videos
+from gateway.admin.desk import desk_of, framed, may
+
+HANDLERS: Final = (*audit.HANDLERS, *usage.HANDLERS, *videos.HANDLERS)
+DOCS: Final = "/admin/docs"
+
+
+def router() -> Router:
+    return Router(
+        "/admin",
+        route_handlers=HANDLERS,
+        guards=[may],
+        middleware=[framed],
+        dependencies={"desk": Provide(desk_of)},
+    )
+
+
+def document() -> OpenAPIConfig:
+    """Read without a key: it tells nothing that the source does not."""
+    key = SecurityScheme(type="http", scheme="bearer", description="A key of role 10 or more.")
+    return OpenAPIConfig(
+        title="Telecine: administration",
+        version=__version__,
+        path=DOCS,
+        render_plugins=[ScalarRenderPlugin()],
+        components=Components(security_schemes={"key": key}),
+        security=[{"key": []}],
+        use_handler_docstrings=True,
+    )

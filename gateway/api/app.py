@@ -1,24 +1,26 @@
 """The application: which path leads to which handler. Literal segments win over `{video_id}`.
 
-Handlers are raw ASGI below Litestar: reading a video is one round trip to Redis, and little else may be added. What
-lies below /v1 is found by our own table (`gateway.api.routing` says why).
+What clients and vendors call is raw ASGI below Litestar: reading a video is one round trip to Redis, and little else
+may be added. What lies below /v1 is found by our own table (`gateway.api.routing` says why). What operators call are
+Litestar's own handlers, which it also documents.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
-from litestar import Litestar, Request, Response
+from litestar import Litestar, Request, Response, Router
 from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
+from litestar.openapi import OpenAPIConfig
 
 from gateway.api import content, hooks, models, ops, quotes, usage, videos
 from gateway.api.exchange import Exchange, of_error
-from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, fault
+from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, unforeseen
+from gateway.api.refusals import of_litestar
 from gateway.api.routing import Routes
-from gateway.domain.errors import Absent, BadInput, ClientError
-from gateway.log import log, where
+from gateway.domain.errors import Absent, ClientError
 from gateway.work.tools import Tools
 
 VIDEO: Final = "/v1/videos/{video_id}"
@@ -40,8 +42,15 @@ CLIENTS: Final[Paths] = (
 )
 
 
-def create_app(tools: Tools, *, ready: Callable[[], bool], admin: Paths = ()) -> Frame:
-    """The ASGI application of one process. `ready`: whether it still wants requests; `admin`: what is below /admin."""
+def create_app(
+    tools: Tools,
+    *,
+    ready: Callable[[], bool],
+    admin: Sequence[Router] = (),
+    document: OpenAPIConfig | None = None,
+) -> Frame:
+    """The ASGI application of one process. `ready`: whether it still wants requests; `admin`: what is below /admin;
+    `document`: where and how Litestar describes that."""
     vendors: Paths = (
         ("/hooks/{provider}", "hooks", {"POST": hooks.call}),
         ("/hooks/{provider}/{name}", "hook", {"POST": hooks.call}),
@@ -51,9 +60,7 @@ def create_app(tools: Tools, *, ready: Callable[[], bool], admin: Paths = ()) ->
         ("/readyz", "readyz", {"GET": ops.readiness(ready)}),
         ("/metrics", "metrics", {"GET": ops.scrape}),
     )
-    routes = Routes(
-        (path, Endpoint(name, handlers)) for path, name, handlers in (*CLIENTS, *admin, *vendors, *operators)
-    )
+    routes = Routes((path, Endpoint(name, handlers)) for path, name, handlers in (*CLIENTS, *vendors, *operators))
 
     async def serve(scope: Any, receive: Any, send: Any) -> None:
         exchange: Exchange = scope[EXCHANGE]
@@ -67,13 +74,14 @@ def create_app(tools: Tools, *, ready: Callable[[], bool], admin: Paths = ()) ->
     app = Litestar(
         route_handlers=[
             asgi("/v1", is_mount=True, copy_scope=False, name="clients")(serve),
-            asgi("/admin", is_mount=True, copy_scope=False, name="admin")(_again(serve)),
             asgi("/hooks", is_mount=True, copy_scope=False, name="vendors")(_again(serve)),
             *(asgi(path, copy_scope=False, name=name)(_again(serve)) for path, name, _ in operators),
+            *admin,
         ],
         exception_handlers={Exception: _refused},
-        openapi_config=None,
+        openapi_config=document,
         logging_config=None,
+        debug=False,
     )
     return Frame(app, tools)
 
@@ -88,25 +96,25 @@ def _again(serve: Any) -> Any:
 
 
 def _refused(request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
-    """What Litestar refuses, or fails at, before a handler of ours is reached."""
+    """What Litestar refuses, or a handler of operators raises."""
     refused: ClientError
-    if not isinstance(error, HTTPException):
-        log("request_failed", "error", **where(error))
-        refused = fault()
-    elif error.status_code == 404:
-        refused = _unknown_path()
+    if isinstance(error, ClientError):
+        refused = error
+    elif isinstance(error, HTTPException) and error.status_code < 500:
+        refused = of_litestar(error, _known_paths(request.scope["path"]))
     else:
-        refused = BadInput("The request cannot be read.", code="invalid_request")
-    scope: Any = request.scope
-    exchange: Exchange = scope[EXCHANGE]
-    exchange.status = refused.status
-    headers = {name.decode("ascii"): value.decode("ascii") for name, value in exchange.common()}
-    return Response(of_error(refused).body, status_code=refused.status, media_type="application/json", headers=headers)
+        refused = unforeseen(error)
+    answer = of_error(refused)
+    headers = {name.decode("ascii"): value.decode("ascii") for name, value in answer.headers}
+    return Response(answer.body, status_code=answer.status, media_type="application/json", headers=headers)
 
 
 def _unknown_path() -> Absent:
+    return Absent(f"Nothing is served at this path. {_known_paths('')}", code="unknown_path")
+
+
+def _known_paths(path: str) -> str:
+    if path.startswith("/admin"):
+        return "/admin/docs shows what operators may ask for."
     known = ", ".join(path.replace("...", "") for path, _, _ in CLIENTS)
-    return Absent(
-        f"Nothing is served at this path. An id holds no slash, not even an encoded one. Known paths: {known}.",
-        code="unknown_path",
-    )
+    return f"An id holds no slash, not even an encoded one. Known paths: {known}."

@@ -93,6 +93,15 @@ class Memory:
 memory = Memory(MEMORY_BYTES_MAX)
 
 
+async def small_json(exchange: Exchange, bounds: Bounds) -> bytes:
+    """The bytes of a body that is a JSON object and nothing large. BadInput, TooLarge or UnfitBody."""
+    if _content_type(exchange)[0] != "application/json":
+        raise UnfitBody("The body must be `application/json`.")
+    data = b"".join([chunk async for chunk in arriving(exchange, SMALL_BYTES_MAX, bounds.seconds)])
+    parse_json(data)
+    return data
+
+
 @asynccontextmanager
 async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> AsyncIterator[Body]:
     """The parsed body; its files live as long as the context. BadInput, TooLarge, UnfitBody or Unavailable."""
@@ -101,7 +110,7 @@ async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> Asy
         if kind == "multipart/form-data":
             boundary = boundary_of(options)
             async with Form(boundary, expected.fields, expected.files, exchange.tools.assets, exchange.id) as form:
-                async for chunk in _arriving(exchange, bounds.body_bytes, bounds.seconds):
+                async for chunk in arriving(exchange, bounds.body_bytes, bounds.seconds):
                     before = form.in_memory
                     await form.feed(chunk)
                     hold(form.in_memory - before)
@@ -109,7 +118,7 @@ async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> Asy
         else:
             bytes_max = bounds.json_bytes if set(IMAGES) & set(expected.fields) else SMALL_BYTES_MAX
             chunks = []
-            async for chunk in _arriving(exchange, bytes_max, bounds.seconds):
+            async for chunk in arriving(exchange, bytes_max, bounds.seconds):
                 hold(len(chunk))
                 chunks.append(chunk)
             data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -131,7 +140,7 @@ def _content_type(exchange: Exchange) -> tuple[str, str]:
     return kind, options
 
 
-async def _arriving(exchange: Exchange, bytes_max: int, seconds_max: float) -> AsyncIterator[bytes]:
+async def arriving(exchange: Exchange, bytes_max: int, seconds_max: float) -> AsyncIterator[bytes]:
     """The body's pieces. TooLarge as soon as it is known: from the head, else while counting."""
     declared = exchange.header(b"content-length") or ""
     if declared.isascii() and declared.isdigit() and (len(declared) > 15 or int(declared) > bytes_max):

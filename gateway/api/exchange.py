@@ -174,6 +174,14 @@ class Exchange:
         await self.begin(answer.status, (answer.content_type, length, *answer.headers))
         await self.write(b"" if self.method == "HEAD" else answer.body)
 
+    async def pass_on(self, message: Any) -> None:
+        """What an application inside the frame says, with what every answer of ours carries."""
+        if message["type"] == "http.response.start":
+            await self._drain()
+            self.status = message["status"]
+            message = {**message, "headers": [*message["headers"], *self.common()]}
+        await self._send(message)
+
     def release(self) -> None:
         """Let go of the connection. As long as anything can be asked of it the server keeps it open for a body that is
         still to come, so it must not wait for the garbage collector."""

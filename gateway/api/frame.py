@@ -48,7 +48,7 @@ class Frame:
         scope[EXCHANGE] = exchange
         token = request_id.set(exchange.id)
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, exchange.receive, exchange.pass_on)
         except asyncio.CancelledError:
             metrics.requests_cut()
             raise
@@ -97,18 +97,24 @@ async def answered(handler: Handler, exchange: Exchange) -> Answer | None:
     except Cut:
         raise
     except Exception as error:
-        away = isinstance(error, StoreAway | StorageAway | AssetMissing)
-        log("store_away" if away else "request_failed", "error", **where(error))
+        refused = unforeseen(error)
         if exchange.status:
             raise Cut from error
-        return of_error(_away() if away else fault())
+        return of_error(refused)
+
+
+def unforeseen(error: Exception) -> ClientError:
+    """What a client is told of an error that is not its own; the log is told more."""
+    away = isinstance(error, StoreAway | StorageAway | AssetMissing)
+    log("store_away" if away else "request_failed", "error", **where(error))
+    return _away() if away else _fault()
 
 
 def _away() -> Unavailable:
     return Unavailable("The gateway's storage does not answer. Try again in a moment.", retry_after_s=2)
 
 
-def fault() -> InternalFault:
+def _fault() -> InternalFault:
     return InternalFault("The gateway failed to answer this request. Tell its operator the x-request-id.")
 
 

@@ -16,7 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final, NoReturn, TypeAlias
 
-from gateway.admin import PATHS
+from gateway.admin import document, router
 from gateway.api.app import create_app
 from gateway.config.problems import ConfigError
 from gateway.lifetime import leave_if_orphaned
@@ -76,7 +76,7 @@ class Worker:
 
     async def _open(self) -> None:
         parts = await self._stack.enter_async_context(opened(Site(**self._task.site)))
-        self._app = create_app(parts.tools, ready=self.ready, admin=PATHS)
+        self._app = create_app(parts.tools, ready=self.ready, admin=(router(),), document=document())
         self._runner = Runner(parts.tools, name=secrets.token_hex(6), arrived=lambda: self._arrived)
         self._runner.start()
         loop = asyncio.get_running_loop()

@@ -57,6 +57,7 @@ BEGIN_CHARACTER: Final = _join("begin_character", "common", "begin_character")
 END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom")
 NOTE_REWIND: Final = _join("note_rewind", "common", "note_rewind", flags="allow-oom")
 ACCEPT_REWIND: Final = _join("accept_rewind", "common", "accept_rewind", flags="allow-oom")
+EDIT: Final = _join("edit", "common", "audit", "edit", flags="allow-oom")
 SWAP: Final = _join("swap", "common", "swap", flags="allow-oom")
 ANNOUNCE: Final = _join("announce", "common", "announce", flags="allow-oom")
 
@@ -86,6 +87,7 @@ SCRIPTS: Final = (
     END_CHARACTER,
     NOTE_REWIND,
     ACCEPT_REWIND,
+    EDIT,
     SWAP,
     ANNOUNCE,
 )

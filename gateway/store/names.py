@@ -36,6 +36,7 @@ class Names:
         self.caps: Final = tag + "caps"  # hash budget -> "micro-dollars|percent,percent"
         self.crossed: Final = tag + "crossed"  # hash counter -> "cap|percent": what was told of it
         self.events: Final = tag + "events"  # stream of what others may want to know
+        self.audit: Final = tag + "audit"  # stream of operators' changes, newest kept
         self.rates: Final = tag + "rates"  # hash key or project -> when all its requests are there again, us
         self.health: Final = tag + "health"  # hash "route/…" or "provider/…" -> its chart
         self.rewound: Final = tag + "rewound"  # hash about commits that were forgotten: see rewinds.FIELDS

@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain import ledger
+from gateway.domain.audit import Deed
 from gateway.domain.budgets import Cap, Window
 from gateway.domain.change import AtProviders, Binding, Repeat
 from gateway.domain.keys import Character, Key
@@ -19,6 +20,7 @@ from gateway.domain.limits import Limits
 from gateway.domain.permits import ProviderLimits
 from gateway.domain.usage_query import read_query
 from gateway.domain.videos import Video
+from gateway.store.edits import Edit, Field
 from gateway.store.health import Swap, Told
 from gateway.store.loader import SCRIPTS
 from gateway.store.names import Names
@@ -113,9 +115,7 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     clock.now_ms += 1
     assert await store.remove(made.id, over.video, keep_ms=1)
     await store.create_key(Key(id="key_2", project="proj_1", created_ms=T0), "2" * 64)
-    assert await store.revoke_key("key_2")
-    await store.set_cap("gateway", Window.DAY, Cap(10**9))
-    assert await store.limit_key("key_1", Limits(rpm=5, in_flight=5, seconds_per_day=600))
+    await _by_hand(store)
     assert len(await store.list_budgets(T0)) == 1
     assert await store.swap_charts(Swap("route/a/m", b"", b"[]"), told=Told("breaker.opened", "route/a/m"))
     assert (await store.charts()).raw == {"route/a/m": b"[]"}
@@ -131,6 +131,15 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     known = cluster.client.script_exists(*(script.sha for script in SCRIPTS))
     assert known == [True] * len(SCRIPTS)
     await store.close()
+
+
+async def _by_hand(store: Store) -> None:
+    """What an operator changes."""
+    assert await store.revoke_key("key_2")
+    await store.set_cap("gateway", Window.DAY, Cap(10**9))
+    assert await store.limit_key("key_1", Limits(rpm=5, in_flight=5, seconds_per_day=600))
+    deed = Deed(id="d", actor="key_1", action="thing.change", object="thing/1")
+    assert await store.edit(Edit(deed=deed, write=[Field("{telecine}:project:proj_1", "note", "x")]))
 
 
 async def _at_providers(store: Store, made: Video) -> None:

@@ -1,0 +1,1 @@
+"""Tests of /admin, and of the commands that do the same."""

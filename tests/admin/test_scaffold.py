@@ -1,0 +1,65 @@
+"""What holds for everything below /admin: its document, its errors, its frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from tests.support.gateway import Gateway
+
+
+def test_the_document_lists_every_call_and_what_it_may_answer(gateway: Gateway) -> None:
+    document = httpx.get(f"{gateway.url}/admin/docs/openapi.json", trust_env=False).json()
+    assert set(document["paths"]) >= {"/admin/audit", "/admin/usage", "/admin/videos/{video_id}"}
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            assert {"200", "400", "401", "403", "500", "503"} <= set(operation["responses"]), operation["operationId"]
+            refusal = operation["responses"]["400"]["content"]["application/json"]["schema"]
+            assert refusal == {"$ref": "#/components/schemas/Refusal"}
+            assert operation["description"]
+    page = httpx.get(f"{gateway.url}/admin/docs", trust_env=False)
+    assert page.status_code == 200 and "Telecine: administration" in page.text
+
+
+def test_only_who_administers_comes_in(gateway: Gateway, client: Callable[[int], httpx.Client]) -> None:
+    assert client(10).get("/admin/audit").status_code == 200
+    refused = client(1).get("/admin/audit")
+    assert (refused.status_code, refused.json()["error"]["code"]) == (403, "permission_denied")
+    nobody = httpx.get(f"{gateway.url}/admin/audit", trust_env=False)
+    assert (nobody.status_code, nobody.headers["www-authenticate"]) == (401, "Bearer")
+
+
+def test_every_answer_has_the_frame_of_v1(admin: httpx.Client) -> None:
+    for path in ("/admin/audit", "/admin/audit?limit=zero", "/admin/nothing", "/admin/docs"):
+        reply = admin.get(path)
+        assert reply.headers["x-request-id"].startswith("req_"), path
+        assert reply.headers["openai-version"] == "2020-10-01"
+
+
+@pytest.mark.parametrize(
+    ("query", "param"), [("limit=0", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=x", "after")]
+)
+def test_a_parameter_that_does_not_fit_is_named(admin: httpx.Client, query: str, param: str) -> None:
+    refused = admin.get(f"/admin/audit?{query}")
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == param
+    assert set(refused.json()["error"]) == {"message", "type", "param", "code"}
+
+
+def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_shape(admin: httpx.Client) -> None:
+    nothing = admin.get("/admin/nothing")
+    assert (nothing.status_code, nothing.json()["error"]["code"]) == (404, "unknown_path")
+    assert "/admin/docs" in nothing.json()["error"]["message"]
+    wrong = admin.delete("/admin/audit")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
+    assert "GET" in wrong.headers["allow"]
+
+
+def test_requests_are_counted_by_endpoint(admin: httpx.Client) -> None:
+    admin.get("/admin/audit")
+    admin.get("/admin/videos/video_1")
+    figures = admin.get("/metrics").text
+    assert 'telecine_requests_total{endpoint="admin_audit",method="GET",status="200"}' in figures
+    assert 'telecine_requests_total{endpoint="admin_video",method="GET",status="404"}' in figures
