@@ -32,6 +32,7 @@ from providers.contract import (
     Why,
 )
 from providers.reseller import Reseller
+from providers.reseller.presets import PRESETS
 from providers.reseller.settings import ResellerSettings
 from tests.support.openai_talk import TIMEOUT_S, Talk, talking
 from tests.support.pictures import png
@@ -41,13 +42,15 @@ from tests.support.vendor_faults import Fault, Point
 
 HD = Size(1280, 720)
 STILL = Image(png(64, 64), "image/png", 64, 64)
-PICTURED = ("newapi", "crazyrouter-unified", "evolink", "comet", "aimlapi", "piapi", "ai302", "apimart", "wavespeed")
-UPLOADS = ("crazyrouter-unified", "evolink", "piapi", "segmind")
+PICTURED = [name for name in DIALECTS if name not in ("kie", "kie-veo")]  # which take links, and have no upload
+ENDING = [name for name in PICTURED if PRESETS[name]["create"]["fields"].get("last_image")]
+USER = {"user_token": "u-token", "user_id": "17"}
 every_dialect = pytest.mark.parametrize("preset", DIALECTS)
 
 
-def create(**changes: Any) -> Spec:
-    return Spec(**{"model": "m", "prompt": "A paper boat", "seconds": 4, "size": HD, **changes})
+def create(preset: str = "newapi", **changes: Any) -> Spec:
+    told = {"model": "m", "prompt": "A paper boat", "seconds": DIALECTS[preset].seconds, "size": HD}
+    return Spec(**{**told, **changes})
 
 
 @pytest.fixture(scope="session")
@@ -58,14 +61,15 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @asynccontextmanager
 async def both(
-    preset: str, folder: Path, settings: dict[str, Any] | None = None, **options: Any
+    preset: str, folder: Path, settings: dict[str, Any] | None = None, *, last_image: bool = False, **options: Any
 ) -> AsyncIterator[tuple[ResellerVendor, Talk]]:
     """A vendor and an adapter of one dialect; its upload stands on the vendor's own port."""
     async with reseller(preset, clips=str(folder), **options) as v:
-        await v.clips.path("1280x720", "4")
+        await v.clips.path("1280x720", str(v.dialect.seconds))
         upload = {"create": {"upload": {"to": v.dialect.upload[0]}}} if v.dialect.upload is not None else {}
-        model = {"seconds": [4, 8], "sizes": ["1280x720"], "image": preset in PICTURED}
-        told = {"preset": preset, "models": {"m": model}, **upload, **(settings or {})}
+        model = {"seconds": [v.dialect.seconds], "sizes": ["1280x720"], "image": preset in PICTURED}
+        model["last_image"] = last_image
+        told = {"preset": preset, **USER, "models": {"m": model}, **upload, **(settings or {})}
         adapter = Reseller(ResellerSettings.model_validate(told), v.api_key)
         async with talking(adapter, v.base_url) as t:
             yield v, t
@@ -75,7 +79,7 @@ async def both(
 async def test_a_clip_is_made_and_fetched(preset: str, clips: Path) -> None:
     """Create, look, fetch: one render, the MP4, nothing refused, and no key at the files' host."""
     async with both(preset, clips) as (v, t):
-        ref = await t.accepted(create())
+        ref = await t.accepted(create(preset))
         ended = await t.ended(ref)
         assert isinstance(ended, Finished), ended
         outcome, clip = await t.download(ref, ended.assets[0])
@@ -87,10 +91,21 @@ async def test_a_clip_is_made_and_fetched(preset: str, clips: Path) -> None:
 async def test_an_image_goes_where_the_dialect_wants_it(preset: str, clips: Path) -> None:
     """As a file, in the text, or left with the vendor first; the strict vendor finds nothing wrong."""
     async with both(preset, clips) as (v, t):
-        await t.accepted(create(image=STILL))
+        await t.accepted(create(preset, image=STILL))
         (job,) = v.jobs.values()
-        assert v.counts["files"] or any("image" in name for name in job.body)
-        assert v.counts["refused"] == 0 and v.counts["uploads"] == (preset in UPLOADS)
+        assert v.counts["files"] or any("image" in name or "frame" in name for name in job.body)
+        assert v.counts["refused"] == 0 and v.counts["uploads"] == (v.dialect.upload is not None)
+
+
+@pytest.mark.parametrize("preset", ENDING)
+async def test_an_image_to_end_with_goes_along(preset: str, clips: Path) -> None:
+    """Two images, two places; the strict vendor finds nothing wrong."""
+    async with both(preset, clips, last_image=True) as (v, t):
+        await t.accepted(create(preset, image=STILL, last_image=STILL))
+        (job,) = v.jobs.values()
+        told = [one for name, one in job.body.items() if any(word in name for word in ("image", "frame"))]
+        assert len([one for value in told for one in (value if isinstance(value, list) else [value])]) == 2
+        assert v.counts["refused"] == 0
 
 
 @every_dialect
@@ -104,7 +119,7 @@ async def test_a_failed_job_is_broken_and_free(preset: str, clips: Path) -> None
     async with both(preset, clips) as (v, t):
         v.program(*(Fault(on="create", do="fail", message=words) for words in said))
         for words, why in said.items():
-            ended = await t.ended(await t.accepted(create()))
+            ended = await t.ended(await t.accepted(create(preset)))
             assert isinstance(ended, Broken) and ended.free, ended
             assert (ended.why, words in ended.message) == (why, True)
 
@@ -114,7 +129,7 @@ async def test_done_without_a_clip_is_no_success(preset: str, clips: Path) -> No
     """Except where the clip has a path of its own, which then says so when it is fetched."""
     async with both(preset, clips) as (v, t):
         v.program(Fault(on="create", do="complete_empty"))
-        ref = await t.accepted(create())
+        ref = await t.accepted(create(preset))
         ended = await t.ended(ref)
         if "content" in t.adapter.settings.result.order:
             assert isinstance(ended, Finished)
@@ -128,7 +143,7 @@ async def test_a_wrong_key_is_the_operators_trouble(preset: str, clips: Path) ->
     async with both(preset, clips) as (v, t):
         stranger = Reseller(t.adapter.settings, "sk-other")
         async with talking(stranger, v.base_url) as other:
-            refused = await other.submit(create())
+            refused = await other.submit(create(preset))
         assert isinstance(refused, Refused) and refused.why is Why.UNAUTHORISED
         assert v.counts["renders"] == 0
 
@@ -141,7 +156,7 @@ async def test_an_empty_account_and_a_full_house_are_told_apart(preset: str, cli
             Fault(on="create", do="refuse", status=402, message="insufficient balance"),
             Fault(on="create", do="refuse", status=429, message="slow down", retry_after="3"),
         )
-        poor, busy = await t.submit(create()), await t.submit(create())
+        poor, busy = await t.submit(create(preset)), await t.submit(create(preset))
         assert [poor.why, busy.why, busy.retry_after_s] == [Why.NO_CREDIT, Why.THROTTLED, 3.0]
         assert v.counts["renders"] == 0
 
@@ -162,7 +177,7 @@ async def test_what_proves_nothing_is_in_doubt(preset: str, clips: Path) -> None
     async with both(preset, clips) as (v, t):
         for fault in faults:
             v.program(fault)
-            assert isinstance(await t.submit(create()), InDoubt), fault
+            assert isinstance(await t.submit(create(preset)), InDoubt), fault
 
 
 @every_dialect
@@ -177,7 +192,7 @@ async def test_an_unknown_job_is_not_found(preset: str, clips: Path) -> None:
 async def test_a_dead_link_is_renewed_by_looking_again(preset: str, clips: Path) -> None:
     """A stale link is not a lost clip."""
     async with both(preset, clips, link_s=0.0) as (v, t):
-        ref = await t.accepted(create())
+        ref = await t.accepted(create(preset))
         ended = await t.ended(ref)
         outcome, _ = await t.download(ref, ended.assets[0])
         if t.adapter.settings.result.order[0] == "content":
@@ -187,6 +202,11 @@ async def test_a_dead_link_is_renewed_by_looking_again(preset: str, clips: Path)
         v.options = type(v.options)(clips=str(clips))
         again = await t.poll(ref)
         assert isinstance((await t.download(ref, again.assets[0]))[0], Downloaded)
+
+
+def test_every_preset_has_a_site_that_speaks_it() -> None:
+    """A dialect that nobody speaks here is a dialect that nobody tried."""
+    assert set(DIALECTS) == set(PRESETS)
 
 
 # --- one dialect's own -------------------------------------------------------------------------------------------
@@ -214,6 +234,34 @@ async def test_content_that_is_not_ready_is_asked_for_again(clips: Path) -> None
     async with both("newapi", clips, run_s=30.0) as (_, t):
         ref = await t.accepted(create())
         assert isinstance((await t.download(ref))[0], LinkStale)
+
+
+PLACES = {
+    "data.result_url": {"data": {"status": "SUCCESS", "result_url": "{link}"}},
+    "data.fail_reason": {"code": "success", "data": {"status": "SUCCESS", "fail_reason": "{link}"}},
+    "metadata.url": {"status": "completed", "metadata": {"url": "{link}"}},
+    "video_url": {"task_id": "t", "status": "completed", "video_url": "{link}"},
+    "a list": {"status": "completed", "url": ["{link}"]},
+    "an object": {"status": "completed", "video": {"url": "{link}"}},
+    "JSON in a text": {"data": {"status": "SUCCESS", "result_url": '{"resultUrls":["{link}"]}'}},
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+async def test_a_clip_is_fetched_from_wherever_its_link_stands(name: str, clips: Path) -> None:
+    """Patched relays put it anywhere, in any form."""
+    async with both("newapi-generations", clips, place=PLACES[name]) as (_, t):
+        ref = await t.accepted(create())
+        ended = await t.ended(ref)
+        assert isinstance(ended, Finished), ended
+        _, clip = await t.download(ref, ended.assets[0])
+        assert clip[4:8] == b"ftyp"
+
+
+async def test_a_progress_may_be_a_text(clips: Path) -> None:
+    """Such as "30%", where others tell a number."""
+    async with both("newapi-generations", clips, run_s=30.0) as (_, t):
+        assert await t.poll(await t.accepted(create())) == Running(30)
 
 
 async def test_a_word_that_nobody_knows_is_waited_out(clips: Path) -> None:
@@ -280,7 +328,12 @@ async def test_a_job_that_a_callback_names_is_looked_at(clips: Path) -> None:
 
 @pytest.mark.parametrize(
     ("preset", "balance"),
-    [("newapi", Charge("15.245")), ("evolink", Charge("252.5", Unit.CREDITS))],
+    [
+        ("newapi", Charge("15.245")),
+        ("newapi-kling", Charge("15.245")),
+        ("crazyrouter-wallet", Charge("7.5")),
+        ("evolink", Charge("252.5", Unit.CREDITS)),
+    ],
 )
 async def test_the_account_is_read_for_nothing(preset: str, balance: Charge | None, clips: Path) -> None:
     """Models where the site lists them, the balance where it tells one."""

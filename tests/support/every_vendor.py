@@ -20,6 +20,7 @@ from tests.support.house import Simulator
 from tests.support.kling_vendor import kling
 from tests.support.luma_vendor import luma
 from tests.support.openrouter_vendor import openrouter
+from tests.support.reseller_dialects import DIALECTS
 from tests.support.reseller_vendor import reseller
 from tests.support.runway_vendor import runway
 from tests.support.selfhosted_vendor import selfhosted
@@ -50,6 +51,23 @@ def _own(server: str) -> Row:
     return Row(adapter="openai", model="wan-demo", vendor=vendor, beside="/v1", settings=settings, route=FREE)
 
 
+def _resold(preset: str) -> Row:
+    """A reseller of this dialect, and of one model. Its files are elsewhere; its uploads would be too."""
+    model = {"seconds": [DIALECTS[preset].seconds], "sizes": ["1280x720"]}
+    return Row(
+        adapter="reseller",
+        model="kling-v2-6",
+        vendor=partial(reseller, preset),
+        settings={
+            "preset": preset,
+            "user_token": "u-token",
+            "user_id": "17",
+            "models": {"kling-v2-6": {**model, "preset": preset}},
+        },
+        route={"prices": [{"per_second": "0.10", "as_of": "2026-11-20", "source": "the simulated site"}]},
+    )
+
+
 # By the provider's name, which is the public model's too.
 ROWS = {
     "mock": Row(adapter="mock", model="sora-2", settings={"queue_s": 0, "render_s": 0.2}),
@@ -75,13 +93,8 @@ ROWS = {
     "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
     "fal": Row(adapter="fal", model="bytedance/seedance-2.0", vendor=fal),
     "luma": Row(adapter="luma", model="ray-3.2", vendor=luma),
-    "reseller": Row(
-        adapter="reseller",
-        model="kling-v2-6",
-        vendor=reseller,
-        settings={"preset": "newapi", "models": {"kling-v2-6": {"seconds": [4], "sizes": ["1280x720"]}}},
-        route={"prices": [{"per_second": "0.10", "as_of": "2026-11-20", "source": "the simulated site"}]},
-    ),
+    "reseller": _resold("newapi"),
+    **{preset: _resold(preset) for preset in DIALECTS if preset != "newapi"},
     "kling": Row(adapter="kling", model="kling-3.0", vendor=kling),
     "kling-old": Row(adapter="kling", model="kling-v1-6", vendor=kling),
 }

@@ -15,7 +15,7 @@ from msgspec import Struct
 Check: TypeAlias = Callable[[Any], bool]
 Body: TypeAlias = dict[str, Any]
 WIDTHS: Final = {"16:9": (16, 9), "9:16": (9, 16), "1:1": (1, 1), "4:3": (4, 3), "3:4": (3, 4)}
-LINES: Final = {"480p": 480, "720p": 720, "1080p": 1080, "std": 720, "pro": 1080}
+LINES: Final = {"480p": 480, "720p": 720, "1080p": 1080, "std": 720, "pro": 1080, "4k": 2160}
 LINK: Final = re.compile(r"https?://[^ ]+")
 
 
@@ -70,8 +70,9 @@ class Job(Struct):
     ends_s: float
     fate: Any
     key: str = ""
+    kind: str = ""  # of task, where the path names one: elsewhere it is not known
     deleted: bool = False
-    called_back: bool = False
+    links: int = 0  # that were given to its clip
 
 
 Seen: TypeAlias = Callable[[Job, str, str], Any]
@@ -90,13 +91,17 @@ class Dialect(Struct, frozen=True, kw_only=True):
     id_in: str = ""
     second: str = ""
     seen_second: Seen | None = None
+    called: Seen | None = None  # the body of a callback, where it is not a poll's
     result: str = ""  # the clip is told here, and not by the poll
     header: str = "Authorization"
     scheme: str = "Bearer "
-    form: bool = False
+    form: str = ""  # `always`, or with `files` only; else JSON
+    unwrap: Callable[[Body], Body] = lambda body: body  # what is wrapped once more, told by plain names
+    seconds: int = 4  # a length that it makes
     content: str = ""
     upload: tuple[str, str, Callable[[str], Any]] | None = None  # path, field and reply
     reads: Mapping[str, Any] = {}  # what costs nothing, by path
+    wallet: Mapping[str, Any] = {}  # likewise, for the user's own token and number
     listing: tuple[str, Callable[[list[Job]], Any]] | None = None  # of what is charged: of jobs that are done
     cancel: str = ""
     callback: str = ""  # a dotted field, or `?name` of the query
@@ -122,7 +127,7 @@ def extent(body: Body) -> tuple[str, int]:
     if pixels(size):
         return size, seconds
     lines = LINES.get(str(by_end.get("resolution") or by_end.get("quality") or by_end.get("mode") or size).lower(), 720)
-    wide, high = WIDTHS[str(by_end.get("aspect_ratio") or size)]
+    wide, high = WIDTHS[str(by_end.get("aspect_ratio") or by_end.get("ratio") or size)]
     unit = lines / min(wide, high)
     return f"{round(wide * unit)}x{round(high * unit)}", seconds
 
@@ -132,10 +137,10 @@ def nested(status: int, code: str, message: str) -> tuple[int, Any]:
 
 
 def task_form(status: int, code: str, message: str) -> tuple[int, Any]:
-    """new-api: nested from the front, flat from tasks."""
+    """new-api: nested from the front, flat from tasks, also where an upstream's 401 is passed on."""
     return (
         nested(status, code, message)
-        if status in (401, 503)
+        if status in (401, 503) and code != "fail_to_fetch_task"
         else (status, {"code": code, "message": message, "data": None})
     )
 

@@ -1,4 +1,5 @@
-"""The simulated resellers' dialects by the preset's name, beyond new-api's: from the contract's pages."""
+"""The simulated resellers' dialects by the preset's name, from the contract's pages. `reseller_forms` holds those that
+are named after a model or a file."""
 
 from __future__ import annotations
 
@@ -7,8 +8,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from tests.support.reseller_contract import (
-    CRAZY_UNIFIED,
-    GENERATIONS,
     NEWAPI,
     Dialect,
     Job,
@@ -25,6 +24,7 @@ from tests.support.reseller_contract import (
     text,
     whole,
 )
+from tests.support.reseller_forms import FORMS, comet_seedance, kie_veo
 
 
 def evolink_error(status: int, code: str, message: str) -> tuple[int, Any]:
@@ -76,7 +76,7 @@ def comet_video(job: Job, word: str, link: str) -> Any:
 COMET: Final = Dialect(
     create="/v1/videos",
     poll="/v1/videos/{id}",
-    form=True,
+    form="always",
     fields={"model": text, "prompt": text, "seconds": digits, "size": pixels},
     words=("SUBMITTED", "IN_PROGRESS", "SUCCESS", "FAILED"),
     made=lambda job: comet_video(job, "SUBMITTED", ""),
@@ -264,13 +264,14 @@ SEGMIND: Final = Dialect(
 )  # fmt: skip
 
 DIALECTS: Final[Mapping[str, Dialect]] = {
+    **FORMS,
     "newapi": NEWAPI,
-    "newapi-generations": GENERATIONS,
-    "crazyrouter-unified": CRAZY_UNIFIED,
     "evolink": EVOLINK,
     "comet": COMET,
+    "comet-seedance": comet_seedance(COMET),
     "aimlapi": AIMLAPI,
     "kie": KIE,
+    "kie-veo": kie_veo(KIE),
     "piapi": PIAPI,
     "ai302": AI302,
     "apimart": APIMART,

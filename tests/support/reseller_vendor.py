@@ -8,6 +8,7 @@ says of its failure. Clips lie at another name of this machine, and a credential
 
 from __future__ import annotations
 
+import asyncio
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -26,6 +27,7 @@ from tests.support.vendor_faults import Fault, Point
 from tests.support.vendor_stand import Handler, Links, Stand, VendorError, say, standing
 
 FILES = "/files/"  # at a host of its own: no credential
+USER_TOKEN, USER_ID = "u-token", "17"
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -36,6 +38,12 @@ class Options(Struct, frozen=True, kw_only=True):
     unknown_s: float = 0.0  # for so long the site answers that it does not know a new job
     stale: bool = False  # the first path repeats what it said at first, for ever
     odd_word: bool = False  # a state that nobody knows stands between
+    small_view: bool = False  # the first path tells a state in capitals, and nothing else
+    falling: bool = False  # the progress goes back
+    late_s: float = 0.0  # for so long the site does not notice that a clip is done
+    links_dead: int | None = None  # so many links are dead on arrival; None: all that `link_s` kills
+    place: Any = None  # the answer of a finished job, `{link}` where the link stands
+    calls: tuple[str, ...] = ()  # when the callback comes: before_reply, done
     redirects: bool = False  # content leads to a link elsewhere
     clips: str = ""
 
@@ -50,6 +58,8 @@ class ResellerVendor(Stand):
         self.jobs: dict[str, Job] = {}
         self.links = Links()
         self.posted: list[int] = []  # how our callbacks were answered
+        self.progress = 90
+        self._calling: set[asyncio.Task[None]] = set()
 
     @property
     def api_key(self) -> str:
@@ -71,7 +81,7 @@ class ResellerVendor(Stand):
                 made.append(("GET", path, "second", answer))
         if spoken.content:
             made.append(("GET", spoken.content, "content", self._content))
-        made.extend(("GET", path, "read", self._read) for path in spoken.reads)
+        made.extend(("GET", path, "read", self._read) for path in (*spoken.reads, *spoken.wallet))
         if spoken.listing is not None:
             made.append(("GET", spoken.listing[0], "list", self._list))
         if spoken.cancel:
@@ -83,6 +93,9 @@ class ResellerVendor(Stand):
         if request.path.startswith(FILES):
             if given is not None:
                 raise VendorError(400, {"error": "only one way to authorise"})
+        elif request.path in self.dialect.wallet:
+            if (given, request.headers.get("New-Api-User")) != (USER_TOKEN, USER_ID):
+                raise self.wrong(401, "invalid_api_key", "invalid access token")
         elif given != self.dialect.scheme + self.api_key:
             raise self.wrong(401, "invalid_api_key", "invalid token")
 
@@ -106,7 +119,7 @@ class ResellerVendor(Stand):
         if set(query) - {self.dialect.callback.removeprefix("?")}:
             raise self.wrong(400, "invalid_request", "an unknown query")
         prompt = next((str(value) for name, value in body.items() if name.endswith("prompt")), "")
-        model = str(body.get("model") or request.match_info.get("model", ""))
+        model = str(body.get("model_name") or body.get("model") or request.match_info.get("model", ""))
         if not prompt or not model:
             raise self.wrong(400, "invalid_request", "a field is missing")
         now_s, (size, seconds) = time.monotonic(), extent(body)
@@ -117,29 +130,35 @@ class ResellerVendor(Stand):
             id=f"task_{len(self.jobs) + 1}:{model.replace('/', '-')}", body={**body, **query}, model=model, size=size,
             seconds=seconds, made_s=now_s, begins_s=begins_s,
             ends_s=begins_s + (1e9 if never else self.options.run_s), fate=fate,
-            key=request.headers.get("X-Client-Request-Id", ""),
+            key=request.headers.get("X-Client-Request-Id", ""), kind=request.match_info.get("kind", ""),
         )  # fmt: skip
         self.jobs[job.id] = job
         self.counts["renders"] += 1
+        await self._calls(job)
         return say(self.dialect.made(job))
 
     async def _body(self, request: web.Request) -> Body:
-        if self.dialect.form != (request.content_type == "multipart/form-data"):
+        wanted, is_form = self.dialect.form, request.content_type == "multipart/form-data"
+        if is_form != (wanted == "always") and not (is_form and wanted == "files"):
             raise self.wrong(400, "invalid_request", "the wrong kind of body")
-        if self.dialect.form:
+        if is_form:
             form = await request.post()
-            self.counts["files"] += sum(isinstance(one, web.FileField) for one in form.values())
-            return {name: value for name, value in form.items() if isinstance(value, str)}
+            files = {name for name, value in form.items() if isinstance(value, web.FileField)}
+            if files - {"input_reference"}:
+                raise self.wrong(400, "invalid_request", "a file where none is read")
+            self.counts["files"] += len(files)
+            return self.dialect.unwrap({name: value for name, value in form.items() if isinstance(value, str)})
         try:
             body = msgspec.json.decode(await request.read())
         except msgspec.DecodeError:
             raise self.wrong(400, "invalid_json", "no JSON") from None
-        return flat(body)
+        return self.dialect.unwrap(flat(body))
 
     def _job(self, request: web.Request) -> Job:
         name = self.dialect.id_in if "id" not in request.match_info else ""
         job = self.jobs.get(request.query.get(name, "") if name else request.match_info["id"])
         known = job is not None and not job.deleted and time.monotonic() >= job.made_s + self.options.unknown_s
+        known = known and job is not None and job.kind == request.match_info.get("kind", "")
         if job is None or not known or (job.fate is not None and job.fate.do == "forget"):
             raise self.wrong(*self.dialect.gone)
         return job
@@ -149,7 +168,7 @@ class ResellerVendor(Stand):
         now_s = time.monotonic()
         if now_s < job.begins_s:
             return queued
-        if now_s < job.ends_s:
+        if now_s < job.ends_s + self.options.late_s:
             return running
         return failed if job.fate is not None and job.fate.do == "fail" else done
 
@@ -157,7 +176,11 @@ class ResellerVendor(Stand):
         empty = job.fate is not None and job.fate.do == "complete_empty"
         if empty or self._word(job) != self.dialect.words[2]:
             return ""
-        token = self.links.give(job.id, time.monotonic() + self.options.link_s)
+        alive_s = self.options.link_s
+        if self.options.links_dead is not None:
+            job.links += 1
+            alive_s = 60.0 if job.links > self.options.links_dead else alive_s - 1
+        token = self.links.give(job.id, time.monotonic() + alive_s)
         return f"{self.files_url}/files/{job.id}/{token}"
 
     async def _retrieve(self, request: web.Request) -> web.StreamResponse:
@@ -165,12 +188,26 @@ class ResellerVendor(Stand):
         if self.options.stale:
             return say(self.dialect.made(job))
         word = self._word(job)
+        if self.options.small_view:
+            done = word == self.dialect.words[2]
+            return say({"task_id": job.id, "platform": "1", "status": word, "progress": "100%" if done else "30%"})
+        if self.options.place is not None and word == self.dialect.words[2]:
+            return self._placed(job)
         if self.options.odd_word and word == self.dialect.words[1] and "error" not in word:
             body = msgspec.json.encode(self.dialect.seen(job, word, "")).replace(word.encode(), b"PONDERING")
             return web.Response(body=body, content_type="application/json")
         link = "" if self.dialect.result else self._link(job)
         status = self.dialect.failed_status if word == self.dialect.words[3] else 200
-        return say(self.dialect.seen(job, word, link), status)
+        told = self.dialect.seen(job, word, link)
+        if self.options.falling:
+            self.progress = max(5, self.progress - 15)
+            told["progress"] = self.progress
+        return say(told, status)
+
+    def _placed(self, job: Job) -> web.Response:
+        """The link where the test wants it; as a text inside a text it is escaped."""
+        body = msgspec.json.encode(self.options.place).replace(b"{link}", self._link(job).encode())
+        return web.Response(body=body, content_type="application/json")
 
     async def _second(self, request: web.Request) -> web.StreamResponse:
         job = self._job(request)
@@ -207,7 +244,7 @@ class ResellerVendor(Stand):
         return say(reply(f"{self.files_url}/inputs/1.png"))
 
     async def _read(self, request: web.Request) -> web.StreamResponse:
-        return say(self.dialect.reads[request.path])
+        return say({**self.dialect.reads, **self.dialect.wallet}[request.path])
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         assert self.dialect.listing is not None
@@ -225,9 +262,26 @@ class ResellerVendor(Stand):
     def callback_of(self, job: Job) -> str:
         return str(job.body.get(self.dialect.callback.removeprefix("?"), ""))
 
+    async def _calls(self, job: Job) -> None:
+        """The callbacks that the options ask for, each in its time."""
+        if not self.callback_of(job):
+            return
+        for when in self.options.calls:
+            if when == "before_reply":
+                await self.call_back(job)
+                continue
+            calling = asyncio.get_running_loop().create_task(self._call_when_done(job))
+            self._calling.add(calling)
+            calling.add_done_callback(self._calling.discard)
+
+    async def _call_when_done(self, job: Job) -> None:
+        await asyncio.sleep(max(0.0, min(60.0, job.ends_s - time.monotonic())))
+        await self.call_back(job)
+
     async def call_back(self, job: Job, body: Any = None, headers: dict[str, str] | None = None) -> None:
         """Post the job as it is now, or another body, to where the create asked for it."""
-        posted = body if body is not None else self.dialect.seen(job, self._word(job), self._link(job))
+        tell = self.dialect.called or self.dialect.seen
+        posted = body if body is not None else tell(job, self._word(job), self._link(job))
         url = self.callback_of(job)
         async with ClientSession() as session, session.post(url, json=posted, headers=headers) as response:
             self.posted.append(response.status)

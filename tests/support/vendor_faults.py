@@ -44,6 +44,7 @@ POINTS: Mapping[str, tuple[Point, ...]] = {
     "complete_with_error": (Point.MAKING,),  # completed with an error beside it
     "truncate": (Point.CONTENT,),  # promise the whole clip, send half, close
     "cut": (Point.CONTENT,),  # half the clip, consistent headers
+    "cut_unmeasured": (Point.CONTENT,),  # half the clip, and no length told
     "wrong_size": (Point.CONTENT,),  # another clip: half as wide and high
     "wrong_seconds": (Point.CONTENT,),  # another clip: a second shorter, or longer
     "slow": (Point.CONTENT,),  # 64 KiB each `seconds`

@@ -77,13 +77,14 @@ async def maim(request: web.Request, fault: Fault, response: web.Response, body:
 
 async def misserve(request: web.Request, fault: Fault, path: Path, headers: Mapping[str, str]) -> web.StreamResponse:
     """Not all of a clip, or all of it slowly; a wrong clip is simply sent."""
-    if fault.do not in ("truncate", "cut", "slow"):
+    if fault.do not in ("truncate", "cut", "cut_unmeasured", "slow"):
         return web.FileResponse(path, headers=headers)
     clip = path.read_bytes()
     half = clip[: len(clip) // 2]
     sent = clip if fault.do == "slow" else half
     promised = len(half) if fault.do == "cut" else len(clip)
-    stream = web.StreamResponse(headers=_headers(headers, promised))
+    unmeasured = fault.do == "cut_unmeasured"
+    stream = web.StreamResponse(headers=headers if unmeasured else _headers(headers, promised))
     await stream.prepare(request)
     for start in range(0, len(sent), CHUNK_BYTES):
         await stream.write(sent[start : start + CHUNK_BYTES])
