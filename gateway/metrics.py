@@ -115,6 +115,9 @@ _in_flight = _gauge(
 _queue = _gauge(
     "telecine_provider_queue", "Jobs that wait or run at a server that tells it, of whoever asked.", "provider"
 )
+_odd_words = _counter(
+    "telecine_states_not_known_total", "Looks at jobs whose state was told in a word that nobody knows.", "provider"
+)
 _doubts_open = _gauge("telecine_doubts_open", "Attempts of which nobody knows now whether they arrived.")
 _balance = _gauge(
     "telecine_provider_balance", "What a vendor's account has left, as it was last read.", "provider", "unit"
@@ -224,6 +227,10 @@ def balance(provider: str, unit: str, amount: float, micros: int | None, at_ms: 
 
 def provider_queue(provider: str, jobs: int) -> None:
     _queue.of(provider).set(jobs)
+
+
+def odd_word(provider: str) -> None:
+    _odd_words.of(provider).inc()
 
 
 def poll_lag(seconds: float) -> None:

@@ -227,6 +227,7 @@ class Accepted(Struct, frozen=True):
 
 class Running(Struct, frozen=True):
     progress: int | None = None  # percent, 0 to 99
+    odd_word: str | None = None  # the state, where nobody knows the word and the job is taken to go on
 
 
 class Finished(Struct, frozen=True, kw_only=True):

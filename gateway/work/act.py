@@ -87,6 +87,8 @@ async def poll(tools: Tools, job: Job, attempt: Attempt, world: World) -> Result
         return Wait()
     flow = endpoint.adapter.poll(attempt.ref)
     outcome = await tools.driver.poll(endpoint, flow, timeout_s=route.poll_timeout_s)
+    if isinstance(outcome, Running) and outcome.odd_word is not None:
+        tools.odd_words.note(attempt.provider, outcome.odd_word)
     return news_of_poll(job.video, attempt, outcome, world)
 
 
@@ -182,7 +184,7 @@ def news_of_submit(attempt: Attempt, outcome: SubmitOutcome, *, resend: bool) ->
 def news_of_poll(video: Video, attempt: Attempt, outcome: PollOutcome, world: World) -> Result:
     ordinal = attempt.ordinal
     match outcome:
-        case Running(progress):
+        case Running(progress=progress):
             worth_telling = progress is not None and progress >= video.progress + PROGRESS_STEP
             return Progressed(ordinal, progress) if worth_telling or attempt.lost_in_a_row else Wait()
         case Finished():

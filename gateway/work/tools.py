@@ -16,6 +16,7 @@ from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
 from gateway.work.observer import Observer
+from gateway.work.odd_words import OddWords
 from gateway.work.queues import Queues
 
 
@@ -35,6 +36,7 @@ class Tools:
     due: asyncio.Event  # set when something became due in this process: its runner looks at once
     observer: Observer = field(default_factory=Observer)  # what is learnt of routes, with the other replicas
     queues: Queues = field(default_factory=Queues)  # of servers of one's own, as this process last saw them
+    odd_words: OddWords = field(default_factory=OddWords)  # which vendors used for a state, and nobody knows
     lines: Mapping[str, int] = field(default_factory=dict)  # by provider, how many videos waited for it a moment ago
 
     def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:

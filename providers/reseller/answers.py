@@ -96,7 +96,8 @@ def look_at(wire: Wire, reply: Reply) -> Look:
         return Look(unasked(wire, reply), document)
     match words.state_of(wire, document):
         case "running":
-            return Look(c.Running(words.progress_of(wire, document)), document)
+            running = c.Running(words.progress_of(wire, document), words.odd_word(wire, document))
+            return Look(running, document)
         case "failed":
             return Look(failed(wire, document), document)
         case _:

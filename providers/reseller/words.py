@@ -17,13 +17,19 @@ from providers.reseller.places import first, look
 from providers.reseller.settings import Errors, State, Wire
 from providers.toolbox import Node, clean, why_of_status
 
-# Words that end a job; every other word means that it goes on, also one that nobody knows.
+# Words that end a job; every other word means that it goes on, also one that nobody knows, which is told.
 ENDS: Final[Mapping[str, State]] = {
     **dict.fromkeys(("success", "succeeded", "succeed", "completed", "complete", "done"), "done"),
     **dict.fromkeys(
         ("failure", "failed", "fail", "error", "cancelled", "canceled", "timeout", "deleted", "expired"), "failed"
     ),
 }  # fmt: skip
+
+GOES_ON: Final = frozenset({
+    "", "queued", "pending", "submitted", "not_start", "created", "waiting", "wait", "queuing", "queueing", "staged",
+    "unknown", "in_queue", "scheduled", "initializing", "preparing", "starting", "processing", "in_progress",
+    "in progress", "running", "generating", "active", "rendering", "retrying",
+})  # fmt: skip
 
 CODE_PLACES: Final = (
     "error.code", "error.err_code", "error.type", "error.error_type", "error.name", "error_code", "code", "type",
@@ -154,8 +160,18 @@ def state_of(wire: Wire, document: Node) -> State:
     word = state_word(wire, document)
     if word is None:
         raise Unreadable("a job without a state")
-    own = {name.lower(): state for name, state in wire.poll.states.items()}
-    return own.get(word) or ENDS.get(word, "running")
+    return _own_states(wire).get(word) or ENDS.get(word, "running")
+
+
+def odd_word(wire: Wire, document: Node) -> str | None:
+    """The state's word where it is none that is known."""
+    word = state_word(wire, document)
+    known = word is None or word in GOES_ON or word in ENDS or word in _own_states(wire)
+    return None if known else word
+
+
+def _own_states(wire: Wire) -> dict[str, State]:
+    return {name.lower(): state for name, state in wire.poll.states.items()}
 
 
 def progress_of(wire: Wire, document: Node) -> int | None:

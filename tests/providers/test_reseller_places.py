@@ -107,6 +107,23 @@ def test_a_word_that_nobody_knows_means_that_the_job_goes_on(word: str) -> None:
     assert words.state_of(wire, Node({"status": word})) == "running"
 
 
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_word_is_odd_where_nobody_wrote_it_down(preset: str) -> None:
+    """Not the words of the contract, not the dialect's own, not what its cancel waits for."""
+    wire = ResellerSettings.model_validate({"preset": preset, "user_token": "t", "models": {}})
+    place = wire.poll.state_paths[0]
+
+    def odd(word: str) -> str | None:
+        body: dict[str, Any] = {}
+        put(body, place, word)
+        return words.odd_word(wire, Node(body))
+
+    cancel = wire.cancel.states if wire.cancel is not None else ()
+    for known in ("QUEUED", "IN_PROGRESS", "", "NOT_START", "success", "FAILURE", *wire.poll.states, *cancel):
+        assert odd(known) is None, known
+    assert odd("Pondering") == "pondering"
+
+
 @given(values)
 def test_an_amount_is_finite_or_none(value: Any) -> None:
     """Never a float's noise, never NaN."""

@@ -265,10 +265,11 @@ async def test_a_progress_may_be_a_text(clips: Path) -> None:
 
 
 async def test_a_word_that_nobody_knows_is_waited_out(clips: Path) -> None:
-    """The job goes on, and ends in words that are known."""
+    """The job goes on, the word is told, and it ends in words that are known."""
     async with both("evolink", clips, odd_word=True, run_s=0.3) as (_, t):
         ref = await t.accepted(create())
-        assert isinstance(await t.poll(ref), Running)
+        seen = await t.poll(ref)
+        assert isinstance(seen, Running) and seen.odd_word == "pondering"
         assert isinstance(await t.ended(ref), Finished)
 
 

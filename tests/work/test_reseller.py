@@ -107,6 +107,13 @@ async def test_a_progress_that_falls_is_not_shown(empty_redis: RedisServer, tmp_
         assert shown == sorted(shown) and max(shown) > 0
 
 
+async def test_a_state_that_nobody_knows_is_counted(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """And said once, however often the job is looked at."""
+    async with here(empty_redis, tmp_path, "evolink", odd_word=True, run_s=1.0) as (one, _):
+        assert (await one.until(await one.create(**ASKED)))["status"] == "completed"
+        assert one.tools.odd_words.said == {("a", "pondering")}
+
+
 CALLS = {"unsigned": ("done",), "twice": ("done", "done"), "before_reply": ("before_reply", "done")}
 
 
