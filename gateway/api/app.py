@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException
 from litestar.handlers import asgi
 from litestar.openapi import OpenAPIConfig
 
-from gateway.api import content, hooks, models, ops, quotes, usage, videos
+from gateway.api import content, following, hooks, models, ops, quotes, usage, videos
 from gateway.api.exchange import Exchange, of_error
 from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, unforeseen
 from gateway.api.refusals import of_litestar
@@ -33,6 +33,7 @@ CLIENTS: Final[Paths] = (
     ("/v1/videos/characters", "characters", {"POST": videos.create_character}),
     ("/v1/videos/characters/{character_id}", "character", {"GET": videos.get_character}),
     (VIDEO, "video", {"GET": videos.retrieve, "DELETE": videos.delete_video}),
+    (f"{VIDEO}/events", "events", {"GET": following.events}),
     (f"{VIDEO}/content", "content", {"GET": content.content}),
     (f"{VIDEO}/cancel", "cancel", {"POST": videos.cancel}),
     (f"{VIDEO}/remix", "remix", {"POST": videos.remix}),

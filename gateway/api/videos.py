@@ -9,18 +9,20 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from gateway.api import following
 from gateway.api.bodies import Body, Bounds, Expected, body_of
-from gateway.api.exchange import Answer, Exchange, in_bytes, of_json
+from gateway.api.exchange import Answer, Exchange, Header, in_bytes, of_json
 from gateway.domain.errors import BadInput
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.keys import Character
 from gateway.domain.limits import headers_of
 from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Asked, Hint, ask, ask_character
-from gateway.work import characters, read
+from gateway.work import characters, polling, read
 from gateway.work.caller import Caller, identify
 from gateway.work.cancel import cancel_video
 from gateway.work.create import create_video
 from gateway.work.delete import delete_video as delete
+from gateway.work.tools import Tools
 from providers.contract import Verb
 
 LIMIT: Final = 20
@@ -28,8 +30,6 @@ LIMIT_MAX: Final = 100
 KEY_CHARS_MAX: Final = 255
 EXPECTED: Final = {verb: Expected(FIELDS[verb], FILES[verb]) for verb in Verb}
 CHARACTER: Final = Expected(CHARACTER_FIELDS, CHARACTER_FILES)
-PENDING_MS: Final = {b"queued": b"1000", b"in_progress": b"2000"}
-"""`openai-poll-after-ms` by status; SDKs read it once, and Go's refuses more than 8000."""
 
 
 class _Id(Struct):
@@ -56,7 +56,12 @@ async def remix(exchange: Exchange) -> Answer:
 
 
 async def retrieve(exchange: Exchange) -> Answer:
-    return of_video(await read.video_face(exchange.tools, exchange.key_hash(), exchange.path_params["video_id"]))
+    tools = exchange.tools
+    face = await read.video_face(tools, exchange.key_hash(), exchange.path_params["video_id"])
+    if exchange.header(b"prefer") is None:
+        return of_video(tools, face)
+    face, applied = await following.waited(exchange, face)
+    return of_video(tools, face, applied)
 
 
 async def list_page(exchange: Exchange) -> Answer:
@@ -89,7 +94,8 @@ async def delete_video(exchange: Exchange) -> Answer:
 async def cancel(exchange: Exchange) -> Answer:
     """An extra of ours: stop a video, as far as that can be done. A body is not looked at."""
     caller = await caller_of(exchange)
-    return of_video(await cancel_video(exchange.tools, caller, exchange.path_params["video_id"]))
+    face = await cancel_video(exchange.tools, caller, exchange.path_params["video_id"])
+    return of_video(exchange.tools, face)
 
 
 async def create_character(exchange: Exchange) -> Answer:
@@ -125,13 +131,10 @@ async def asked_in(body: Body, verb: Verb, *, source_id: str | None = None) -> A
     return ask(verb, body.fields, body.files, source_id=source_id)
 
 
-def of_video(face: bytes, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
+def of_video(tools: Tools, face: bytes, headers: tuple[Header, ...] = ()) -> Answer:
     """A video's public JSON as it stands, and when to ask again while it is not final."""
-    # The status stands before anything that a client wrote.
-    begin = face.index(b'"status":"') + 10
-    pending = PENDING_MS.get(face[begin : face.index(b'"', begin)])
-    more = in_bytes(headers)
-    return Answer(face, 200, more if pending is None else ((b"openai-poll-after-ms", pending), *more))
+    again_ms = polling.after_ms(tools, face)
+    return Answer(face, 200, headers if again_ms is None else ((b"openai-poll-after-ms", b"%d" % again_ms), *headers))
 
 
 def adjusted_header(changes: Mapping[str, tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -148,7 +151,8 @@ async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None)
         created = await create_video(exchange.tools, caller, asked, hint)
         rate = headers_of(created.rate) if created.rate is not None else ()
         reused = () if created.reused_from is None else (("x-telecine-reused", created.reused_from),)
-        return of_video(created.face, (*rate, *adjusted_header(created.adjusted), *reused))
+        more = in_bytes((*rate, *adjusted_header(created.adjusted), *reused))
+        return of_video(exchange.tools, created.face, more)
 
 
 def _of_character(character: Character) -> Answer:

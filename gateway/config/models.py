@@ -100,6 +100,21 @@ class Server(Section):
     body_timeout_s: Seconds = Field(default=300, description="A request body must have arrived by then.")
     header_timeout_s: Seconds = Field(default=10, description="A request's head must have arrived by then.")
     connections_max: Count = Field(default=1_024, le=65_536, description="Requests served at the same time.")
+    wait_s_max: Seconds = Field(
+        default=50, le=600, description="How long a look at a video with `Prefer: wait=N` waits for a change at most."
+    )
+    follow_s_max: Seconds = Field(
+        default=600,
+        le=86_400,
+        description="A stream of a video's events ends by then; the client comes back by itself.",
+    )
+    followers_max: Count = Field(
+        default=256,
+        le=1_000,
+        description="So many clients may wait for changes or follow events at the same time. They count among "
+        "`connections_max`.",
+    )
+    followers_per_key_max: Count = Field(default=64, le=1_000, description="And so many with the same API key.")
 
 
 class Retention(Section):

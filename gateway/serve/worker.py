@@ -26,6 +26,7 @@ from gateway.serve.entry import Task
 from gateway.serve.fleet import LEAVE
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.wiring import Site, opened
+from gateway.work.watches import Watches
 
 GARBAGE: Final = (10_000, 20, 20)  # requests and steps leave no cycles; libraries' few can wait
 CUT_AFTER_S: Final = 1.0  # beyond the grace: cut steps hand back their leases first
@@ -43,6 +44,7 @@ class Worker:
         self._arrived = 0
         self._app: Application | None = None
         self._runner: Runner | None = None
+        self._watches: Watches | None = None
         self._leaving: asyncio.Task[None] | None = None
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
@@ -77,6 +79,7 @@ class Worker:
     async def _open(self) -> None:
         parts = await self._stack.enter_async_context(opened(Site(**self._task.site)))
         self._app = create_app(parts.tools, ready=self.ready, admin=(router(),), document=document())
+        self._watches = parts.tools.watches
         self._runner = Runner(parts.tools, name=secrets.token_hex(6), arrived=lambda: self._arrived)
         self._runner.start()
         loop = asyncio.get_running_loop()
@@ -94,6 +97,8 @@ class Worker:
         return self._leaving
 
     async def _stop_runner(self, grace_s: float) -> None:
+        if self._watches is not None:
+            self._watches.close()  # who follows would stay for minutes, and comes back elsewhere
         if self._runner is not None:
             await self._runner.stop(grace_s)
 

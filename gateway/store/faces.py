@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from gateway.domain.keys import Standing, Status
 from gateway.domain.videos import Video, decode_video
-from gateway.store.loader import FACE, PAGE
-from gateway.store.outcomes import Face, Page
+from gateway.store.loader import CHANGED, FACE, PAGE
+from gateway.store.outcomes import Face, Page, Sight
 from gateway.store.projects import KEY_FIELDS, read_key, read_limits
 from gateway.store.room import Room, Seen
 
@@ -70,6 +70,15 @@ class Faces(Room):
         shown = [self._names.video(one.decode()) for one in ids[:limit]]
         faces = await self._link.run(PAGE, shown, ()) if shown else []
         return Page([face for face in faces if face is not None], len(ids) > limit)
+
+    async def changed(self, known: Mapping[str, int]) -> dict[str, Sight]:
+        """What is to be seen of those of these videos whose version is another than the one that is known (0: none).
+        One round trip, whoever and however many they are for."""
+        ids = list(known)
+        assert len(ids) <= PAGE_MAX
+        words = [known[one] or "" for one in ids]
+        rows = await self._link.run(CHANGED, [self._names.video(one) for one in ids], words) if ids else []
+        return {ids[at - 1]: Sight(int(version or 0), face) for at, version, face in rows}
 
     async def _look(self, key_hash: str, project: str, video_id: str) -> list[Any]:
         names = self._names

@@ -47,6 +47,7 @@ REMOVE: Final = _join("remove", "common", "remove", flags="allow-oom")
 TRIM: Final = _join("trim", "common", "trim", flags="allow-oom")
 FACE: Final = _join("face", "face", flags="no-writes")
 PAGE: Final = _join("page", "page", flags="no-writes")
+CHANGED: Final = _join("changed", "changed", flags="no-writes")
 CREATE_PROJECT: Final = _join("create_project", "create_project")
 CREATE_KEY: Final = _join("create_key", "create_key")
 SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
@@ -77,6 +78,7 @@ SCRIPTS: Final = (
     TRIM,
     FACE,
     PAGE,
+    CHANGED,
     CREATE_PROJECT,
     CREATE_KEY,
     SET_STATUS,

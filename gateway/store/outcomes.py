@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 
@@ -180,6 +180,16 @@ class Trim(StrEnum):
 class Face(Struct, frozen=True):
     project: str
     public: bytes  # JSON
+
+
+class Sight(Struct, frozen=True):
+    """What is to be seen of a video at a version of its record; version 0: there is none."""
+
+    version: int
+    face: bytes  # its public JSON; empty where it was deleted
+
+
+GONE: Final = Sight(0, b"")
 
 
 class Page(Struct, frozen=True):

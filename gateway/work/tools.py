@@ -18,6 +18,8 @@ from gateway.upstream.driver import Driver
 from gateway.work.observer import Observer
 from gateway.work.odd_words import OddWords
 from gateway.work.queues import Queues
+from gateway.work.usual import Usual
+from gateway.work.watches import Watches
 
 
 @dataclass(slots=True)
@@ -37,6 +39,8 @@ class Tools:
     observer: Observer = field(default_factory=Observer)  # what is learnt of routes, with the other replicas
     queues: Queues = field(default_factory=Queues)  # of servers of one's own, as this process last saw them
     odd_words: OddWords = field(default_factory=OddWords)  # which vendors used for a state, and nobody knows
+    usual: Usual = field(default_factory=Usual)  # how long clips take, for what clients are told
+    watches: Watches = field(default_factory=Watches)  # the videos that clients of this process follow
     lines: Mapping[str, int] = field(default_factory=dict)  # by provider, how many videos waited for it a moment ago
 
     def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:

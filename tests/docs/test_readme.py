@@ -78,6 +78,8 @@ def test_the_other_commands_answer(typed: str) -> None:
         "rpm: 25",
         '"object":"usage"',
         "line,project,tag:campaign",
+        "waited for completed video_",
+        "event: video.completed",
     ):
         assert said in typed, said
 
