@@ -52,7 +52,7 @@ EXIT STATUS
 COMMANDS = {
     "serve": ("gateway.cli.serve", "Run the gateway until it is told to stop."),
     "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
-    "keys": ("gateway.cli.keys", "Create, list and revoke keys: who asks."),
+    "keys": ("gateway.cli.keys", "Create, list, rotate and revoke keys: who asks."),
     "budgets": ("gateway.cli.budgets", "Set and list caps on spend."),
     "usage": ("gateway.cli.usage", "Show what was spent, by day, project, model, tag and more."),
     "ledger": ("gateway.cli.ledger", "Check the books, export them, compare them with a bill."),
@@ -63,6 +63,7 @@ COMMANDS = {
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),
     "doubts": ("gateway.cli.doubts", "List submissions of unknown outcome; say what became of one."),
     "explain": ("gateway.cli.explain", "Tell why a video is where it is: plan, attempts, money."),
+    "audit": ("gateway.cli.audit", "Show who changed what."),
     "config": ("gateway.cli.config", "Check a configuration file."),
 }
 

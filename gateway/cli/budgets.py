@@ -12,9 +12,11 @@ from gateway.cli.options import Dollars, Place, Positive, json_option, option, p
 from gateway.cli.output import print_json, print_table
 from gateway.cli.storing import with_store
 from gateway.config.load import load_config
+from gateway.domain.audit import CLI
 from gateway.domain.budgets import THRESHOLDS, Budget, Cap, Window, counter_of, resets_at, sane_thresholds
 from gateway.domain.money import format_dollars
 from gateway.store.store import Store
+from gateway.work.scopes import NoScope, bound_by_balance, full_scope
 from providers.contract import Json
 
 COLUMNS = ("budget", "cap", "spent", "held", "left", "overrun", "thresholds")
@@ -77,7 +79,7 @@ def set_(scope: str, cap: int, *, window: str, thresholds: tuple[int, ...], json
     async def make(store: Store) -> Budget:
         full = await _scope(store, scope, place)
         _refuse_bound(full, window, place)
-        await store.set_cap(full, Window(window), Cap(cap, thresholds))
+        await store.set_cap(full, Window(window), Cap(cap, thresholds), actor=CLI)
         found = await store.list_budgets(_now_ms())
         return next(one for one in found if (one.scope, one.window) == (full, window))
 
@@ -115,7 +117,7 @@ def remove(scope: str, window: str, json: bool, place: Place) -> None:
 
     async def take(store: Store) -> tuple[str, bool]:
         full = scope.replace(":", "/", 1) if scope.startswith("provider:") else await _scope(store, scope, place)
-        return full, await store.remove_cap(full, Window(window))
+        return full, await store.remove_cap(full, Window(window), actor=CLI)
 
     full, was_there = with_store(place, take)
     if not was_there:
@@ -151,34 +153,28 @@ def _over(budget: Budget) -> str:
 
 async def _scope(store: Store, text: str, place: Place) -> str:
     """`project:films` as the store names it. What does not exist is refused: a typing error would cap nothing."""
-    kind, _, name = text.partition(":")
-    match kind:
-        case "gateway" if text == "gateway":
-            return "gateway"
-        case "project":
-            project = await store.find_project(name)
-            if project is None:
-                raise Failure(f'no project is called "{name}"; telecine projects list shows them')
-            return f"project/{project.id}"
-        case "key":
-            if name not in {key.id for key in await store.list_keys()}:
-                raise Failure(f'no key has the id "{name}"; telecine keys list shows them')
-            return f"key/{name}"
-        case "provider":
-            known = load_config(place.config, os.environ).config.providers
-            if name not in known:
-                raise Failure(f'{place.config} has no provider "{name}"; it has {", ".join(sorted(known))}')
-            return f"provider/{name}"
-        case _:
-            raise Failure(f'"{text}" is no scope; write project:NAME, key:ID, provider:NAME or gateway')
+    known = load_config(place.config, os.environ).config.providers
+    try:
+        return await full_scope(store, text, known)
+    except NoScope as error:
+        match error.kind:
+            case "project":
+                raise Failure(f'no project is called "{error.name}"; telecine projects list shows them') from None
+            case "key":
+                raise Failure(f'no key has the id "{error.name}"; telecine keys list shows them') from None
+            case "provider":
+                names = ", ".join(sorted(known))
+                raise Failure(f'{place.config} has no provider "{error.name}"; it has {names}') from None
+            case _:
+                write = "write project:NAME, key:ID, provider:NAME or gateway"
+                raise Failure(f'"{text}" is no scope; {write}') from None
 
 
 def _refuse_bound(scope: str, window: str, place: Place) -> None:
-    """A provider's budget that its account's balance sets: by hand it would last a minute."""
-    kind, _, name = scope.partition("/")
-    providers = load_config(place.config, os.environ).config.providers
-    if kind == "provider" and window == Window.TOTAL and providers[name].balance == "budget":
-        raise Failure(f"the account's balance is the total budget of {name}; see its `balance` in {place.config}")
+    """A provider's budget that its account's balance sets."""
+    bound = bound_by_balance(scope, Window(window), load_config(place.config, os.environ).config)
+    if bound is not None:
+        raise Failure(f"the account's balance is the total budget of {bound}; see its `balance` in {place.config}")
 
 
 def _per(window: Window) -> str:

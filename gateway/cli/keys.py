@@ -11,11 +11,11 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.limiting import brief_tags, limit_options, print_limits, shown_limits
-from gateway.cli.options import Duration, Place, json_option, option, place_options
+from gateway.cli.options import Duration, OrZero, Place, duration_text, json_option, option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
 from gateway.domain import ids
-from gateway.domain.keys import SECRET_BYTES, Key, digest, new_secret
+from gateway.domain.keys import OVERLAP_S, OVERLAP_S_MAX, SECRET_BYTES, Key, digest, new_secret
 from gateway.domain.limits import NOTHING, Limits
 from gateway.store.outcomes import ProjectGone
 from gateway.store.store import Store
@@ -27,7 +27,7 @@ _DISPLAY_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 
 @click.group("keys")
 def command() -> None:
-    """Create, list and revoke keys: who asks.
+    """Create, list, rotate and revoke keys: who asks.
 
     A key belongs to a project. Its secret is shown once, when it is created, and stored only as a digest. These
     commands work while the gateway runs and while it does not.
@@ -153,6 +153,44 @@ def limit(key_id: str, *, limiting: Callable[[Limits], Limits], json: bool, plac
     if limits is None:
         raise Failure(f'no key has the id "{key_id}"; telecine keys list shows them')
     print_limits(key_id, limits, json=json)
+
+
+@command.command("rotate")
+@click.argument("key_id", metavar="ID")
+@option(
+    "--overlap",
+    type=OrZero("let both secrets live less long"),
+    default=duration_text(OVERLAP_S),
+    show_default=True,
+    metavar="DURATION|0",
+    help="For so long the secret before is valid too; 0: it ends at once.",
+)
+@json_option
+@place_options
+def rotate(key_id: str, overlap: int, json: bool, place: Place) -> None:
+    """Give the key ID a new secret and print it; the one before is valid for a while, any earlier one no more.
+
+    Its id, its limits and what counts against them stay.
+
+    \b
+    EXAMPLES
+      telecine keys rotate key_0123456789abcdef01234567
+      telecine keys rotate key_0123456789abcdef01234567 --overlap 0
+    """
+    if overlap > OVERLAP_S_MAX:
+        raise Failure(f"an overlap lasts {OVERLAP_S_MAX // 86_400} days at most")
+    secret = new_secret(os.urandom(SECRET_BYTES))
+    until_ms = time.time_ns() // 1_000_000 + overlap * 1_000 if overlap else 0
+    key = with_store(place, lambda store: store.rotate_key(key_id, digest(secret), old_until_ms=until_ms))
+    if key is None:
+        raise Failure(f'no key that may ask has the id "{key_id}"; telecine keys list shows them')
+    until_ms = min(until_ms, key.expires_ms or until_ms)
+    if json:
+        print_json({"id": key_id, "key": secret, "old_valid_until": utc(until_ms) if until_ms else None})
+    else:
+        old = f"the one before is valid until {utc(until_ms)}" if until_ms else "the one before is valid no more"
+        click.echo(f"a new secret for {key_id}, shown this once; {old}", err=True)
+        click.echo(secret)
 
 
 @command.command("revoke")

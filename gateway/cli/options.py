@@ -73,6 +73,13 @@ class Duration(click.ParamType[int]):
         return seconds
 
 
+class OrZero(Duration):
+    """Such a duration, or none at all."""
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        return 0 if value in ("0", 0) else super().convert(value, param, ctx)
+
+
 def duration_text(seconds: int) -> str:
     """`24h`: in the largest unit that it is a whole number of, up to hours."""
     unit = next(one for one in ("h", "m", "s") if seconds % UNITS_S[one] == 0)

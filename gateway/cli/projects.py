@@ -14,13 +14,12 @@ from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.storing import with_store
 from gateway.domain import ids
+from gateway.domain.admin_shapes import NAME_CHARS_MAX, is_project_name
 from gateway.domain.keys import Project
 from gateway.domain.limits import Limits
 from gateway.store.outcomes import NameTaken
 from gateway.store.store import Store
 from providers.contract import Json
-
-NAME_CHARS_MAX = 100
 
 
 @click.group("projects")
@@ -44,13 +43,7 @@ def create(name: str, json: bool, place: Place) -> None:
       telecine projects create demo
       telecine projects create demo --json     {"id": "proj_…", "name": "demo", …}
     """
-    if (
-        not name
-        or name != name.strip()
-        or len(name) > NAME_CHARS_MAX
-        or not name.isprintable()
-        or name.startswith("proj_")
-    ):
+    if not is_project_name(name):
         raise Failure(
             f"a project's name has 1 to {NAME_CHARS_MAX} printable characters, no blank at either end, "
             "and does not begin with proj_, as ids do"

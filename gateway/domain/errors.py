@@ -7,6 +7,7 @@ ClientError (the base: an OpenAI-shaped body, and whether an SDK may send the re
 ├── Forbidden         403   the key may not do this
 ├── Absent            404   no such thing, or another project's
 ├── WrongMethod       405
+├── Conflict          409   it is not as it would have to be for that
 ├── TooLarge          413
 ├── KeyReused         422   the Idempotency-Key belongs to another request
 ├── RateLimited       429   too much at once; later it works
@@ -79,6 +80,12 @@ class Absent(ClientError):
 class WrongMethod(ClientError):
     status = 405
     code = "method_not_allowed"
+
+
+class Conflict(ClientError):
+    status = 409
+    code = "conflict"
+    retry = False
 
 
 class TooLarge(ClientError):

@@ -19,6 +19,8 @@ from providers.contract import Ref
 SECRET_PREFIX = "sk-tc-"  # noqa: S105 - a public prefix, not a secret
 SECRET_BYTES = 32
 SECRET_CHARS_MAX = 512
+OVERLAP_S = 24 * 3_600  # that a secret stays valid beside the one that follows it
+OVERLAP_S_MAX = 90 * 24 * 3_600
 
 
 class Status(StrEnum):

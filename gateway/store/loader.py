@@ -48,11 +48,7 @@ TRIM: Final = _join("trim", "common", "trim", flags="allow-oom")
 FACE: Final = _join("face", "face", flags="no-writes")
 PAGE: Final = _join("page", "page", flags="no-writes")
 CHANGED: Final = _join("changed", "changed", flags="no-writes")
-CREATE_PROJECT: Final = _join("create_project", "create_project")
-CREATE_KEY: Final = _join("create_key", "create_key")
-SET_STATUS: Final = _join("set_status", "set_status", flags="allow-oom")
-SET_LIMITS: Final = _join("set_limits", "set_limits", flags="allow-oom")
-SET_CAP: Final = _join("set_cap", "common", "cap_fields", "caps", "set_cap", flags="allow-oom")
+SET_CAP: Final = _join("set_cap", "common", "cap_fields", "caps", "audit", "set_cap", flags="allow-oom")
 ROLL_UP: Final = _join("roll_up", "common", "roll_up")
 BEGIN_CHARACTER: Final = _join("begin_character", "common", "begin_character")
 END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom")
@@ -79,10 +75,6 @@ SCRIPTS: Final = (
     FACE,
     PAGE,
     CHANGED,
-    CREATE_PROJECT,
-    CREATE_KEY,
-    SET_STATUS,
-    SET_LIMITS,
     SET_CAP,
     ROLL_UP,
     BEGIN_CHARACTER,

@@ -19,7 +19,6 @@ from gateway.store.checks import Fitness, inspect
 from gateway.store.clips import Clips
 from gateway.store.doubts import Doubts
 from gateway.store.due import Due
-from gateway.store.edits import Edits
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.events import Events
 from gateway.store.faces import Faces
@@ -49,7 +48,6 @@ class Store(
     Providers,
     Projects,
     Budgets,
-    Edits,
     Characters,
     Clips,
     Usage,
