@@ -17,7 +17,7 @@ from gateway.domain.news import LABELS
 BY_CALLBACK = ("misnamed", "named")  # commits about what a vendor's callback says
 COMMITS = ("admit", *sorted(set(LABELS.values()) - set(BY_CALLBACK)), "delete", "sweep", "rest")
 BY_COMMAND = ("rule",)  # commits of `telecine`, not of the gateway
-CHORES = ("roll_up", "remove", "trim")  # commits beside or long after a video's life
+CHORES = ("roll_up", "remove", "trim", "config")  # commits beside or long after a video's life
 SENDS = ("submit", "resend", "find", "poll", "cancel", "download")
 POINTS = frozenset(
     [

@@ -154,6 +154,16 @@ _latency_p50 = _gauge(
 _observations_dropped = _counter(
     "telecine_observations_dropped_total", "Observations of routes that were not shared because too many waited."
 )
+_config_version = _gauge("telecine_config_version", "The version of the configuration that is served by.")
+_config_success = _gauge(
+    "telecine_config_last_reload_success",
+    "1 if the newest configuration, of the file and of the store, is served by; 0 if it was refused.",
+)
+_config_reloads = _counter(
+    "telecine_config_reloads_total",
+    "Versions of the configuration that a worker took over (applied) or could not use (refused).",
+    "result",
+)
 _steps_cut = _counter("telecine_steps_cut_total", "Steps that were still running when the grace of a stop ended.")
 
 
@@ -279,6 +289,19 @@ def observation_dropped(count: int = 1) -> None:
 
 def steps_cut(count: int) -> None:
     _steps_cut.of().inc(count)
+
+
+def config_version(number: int) -> None:
+    _config_version.of().set(number)
+
+
+def config_sound(sound: bool) -> None:
+    _config_success.of().set(int(sound))
+
+
+def config_reloaded(result: str) -> None:
+    """`result`: applied or refused."""
+    _config_reloads.of(result).inc()
 
 
 def exposition() -> bytes:

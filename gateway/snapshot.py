@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from pydantic import SecretStr, ValidationError
 
 from gateway.config.load import ConfigFile, problems_of
-from gateway.config.models import Config, Provider, RouteEntry
+from gateway.config.models import Config, Gateway, Provider, RouteEntry
 from gateway.config.models import Model as ModelEntry
 from gateway.config.prices import price_of
 from gateway.config.problems import ConfigError, Path, Problem
@@ -43,6 +43,7 @@ class Snapshot:
     endpoints: Mapping[str, Endpoint]  # by provider
     breakers: Mapping[str, Rules]  # by provider
     limits: Mapping[str, ProviderLimits]  # by provider, of those that have any
+    accounts: Mapping[str, str]  # by provider, what its attempts pin
     settings: Config
     lease_ms: int
     submit_margin_ms: int
@@ -52,6 +53,21 @@ class Snapshot:
     def model(self, name: str) -> Model | None:
         """A model by its own name or by an alias."""
         return self.models.get(self.aliases.get(name, name))
+
+    def left_route(self, name: str) -> Route | None:
+        """A route that no model has any more, as its provider's settings alone say: to follow what runs there. None if
+        the provider has left too, or knows the upstream model no more."""
+        provider, _, model = name.partition("/")
+        endpoint, settings = self.endpoints.get(provider), self.settings.providers.get(provider)
+        if endpoint is None or settings is None:
+            return None
+        try:
+            abilities = endpoint.adapter.abilities(model)
+        except KeyError:
+            return None
+        entry = RouteEntry(route=name)
+        abilities = _as_configured(abilities, entry, settings, self.settings.gateway)
+        return _route_of(entry, settings, self.settings.gateway, abilities, self.accounts[provider])
 
 
 def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
@@ -71,6 +87,7 @@ def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
         endpoints={name: made.endpoint for name, made in providers.items() if made is not None},
         breakers={name: _rules(made, file.config.providers[name]) for name, made in providers.items() if made},
         limits=_limits(file.config),
+        accounts={name: made.account for name, made in providers.items() if made is not None},
         settings=file.config,
         lease_ms=round(gateway.lease_s * 1_000),
         submit_margin_ms=round(gateway.submit_margin_s * 1_000),
@@ -147,9 +164,7 @@ class _Build:
         provider, _, model = entry.route.partition("/")
         settings = self._file.config.providers[provider]
         try:
-            abilities = _as_configured(made.adapter.abilities(model), entry, settings)
-            if self._file.config.gateway.public_url is None:
-                abilities = replace(abilities, calls_back=False)  # nobody could reach us
+            abilities = _as_configured(made.adapter.abilities(model), entry, settings, self._file.config.gateway)
         except KeyError:
             self._wrong(path, f'{provider} knows no model "{model}"{did_you_mean(model, made.adapter.models())}')
             return
@@ -162,25 +177,8 @@ class _Build:
                 self._wrong(path, f"line {at + 1} of the adapter's price list {reason}; write `prices` for this route")
             else:
                 self._wrong((*path, "prices", at), reason)
-        gateway = self._file.config.gateway
-        route = Route(
-            name=entry.route,
-            provider=provider,
-            account=made.account,
-            model=model,
-            abilities=abilities,
-            prices=prices,
-            doubt=_doubt(entry, settings, abilities),
-            exclusive_account=settings.exclusive_account,
-            losses=settings.losses or gateway.losses,
-            charge_factor_billionths=settings.charge_factor_max or gateway.charge_factor_max,
-            submit_timeout_s=settings.submit_timeout_s,
-            poll_timeout_s=settings.poll_timeout_s,
-            socket_timeout_s=gateway.socket_timeout_s,
-            poll_min_s=settings.poll_min_s,
-            poll_max_s=settings.poll_max_s,
-            sandbox=made.base_url == SANDBOX,
-        )
+        found = _route_of(entry, settings, self._file.config.gateway, abilities, made.account)
+        route = replace(found, prices=prices, sandbox=made.base_url == SANDBOX)
         # Attempts remember a route by name, so one name is one set of facts.
         if self.routes.setdefault(route.name, route) != route:
             line = self._file.document.line(self._first[route.name])
@@ -221,8 +219,33 @@ def _limits(config: Config) -> dict[str, ProviderLimits]:
     return {name: limits for name, limits in made.items() if limits != ProviderLimits()}
 
 
-def _as_configured(abilities: Abilities, entry: RouteEntry, provider: Provider) -> Abilities:
+def _route_of(entry: RouteEntry, provider: Provider, gateway: Gateway, abilities: Abilities, account: str) -> Route:
+    """All but what it costs."""
+    name, _, model = entry.route.partition("/")
+    return Route(
+        name=entry.route,
+        provider=name,
+        account=account,
+        model=model,
+        abilities=abilities,
+        prices=(),
+        doubt=_doubt(entry, provider, abilities),
+        exclusive_account=provider.exclusive_account,
+        losses=provider.losses or gateway.losses,
+        charge_factor_billionths=provider.charge_factor_max or gateway.charge_factor_max,
+        submit_timeout_s=provider.submit_timeout_s,
+        poll_timeout_s=provider.poll_timeout_s,
+        socket_timeout_s=gateway.socket_timeout_s,
+        poll_min_s=provider.poll_min_s,
+        poll_max_s=provider.poll_max_s,
+        drained=provider.drain,
+    )
+
+
+def _as_configured(abilities: Abilities, entry: RouteEntry, provider: Provider, gateway: Gateway) -> Abilities:
     """What failed and lost jobs cost is a contract between people: the configuration knows better than the adapter."""
+    if gateway.public_url is None:
+        abilities = replace(abilities, calls_back=False)  # nobody could reach us
     failed, lost = entry.failed_jobs or provider.failed_jobs, entry.lost_jobs or provider.lost_jobs
     if failed is not None:
         abilities = replace(abilities, failed_jobs_free=failed == "free")

@@ -8,9 +8,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from msgspec import Struct
@@ -19,11 +20,14 @@ from gateway import metrics
 from gateway.assets.local import LocalAssets
 from gateway.assets.media import Media
 from gateway.clock import SystemClock
-from gateway.config.load import parse_config
+from gateway.config.load import ConfigFile
 from gateway.log import log
-from gateway.snapshot import Snapshot, build_snapshot
+from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
+from gateway.work.configuring import FILE_REFUSED, Configuring
+from gateway.work.following import Follower
+from gateway.work.making import Made, Maker, no_check
 from gateway.work.tools import Tools
 
 
@@ -31,10 +35,14 @@ class Site(Struct, frozen=True, kw_only=True):
     """Where a worker finds what the gateway as a whole has."""
 
     config: str  # the file's name, for complaints
-    config_text: bytes  # as `serve` read and checked it: a worker that starts later must not read another one
+    config_text: bytes  # what `serve` serves by: good here, whatever the store has by now
+    started_text: bytes | None = None  # what it was started with, where some of it counts until it ends; None: the same
+    config_number: int = 0  # the version that `config_text` is; 0: none
     data_dir: str
     store_url: str
+    name: str = ""  # begins every key in the store; "": as the configuration says
     sandbox_socket: str | None = None
+    replica: str = ""  # names the gateway that follows the store's configuration; "": a command, which does not
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,20 +50,22 @@ class Parts:
     """What the entrances of one process work with."""
 
     tools: Tools
-    snapshot: Snapshot
 
 
 @asynccontextmanager
-async def opened(site: Site) -> AsyncIterator[Parts]:
-    """Everything that the entrances of one process need, open and checked.
+async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> AsyncIterator[Parts]:
+    """Everything that the entrances of one process need, open and checked. `check`: of a configuration, what
+    only floors above know.
 
     ConfigError, StoreRefused and StoreAway say why it cannot be.
     """
-    snapshot = build_snapshot(
-        parse_config(site.config, site.config_text, os.environ), sandbox_socket=site.sandbox_socket
-    )
+    maker, first = _first(site, check)
+    snapshot = first.snapshot
     async with AsyncExitStack() as stack:
         store = await _store(site, snapshot, stack)
+        follower = Follower(store, maker, first, site.config_number, partial(_tell, site))
+        if site.replica:
+            await _follow(follower, stack)
         assets = LocalAssets(Path(site.data_dir) / "assets")
         await assets.start()
         stack.push_async_callback(assets.close)
@@ -75,24 +85,52 @@ async def opened(site: Site) -> AsyncIterator[Parts]:
             assets=assets,
             media=media,
             clock=clock,
-            snapshot=lambda: snapshot,
+            snapshot=follower.snapshot,
             random=os.urandom,
             chance=random.random,
             due=asyncio.Event(),
+            configuring=Configuring(maker, follower, site.replica, Path(site.data_dir) / FILE_REFUSED),
         )
-        yield Parts(tools, snapshot)
+        yield Parts(tools)
 
 
 async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store:
     store = Store(
         site.store_url,
-        name=snapshot.settings.gateway.name,
+        name=site.name or snapshot.settings.gateway.name,
         remember=Path(site.data_dir) / "sequence",
         observe=metrics.store_time,
     )
     stack.push_async_callback(store.close)
     fitness = await store.open()
-    await store.limit_providers(snapshot.limits)
     for warning in fitness.warnings:
         log("store_warning", level="warning", reason=warning)
     return store
+
+
+def _first(site: Site, check: Callable[[ConfigFile], None]) -> tuple[Maker, Made]:
+    """What texts are read with here, and what is served to begin with. What the gateway was started with, it keeps."""
+    reader = Maker(site.config, os.environ, site.sandbox_socket, check)
+    if site.started_text in (None, site.config_text):
+        made = reader.make(site.config_text)
+        return replace(reader, started=made.file.config), made
+    maker = replace(reader, started=reader.make(site.started_text or b"").file.config)
+    return maker, maker.make(site.config_text)
+
+
+async def _follow(follower: Follower, stack: AsyncExitStack) -> None:
+    """From the version that counts now on. One that cannot be used here leaves what `serve` read."""
+    await follower.look()
+    following = asyncio.create_task(follower.follow(), name="follow the configuration")
+
+    async def stop() -> None:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+    stack.push_async_callback(stop)
+
+
+def _tell(site: Site, follower: Follower) -> None:
+    """The figures of the configuration. The master says by a file of its own whether config.yaml was refused."""
+    metrics.config_version(follower.number)
+    metrics.config_sound(follower.refused is None and not (Path(site.data_dir) / FILE_REFUSED).exists())

@@ -209,6 +209,11 @@ class Provider(Section):
         description="Names the account behind the key. Change it with the account, not when the key rotates: "
         "open attempts belong to the account that they were sent to.",
     )
+    drain: bool = Field(
+        default=False,
+        description="No new work goes there, while what runs is followed to its end: what comes before taking a "
+        "provider away. An account with open attempts can be neither removed nor changed.",
+    )
     doubt: Doubt | None = Field(
         default=None,
         description="When nobody can find out whether a submission arrived: `hold` waits until the deadline, "

@@ -104,7 +104,7 @@ def askable(video: Video, world: World) -> tuple[Next, ...]:
 def _candidates(video: Video, world: World) -> Iterable[tuple[Next, bool]]:
     for choice in video.plan:
         route = world.routes.get(choice.route)
-        if choice.dropped or route is None or choice.route in world.over_budget:
+        if choice.dropped or route is None or route.drained or choice.route in world.over_budget:
             continue
         history = [attempt for attempt in video.attempts if attempt.route == choice.route]
         at = _when(history, route, world)

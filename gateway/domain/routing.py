@@ -55,6 +55,7 @@ class Route(Struct, frozen=True, kw_only=True):
     poll_min_s: float = 2.0
     poll_max_s: float = 15.0
     sandbox: bool = False  # its vendor is the simulator: nothing costs money
+    drained: bool = False  # its provider takes no new work; what runs there is followed to its end
 
 
 class LateRule(Struct, frozen=True, kw_only=True):

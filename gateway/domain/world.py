@@ -25,6 +25,7 @@ class World(Struct, frozen=True, kw_only=True):
     now_ms: int
     model: Model
     routes: Mapping[str, Route]  # by name; a route of an open attempt may be missing after a reload
+    left: Mapping[str, Route] = {}  # of those that are missing, as far as they can still be followed
     jitter: float = 0.5  # in [0, 1)
     over_budget: Mapping[str, str] = {}  # routes that a cap does not allow now, and which counter it is
     observed: Mapping[str, Observed] = NOTHING_OBSERVED  # by route, what was learnt of it
@@ -44,7 +45,7 @@ class World(Struct, frozen=True, kw_only=True):
 
     def route_of(self, attempt: Attempt) -> Route | None:
         """The attempt's route, if it still leads to the account that the attempt pins."""
-        route = self.routes.get(attempt.route)
+        route = self.routes.get(attempt.route) or self.left.get(attempt.route)
         return route if route is not None and route.account == attempt.account else None
 
 

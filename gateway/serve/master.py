@@ -8,15 +8,17 @@ from __future__ import annotations
 import http.client
 import multiprocessing
 import os
+import secrets
 import shutil
 import signal
 import sys
 import threading
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from msgspec import Struct
 
@@ -24,12 +26,15 @@ from gateway.config.load import ConfigFile, load_config
 from gateway.log import journal, take_over_libraries
 from gateway.sandbox.check import check_fates
 from gateway.serve.children import Helper
+from gateway.serve.config_watch import Begun, ConfigWatch
 from gateway.serve.entry import Task, load
 from gateway.serve.fleet import Fleet
 from gateway.serve.ports import reserve, url_of
-from gateway.snapshot import build_snapshot
 from gateway.store.datadir import make_data_dir, served, socket_of
 from gateway.store.embedded import Embedded
+from gateway.store.store import Store
+from gateway.work.configuring import FILE_REFUSED
+from gateway.work.making import Made, Maker
 
 LOOK_EVERY_S: Final = 0.05
 ANSWER_S_MAX: Final = 2.0
@@ -69,45 +74,72 @@ def serve(serving: Serving) -> int:
 
 def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     socket_path = socket_of(serving.data_dir.absolute() / "sandbox", "sandbox.sock")
-    uses_sandbox = build_snapshot(file, sandbox_socket=str(socket_path)).uses_sandbox
-    check_fates(file)
+    maker = Maker(str(serving.config), os.environ, str(socket_path), check_fates)
+    made = maker.make(file.raw)
     held = stack.enter_context(reserve(serving.host, serving.port))
     address, port = held.getsockname()[:2]
     make_data_dir(serving.data_dir)
     store_url = _store(file, serving.data_dir, stack)  # first: who may not have the data directory starts nothing in it
-    helpers = [_sandbox(serving.data_dir, socket_path, stack)] if uses_sandbox else []
-    for helper in helpers:
-        helper.await_ready()
+    sandbox = Sandbox(serving.data_dir, socket_path, stack)
+    site: dict[str, Any] = {
+        "config": str(serving.config),
+        "data_dir": str(serving.data_dir),
+        "store_url": store_url,
+        "name": file.config.gateway.name,
+        "sandbox_socket": str(socket_path),
+        "replica": secrets.token_hex(8),
+    }
+    begun = _configuration(serving, replace(maker, started=made.file.config), made, site, sandbox=sandbox, stack=stack)
+    settings = begun.made.snapshot.settings
+    if begun.made.snapshot.uses_sandbox:
+        sandbox.begin()
     if serving.workers > 1:
         _metrics_folder(serving.data_dir, stack)
-    server, grace_s = file.config.server, file.config.gateway.stop_grace_s
+    grace_s = settings.gateway.stop_grace_s
 
     def tick() -> None:
         if _asked.is_set():
             fleet.stop()
-        for helper in helpers:
-            helper.look(time.monotonic())
+        sandbox.look()
 
     fleet = Fleet(
         host=address,
         port=port,
         workers=serving.workers,
         grace_s=grace_s,
-        header_timeout_s=server.header_timeout_s,
-        connections_max=server.connections_max,
+        header_timeout_s=settings.server.header_timeout_s,
+        connections_max=settings.server.connections_max,
         tick=tick,
     )
-    site = {
-        "config": str(serving.config),
-        "config_text": file.raw,
-        "data_dir": str(serving.data_dir),
-        "store_url": store_url,
-        "sandbox_socket": str(socket_path) if uses_sandbox else None,
-    }
     shown = url_of(serving.host, port)
     threading.Thread(target=_announce, args=(fleet, address, port, shown), name="announce", daemon=True).start()
     fleet.run(partial(load, Task(master=os.getpid(), grace_s=grace_s, site=site)))
     return 1 if fleet.failed else 0
+
+
+def _configuration(
+    serving: Serving, maker: Maker, made: Made, site: dict[str, Any], *, sandbox: Sandbox, stack: ExitStack
+) -> Begun:
+    """What to begin with, watched from now on. `site`: what a worker that starts later is told."""
+
+    def changed(begun: Begun) -> None:
+        site.update(config_text=begun.text, config_number=begun.number)
+        if begun.made.snapshot.uses_sandbox:
+            sandbox.wanted.set()
+
+    watch = ConfigWatch(
+        maker,
+        serving.config,
+        partial(Store, site["store_url"], name=site["name"]),
+        replica=site["replica"],
+        refused=serving.data_dir / FILE_REFUSED,
+        changed=changed,
+    )
+    begun = watch.begin(made)
+    site.update(config_text=begun.text, config_number=begun.number, started_text=begun.text)
+    watch.start()
+    stack.callback(watch.stop)
+    return begun
 
 
 def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
@@ -121,14 +153,31 @@ def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
     return url
 
 
-def _sandbox(data_dir: Path, socket_path: Path, stack: ExitStack) -> Helper:
-    """The mock's vendor. Its jobs outlive it, so a death costs nobody anything."""
-    program = (sys.executable, "-P", "-m", "gateway.sandbox")
-    places = ("--socket", str(socket_path), "--data", str(data_dir / "sandbox"), "--parent", str(os.getpid()))
-    helper = Helper("sandbox", (*program, *places))
-    helper.start()
-    stack.callback(helper.stop)
-    return helper
+class Sandbox:
+    """The mock's vendor, begun when a configuration uses it. Its jobs outlive it, so a death costs nobody anything."""
+
+    def __init__(self, data_dir: Path, socket_path: Path, stack: ExitStack) -> None:
+        program = (sys.executable, "-P", "-m", "gateway.sandbox")
+        places = ("--socket", str(socket_path), "--data", str(data_dir / "sandbox"), "--parent", str(os.getpid()))
+        self.wanted = threading.Event()  # set by whoever finds that it is; begun by the thread that lives longest
+        self._helper = Helper("sandbox", (*program, *places))
+        self._began = False
+        self._stack = stack
+
+    def begin(self) -> None:
+        """And wait until it can be used."""
+        self._start()
+        self._helper.await_ready()
+
+    def look(self) -> None:
+        if self.wanted.is_set() and not self._began:
+            self._start()
+        self._helper.look(time.monotonic())
+
+    def _start(self) -> None:
+        self._began = True
+        self._helper.start()
+        self._stack.callback(self._helper.stop)
 
 
 def _metrics_folder(data_dir: Path, stack: ExitStack) -> None:

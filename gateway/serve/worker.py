@@ -22,6 +22,7 @@ from gateway.config.problems import ConfigError
 from gateway.lifetime import leave_if_orphaned
 from gateway.log import journal, log
 from gateway.runner import Runner
+from gateway.sandbox.check import check_fates
 from gateway.serve.entry import Task
 from gateway.serve.fleet import LEAVE
 from gateway.store.errors import StoreAway, StoreRefused
@@ -77,7 +78,7 @@ class Worker:
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _open(self) -> None:
-        parts = await self._stack.enter_async_context(opened(Site(**self._task.site)))
+        parts = await self._stack.enter_async_context(opened(Site(**self._task.site), check_fates))
         self._app = create_app(parts.tools, ready=self.ready, admin=(router(),), document=document())
         self._watches = parts.tools.watches
         self._runner = Runner(parts.tools, name=secrets.token_hex(6), arrived=lambda: self._arrived)

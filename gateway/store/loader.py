@@ -38,7 +38,10 @@ ROOM: Final = _join("room", "common", "permit", "room", flags="no-writes")
 CALL: Final = _join("call", "common", "permit", "wake", "call", flags="allow-oom")
 PACE: Final = _join("pace", "common", "permit", "pace", flags="allow-oom")
 RESUME: Final = _join("resume", "resume", flags="allow-oom")
-LIMIT_PROVIDERS: Final = _join("limit_providers", "limit_providers", flags="allow-oom")
+LIMIT_PROVIDERS: Final = _join("limit_providers", "provider_limits", "limit_providers", flags="allow-oom")
+PUBLISH_CONFIG: Final = _join(
+    "publish_config", "common", "audit", "provider_limits", "publish_config", flags="allow-oom"
+)
 CLAIM: Final = _join("claim", "common", "claim", flags="allow-oom")
 REST: Final = _join("rest", "common", "rest", flags="allow-oom")
 RENEW: Final = _join("renew", "common", "renew", flags="allow-oom")
@@ -66,6 +69,7 @@ SCRIPTS: Final = (
     PACE,
     RESUME,
     LIMIT_PROVIDERS,
+    PUBLISH_CONFIG,
     CLAIM,
     RENEW,
     REST,

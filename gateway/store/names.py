@@ -47,6 +47,9 @@ class Names:
         self.submitted: Final = tag + "submitted"  # hash attempt in flight -> provider
         self.awaited: Final = tag + "awaited"  # set of the providers that videos wait for
         self.standings: Final = tag + "standings"  # hash provider -> its account's balance as last read
+        self.config: Final = tag + "config"  # hash: version, digest of the configuration that counts
+        self.config_facts: Final = tag + "config_facts"  # hash version -> "at_ms facts", see domain.config_versions
+        self.config_texts: Final = tag + "config_texts"  # hash version -> its text
         self._video: Final = tag + "video:"
         self._key: Final = tag + "key:"
         self._project: Final = tag + "project:"

@@ -19,15 +19,22 @@ TURN_MS: Final = 10_000
 """So long may a video that was called take its turn; after that another's has come."""
 
 
+def limit_words(limits: Mapping[str, ProviderLimits]) -> list[Word]:
+    """As scripts take them: fields and their values."""
+    words: list[Word] = []
+    for provider, one in limits.items():
+        for what, value in (("rpm", one.rpm), ("concurrency", one.concurrency), ("polls", one.polls_per_minute)):
+            if value is not None:
+                words += (f"{provider}:{what}", value)
+    return words
+
+
 class Providers(Room):
-    async def limit_providers(self, limits: Mapping[str, ProviderLimits]) -> None:
-        """From now on these, by provider, for all replicas; others have none."""
-        words: list[Word] = []
-        for provider, one in limits.items():
-            for what, value in (("rpm", one.rpm), ("concurrency", one.concurrency), ("polls", one.polls_per_minute)):
-                if value is not None:
-                    words += (f"{provider}:{what}", value)
-        await self._link.run(LIMIT_PROVIDERS, (self._names.providers,), words)
+    async def limit_providers(self, limits: Mapping[str, ProviderLimits], *, version: int | None = None) -> None:
+        """From now on these, by provider, for all replicas; others have none. `version`: of the configuration that says
+        so; while another counts, nothing is changed."""
+        keys = (self._names.providers, self._names.config)
+        await self._link.run(LIMIT_PROVIDERS, keys, ("" if version is None else version, *limit_words(limits)))
 
     async def resume(self, provider: str) -> None:
         """Whatever it asked for, it may be called again."""

@@ -17,6 +17,7 @@ from gateway.store.budgets import Budgets
 from gateway.store.characters import Characters
 from gateway.store.checks import Fitness, inspect
 from gateway.store.clips import Clips
+from gateway.store.configurations import Configurations
 from gateway.store.doubts import Doubts
 from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
@@ -57,6 +58,7 @@ class Store(
     Secrets,
     Standings,
     Events,
+    Configurations,
 ):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""

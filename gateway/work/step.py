@@ -39,6 +39,8 @@ from gateway.work.tools import Tools
 
 # Refusals by every route, each with its next attempt, fit into one step with room to spare.
 TURNS_MAX = 100
+# A video that only a drained provider could render looks so often whether that changed.
+DRAINED_LOOK_MS: Final = 5_000
 
 
 async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, claims: int) -> int | None:
@@ -113,6 +115,8 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     endpoint = snapshot.endpoints.get(attempt.provider)
     if route is None or endpoint is None:
         return Unsent(ordinal, "its route has left the configuration", resend, blame=False)
+    if route.drained and not resend:
+        return await find_room(tools, job, ordinal, world, shut_until_ms=world.now_ms + DRAINED_LOOK_MS)
     shut_until_ms = 0 if resend else await may_probe(tools, snapshot, route, attempt_id(job.video.id, ordinal))
     if shut_until_ms:
         return await find_room(tools, job, ordinal, world, shut_until_ms=shut_until_ms)

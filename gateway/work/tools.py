@@ -9,12 +9,13 @@ from dataclasses import dataclass, field
 from gateway.assets.media import Media
 from gateway.assets.store import AssetStore
 from gateway.clock import SystemClock
-from gateway.domain.routing import Model
-from gateway.domain.videos import Video
+from gateway.domain.routing import Model, Route
+from gateway.domain.videos import AttemptState, Video
 from gateway.domain.world import World
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
+from gateway.work.configuring import Configuring
 from gateway.work.observer import Observer
 from gateway.work.odd_words import OddWords
 from gateway.work.queues import Queues
@@ -36,6 +37,7 @@ class Tools:
     random: Callable[[int], bytes]  # so many random bytes
     chance: Callable[[], float]  # in [0, 1)
     due: asyncio.Event  # set when something became due in this process: its runner looks at once
+    configuring: Configuring | None = None  # where the configuration can be changed; None: nowhere
     observer: Observer = field(default_factory=Observer)  # what is learnt of routes, with the other replicas
     queues: Queues = field(default_factory=Queues)  # of servers of one's own, as this process last saw them
     odd_words: OddWords = field(default_factory=OddWords)  # which vendors used for a state, and nobody knows
@@ -52,8 +54,21 @@ class Tools:
             now_ms=self.clock.now_ms(),
             model=model,
             routes=snapshot.routes,
+            left=_left(snapshot, video),
             jitter=self.chance(),
             doubts_until_ms=self.store.doubts_until_ms,
             ledger_ms=ledger_ms,
             observed=self.observer.observed,
         )
+
+
+def _left(snapshot: Snapshot, video: Video) -> dict[str, Route]:
+    """The routes of attempts that were sent by an earlier configuration and have left it since. What is only planned
+    has lost its route, and takes another."""
+    names = {
+        one.route
+        for one in video.open_attempts
+        if one.route not in snapshot.routes and one.state is not AttemptState.PLANNED
+    }
+    found = ((name, snapshot.left_route(name)) for name in names)
+    return {name: route for name, route in found if route is not None}

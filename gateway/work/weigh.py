@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from gateway.domain import allowances, fitting, preferences
+from gateway.domain import allowances, draining, fitting, preferences
 from gateway.domain.assets import source_name
 from gateway.domain.errors import Absent, BadInput
 from gateway.domain.fields import shown
@@ -64,6 +64,9 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     choices = sift(model, request, day)
     if all(choice.dropped for choice in choices):
         raise fitting.unservable(request, model, choices)
+    choices = draining.without(choices, snapshot.routes)
+    if all(choice.dropped for choice in choices):
+        raise draining.nobody(model)
     choices = preferences.held_to(asked.preferences, choices, model, request, observed)
     if all(choice.dropped for choice in choices):
         raise preferences.unmet(asked.preferences, choices, model)

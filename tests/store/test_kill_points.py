@@ -91,6 +91,19 @@ async def test_a_death_at_a_roll_up_counts_no_entry_twice(
             await store.catch_up()
 
 
+@pytest.mark.parametrize(("point", "version"), [("before.commit.config", 0), ("after.commit.config", 1)])
+async def test_a_death_at_a_configuration_leaves_all_or_nothing(
+    empty_redis: RedisServer, store: Store, tmp_path: Path, point: str, version: int
+) -> None:
+    """The version, its text, who made it and the limits of its providers come together."""
+    _die_at(point, empty_redis.url, tmp_path / "stands")
+    now = await store.config_now()
+    assert (now is not None, await store.config_version()) == (bool(version), version)
+    assert now is None or (now.text, now.version.facts.actor) == (b"a: 1\n", "file")
+    limits = empty_redis.client.hgetall("{telecine}:providers")
+    assert limits.get("a:rpm") == ("7" if version else None)
+
+
 async def test_a_walk_that_nobody_stops_comes_through(empty_redis: RedisServer, store: Store) -> None:
     """So that the deaths above are deaths at their points, and not accidents."""
     assert _walk(empty_redis.url, {}).communicate()[0] == "done\n"

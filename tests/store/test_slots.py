@@ -15,6 +15,7 @@ from gateway.domain import ledger
 from gateway.domain.audit import Deed
 from gateway.domain.budgets import Cap, Window
 from gateway.domain.change import AtProviders, Binding, Repeat
+from gateway.domain.config_versions import ConfigFacts
 from gateway.domain.keys import Character, Key
 from gateway.domain.limits import Limits
 from gateway.domain.permits import ProviderLimits
@@ -125,6 +126,8 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert (await store.usage(read_query({}, T0))).total.spent == PRICE
     assert await store.trim(await sheaves_of(store, made), now_ms=clock.now_ms, keep_ms=1) == Trim.TRIMMED
     assert await store.verify() == []
+    deed = Deed(id="c", actor="file", action="config.apply", object="config")
+    await store.publish_config(ConfigFacts(digest="d", actor="file"), b"a: 1", deed, based_on=0, limits={})
     cluster.client.set("{telecine}:seq", 0)
     await store.claim(1, lease_ms=1_000, token_prefix="r")
     await store.watch()

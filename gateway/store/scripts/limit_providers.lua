@@ -1,18 +1,11 @@
--- Set the limits of the providers, all of them: what is not named is no limit any more. What is in flight stays.
+-- Set the limits of the providers, as a version of the configuration says, while that version counts. Joined to
+-- provider_limits.lua.
 --
--- KEYS  1 limits and standing of the providers
--- ARGV  fields and their values
--- Returns how many fields went.
+-- KEYS  1 limits and standing of the providers  2 the version of the configuration
+-- ARGV  1 the version that says so, empty: whichever counts  then fields and their values
+-- Returns how many fields went, -1: another version counts, and nothing was written.
 
-local PROVIDERS = KEYS[1]
+local PROVIDERS, CONFIG = KEYS[1], KEYS[2]
 
-local named, gone = {}, 0
-for i = 1, #ARGV, 2 do named[ARGV[i]] = true end
-for _, field in ipairs(redis.call('HKEYS', PROVIDERS)) do
-  local what = string.match(field, ':(%w+)$')
-  if (what == 'rpm' or what == 'concurrency' or what == 'polls') and not named[field] then
-    gone = gone + redis.call('HDEL', PROVIDERS, field)
-  end
-end
-if #ARGV > 0 then redis.call('HSET', PROVIDERS, unpack(ARGV)) end
-return gone
+if ARGV[1] ~= '' and redis.call('HGET', CONFIG, 'version') ~= ARGV[1] then return -1 end
+return set_provider_limits(PROVIDERS, 2)
