@@ -58,7 +58,10 @@ COMMANDS = {
     "ledger": ("gateway.cli.ledger", "Check the books, export them, compare them with a bill."),
     "breakers": ("gateway.cli.breakers", "Show which providers and routes are left alone; close a breaker."),
     "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
-    "providers": ("gateway.cli.providers", "List the vendors; look whether one answers; try one with a clip."),
+    "providers": (
+        "gateway.cli.providers",
+        "List the vendors; look at one; try one with a clip; drain it.",
+    ),
     "route": ("gateway.cli.route", "Show where a video would go now, and why; nothing is made."),
     "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),
     "doubts": ("gateway.cli.doubts", "List submissions of unknown outcome; say what became of one."),

@@ -15,12 +15,10 @@ from gateway.config.load import load_config
 from gateway.domain import chart as charts
 from gateway.domain.breaker import Scope
 from gateway.domain.chart import BLANK
-from gateway.store.health import Swap, Told
 from gateway.store.store import Store
 from providers.contract import Json
 
 COLUMNS = ("scope", "name", "state", "reason", "opens_for_s", "probes", "success", "weight")
-TRIES_MAX = 50
 
 
 @click.group("breakers")
@@ -63,8 +61,8 @@ def reset(name: str, json: bool, place: Place) -> None:
       telecine breakers reset vendor
       telecine breakers reset vendor/sora-2
     """
-    full = _full_name(name, place)
-    was_open = with_store(place, lambda store: _close(store, full))
+    full = full_name(name, place)
+    was_open = with_store(place, lambda store: store.close_breaker(full, by=who()))
     if json:
         print_json({"name": name, "state": "closed", "was_open": was_open})
     else:
@@ -73,26 +71,12 @@ def reset(name: str, json: bool, place: Place) -> None:
 
 async def _rows(store: Store, place: Place) -> list[dict[str, Json]]:
     found = await store.charts()
-    names = [*_configured(place), *sorted(set(found.raw) - set(_configured(place)))]
+    names = [*configured(place), *sorted(set(found.raw) - set(configured(place)))]
     known = {name: charts.decode_chart(raw) or BLANK for name, raw in found.raw.items()}
     return [charts.row(name, known.get(name, BLANK), found.now_ms) for name in names if charts.is_name(name)]
 
 
-async def _close(store: Store, name: str) -> bool:
-    scope, provider = charts.scope_of(name)
-    if scope is Scope.PROVIDER:
-        await store.resume(provider)
-    for _ in range(TRIES_MAX):
-        found = await store.charts(name)
-        raw = found.raw.get(name, b"")
-        chart = charts.decode_chart(raw) or BLANK
-        now = charts.encode_chart(charts.closed(chart, found.now_ms))
-        if await store.swap_charts(Swap(name, raw, now), told=Told("breaker.reset", name, f"by {who()}")):
-            return bool(chart.breaker.opened_ms)
-    raise Failure(f"{name} changes too fast to be written; try again")
-
-
-def _configured(place: Place) -> list[str]:
+def configured(place: Place) -> list[str]:
     """Providers in the order of the file, each with its routes behind it."""
     config = load_config(place.config, os.environ).config
     routes = {entry.route for model in config.models.values() for entry in model.routes}
@@ -103,8 +87,8 @@ def _configured(place: Place) -> list[str]:
     return found
 
 
-def _full_name(name: str, place: Place) -> str:
+def full_name(name: str, place: Place) -> str:
     full = charts.name_of(Scope.ROUTE if "/" in name else Scope.PROVIDER, name)
-    if full not in _configured(place):
+    if full not in configured(place):
         raise Failure(f'no provider and no route is called "{name}"; telecine breakers list shows them')
     return full

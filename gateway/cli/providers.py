@@ -11,6 +11,7 @@ import click
 from msgspec.structs import asdict
 
 from gateway.cli import providers_try
+from gateway.cli.draining import drain, enable
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.probing import probe
@@ -35,7 +36,7 @@ COLUMNS = ("provider", "adapter", "route", "models", "cheapest", "breaker", "suc
 
 @click.group("providers")
 def command() -> None:
-    """List the vendors behind the gateway, look whether one answers, make one clip to try it.
+    """List the vendors behind the gateway, look whether one answers, make one clip to try it, drain it.
 
     A provider is one account at one vendor, as `config.yaml` describes it.
     """
@@ -43,6 +44,8 @@ def command() -> None:
 
 command.add_command(probe)
 command.add_command(providers_try.try_)
+command.add_command(drain)
+command.add_command(enable)
 
 
 @command.command("list")

@@ -124,7 +124,7 @@ async def _looked(store: Store, snapshot: Snapshot, model: Model) -> tuple[dict[
         if room.provider is None:
             left_s = max(1, -(-(room.until_ms - found.now_ms) // 1_000))
             busy[provider] = BUSY[room.why].format(left_s=left_s)
-    return observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms), busy
+    return observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms, drained=found.drained), busy
 
 
 def _with_busy(choice: Choice, busy: dict[str, str]) -> Choice:

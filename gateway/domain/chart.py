@@ -17,7 +17,8 @@ from gateway.domain import health as healths
 from gateway.domain.breaker import Breaker, Rules, Scope, State, Turn
 from gateway.domain.health import Health
 from gateway.domain.observations import Observation
-from gateway.domain.observed import Observed
+from gateway.domain.observed import UNKNOWN, Observed
+from gateway.domain.observed import drained as shut_by_hand
 from gateway.domain.routing import Route
 from providers.contract import Json
 
@@ -65,15 +66,25 @@ def opened(before: Chart, now: Chart) -> bool:
 
 
 def observed_by_route(
-    charts: Mapping[str, Chart], routes: Mapping[str, Route], rules: Mapping[str, Rules], now_ms: int
+    charts: Mapping[str, Chart],
+    routes: Mapping[str, Route],
+    rules: Mapping[str, Rules],
+    now_ms: int,
+    *,
+    drained: frozenset[str] = frozenset(),
 ) -> dict[str, Observed]:
-    """What decisions may know of every configured route. `rules`: by provider."""
+    """What decisions may know of every configured route. `rules`: by provider. `drained`: by an operator, named as
+    charts are."""
     found = {}
     for route in routes.values():
         one = charts.get(name_of(Scope.ROUTE, route.name), BLANK)
         provider = charts.get(name_of(Scope.PROVIDER, route.provider), BLANK)
         if one is not BLANK or provider is not BLANK:
             found[route.name] = observed(one, provider, rules.get(route.provider, Rules()), now_ms)
+        if drained and not drained.isdisjoint(
+            (name_of(Scope.ROUTE, route.name), name_of(Scope.PROVIDER, route.provider))
+        ):
+            found[route.name] = shut_by_hand(found.get(route.name, UNKNOWN), now_ms)
     return found
 
 

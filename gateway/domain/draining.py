@@ -8,6 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from gateway.domain.errors import Unavailable
+from gateway.domain.observed import UNKNOWN, Observed
 from gateway.domain.routing import Model, Route
 from gateway.domain.videos import Choice
 
@@ -15,11 +16,14 @@ REASON: Final = "is drained: it takes no new work"
 RETRY_S: Final = 60
 
 
-def without(choices: Sequence[Choice], routes: Mapping[str, Route]) -> tuple[Choice, ...]:
-    """The plan with what is drained dropped."""
-    return tuple(
-        replace(one, dropped=REASON) if one.dropped is None and routes[one.route].drained else one for one in choices
-    )
+def without(
+    choices: Sequence[Choice], routes: Mapping[str, Route], observed: Mapping[str, Observed]
+) -> tuple[Choice, ...]:
+    """The plan with what is drained dropped: as the configuration says it, or by an operator's hand."""
+    gone = {one.route for one in choices if routes[one.route].drained or observed.get(one.route, UNKNOWN).drained}
+    if not gone:
+        return tuple(choices)
+    return tuple(replace(one, dropped=REASON) if one.dropped is None and one.route in gone else one for one in choices)
 
 
 def nobody(model: Model) -> Unavailable:

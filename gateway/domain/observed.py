@@ -22,12 +22,20 @@ class Observed(Struct, frozen=True, kw_only=True):
     open_until_ms: int = 0  # a breaker, the route's or its provider's, lets nothing through before
     ahead: int = 0  # jobs that wait or run there now, of whoever asked, where the server tells
     half_open: bool = False  # only probes are let through, a few at a time
+    drained: bool = False  # an operator lets it get no new work; what runs there goes on
 
 
 SHUT_LOOK_MS: Final = 30_000
 """Who waits for a breaker looks again this soon at the latest: an operator may have closed it."""
 
 UNKNOWN: Final = Observed()
+
+
+def drained(observed: Observed, now_ms: int) -> Observed:
+    """For whoever asks when it may be sent to, it is as a breaker that stays open."""
+    return replace(observed, drained=True, open_until_ms=max(observed.open_until_ms, now_ms + SHUT_LOOK_MS))
+
+
 NOTHING_OBSERVED: Final[Mapping[str, Observed]] = {}
 
 

@@ -19,6 +19,7 @@ class Charts(Struct, frozen=True):
 
     now_ms: int
     raw: dict[str, bytes]
+    drained: frozenset[str] = frozenset()  # routes and providers that an operator drained, where all charts were read
 
 
 class Swap(Struct, frozen=True):
@@ -39,13 +40,14 @@ class Told(Struct, frozen=True):
 
 class HealthCharts(Room):
     async def charts(self, *names: str) -> Charts:
-        """These charts, as far as there are any; without names, all."""
+        """These charts, as far as there are any; without names all, and what is drained."""
         key = self._names.health
-        read = ("HMGET", key, *names) if names else ("HGETALL", key)
-        time, found = await self._link.many("charts", [("TIME",), read])
+        reads = [("HMGET", key, *names)] if names else [("HGETALL", key), ("HKEYS", self._names.drained)]
+        time, found, *drained = await self._link.many("charts", [("TIME",), *reads])
         pairs = zip(names, found, strict=True) if names else zip(_texts(found[::2]), found[1::2], strict=True)
         now_ms = self._now_ms() or int(time[0]) * 1_000 + int(time[1]) // 1_000
-        return Charts(now_ms, {name: raw for name, raw in pairs if raw is not None})
+        gone = frozenset(_texts(drained[0])) if drained else frozenset()
+        return Charts(now_ms, {name: raw for name, raw in pairs if raw is not None}, gone)
 
     async def swap_charts(self, *swaps: Swap, told: Told | None = None) -> bool:
         """All of them or, where another was first, none: then False."""

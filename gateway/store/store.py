@@ -23,7 +23,6 @@ from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.events import Events
 from gateway.store.faces import Faces
-from gateway.store.health import HealthCharts
 from gateway.store.link import Link, Observe, unobserved
 from gateway.store.names import Names
 from gateway.store.projects import Projects
@@ -34,6 +33,7 @@ from gateway.store.room import servers_own_time
 from gateway.store.secrets import Secrets
 from gateway.store.sequence import WRITE_EVERY_S, Remembered
 from gateway.store.standings import Standings
+from gateway.store.switches import Switches
 from gateway.store.usage import Usage
 from gateway.store.videos import Videos
 
@@ -54,7 +54,7 @@ class Store(
     Usage,
     Retention,
     Rewinds,
-    HealthCharts,
+    Switches,
     Secrets,
     Standings,
     Events,

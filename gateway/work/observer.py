@@ -33,6 +33,7 @@ class Observer:
         self.observed: Mapping[str, Observed] = NOTHING_OBSERVED
         self.charts: Mapping[str, Chart] = {}
         self.raw: Mapping[str, bytes] = {}
+        self.drained: frozenset[str] = frozenset()  # routes and providers, by an operator's hand
         self.retired_s = 0.0
         self._queue_max = queue_max
         self._waiting: dict[str, list[Observation]] = {}  # by chart
@@ -78,4 +79,7 @@ class Observer:
             known[name] = chart if chart is not None else BLANK
         self.charts = known
         self.raw = found.raw if whole else {**self.raw, **found.raw}
-        self.observed = charts.observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms)
+        self.drained = found.drained if whole else self.drained
+        self.observed = charts.observed_by_route(
+            known, snapshot.routes, snapshot.breakers, found.now_ms, drained=self.drained
+        )

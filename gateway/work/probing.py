@@ -15,7 +15,7 @@ from gateway.domain import chart as charts
 from gateway.domain.breaker import Breaker, Rules, Scope, State, free_probes, state_of, take_probe
 from gateway.domain.chart import BLANK, PROBE_WAIT_MS
 from gateway.domain.observations import Observation, Sign
-from gateway.domain.observed import SHUT_LOOK_MS
+from gateway.domain.observed import SHUT_LOOK_MS, UNKNOWN
 from gateway.domain.routing import Route
 from gateway.snapshot import Snapshot
 from gateway.store.health import Charts, Swap
@@ -27,7 +27,10 @@ RENDER_MS: Final = 600_000
 
 
 async def may_probe(tools: Tools, snapshot: Snapshot, route: Route, attempt: str) -> int:
-    """0: the attempt (its id) may be sent, and has its probe if it needs one. Else when to ask again, ms. StoreAway."""
+    """0: the attempt (its id) may be sent, and has its probe if it needs one. Else when to ask again, ms; of a drained
+    route too. StoreAway."""
+    if tools.observer.observed.get(route.name, UNKNOWN).drained:
+        return tools.clock.now_ms() + round(SHUT_LOOK_MS * (0.5 + 0.5 * tools.chance()))
     names = (charts.name_of(Scope.ROUTE, route.name), charts.name_of(Scope.PROVIDER, route.provider))
     rules = snapshot.breakers.get(route.provider, Rules())
     known = [tools.observer.charts.get(name, BLANK).breaker for name in names]

@@ -64,7 +64,7 @@ async def weigh(tools: Tools, snapshot: Snapshot, caller: Caller, asked: Asked, 
     choices = sift(model, request, day)
     if all(choice.dropped for choice in choices):
         raise fitting.unservable(request, model, choices)
-    choices = draining.without(choices, snapshot.routes)
+    choices = draining.without(choices, snapshot.routes, observed)
     if all(choice.dropped for choice in choices):
         raise draining.nobody(model)
     choices = preferences.held_to(asked.preferences, choices, model, request, observed)
