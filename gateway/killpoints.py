@@ -18,14 +18,15 @@ BY_CALLBACK = ("misnamed", "named")  # commits about what a vendor's callback sa
 COMMITS = ("admit", *sorted(set(LABELS.values()) - set(BY_CALLBACK)), "delete", "sweep", "rest")
 BY_COMMAND = ("rule",)  # commits of `telecine`, not of the gateway
 CHORES = ("roll_up", "remove", "trim", "config")  # commits beside or long after a video's life
+WEBHOOKS = ("deliver",)  # commits and sends of what goes out
 SENDS = ("submit", "resend", "find", "poll", "cancel", "download")
 POINTS = frozenset(
     [
         *(
             f"{side}.commit.{name}"
-            for side, name in product(("before", "after"), (*COMMITS, *BY_CALLBACK, *BY_COMMAND, *CHORES))
+            for side, name in product(("before", "after"), (*COMMITS, *BY_CALLBACK, *BY_COMMAND, *CHORES, *WEBHOOKS))
         ),
-        *(f"{side}.send.{name}" for side, name in product(("before", "after"), SENDS)),
+        *(f"{side}.send.{name}" for side, name in product(("before", "after"), (*SENDS, *WEBHOOKS))),
     ]
 )
 STAND_S_MAX = 60

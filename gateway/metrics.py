@@ -164,6 +164,17 @@ _config_reloads = _counter(
     "Versions of the configuration that a worker took over (applied) or could not use (refused).",
     "result",
 )
+_webhooks_sent = _counter(
+    "telecine_webhook_tries_total",
+    "Tries to deliver a webhook, by what its receiver said, and what became of it: delivered, again or dead.",
+    "heard",
+    "outcome",
+)
+_webhook_seconds = _seconds("telecine_webhook_seconds", "Time of one try to deliver a webhook.", REMOTE_S)
+_webhooks_on_their_way = _gauge("telecine_webhooks_on_their_way", "Deliveries of webhooks that wait.")
+_webhooks_dead = _gauge("telecine_webhooks_dead", "Dead letters: deliveries of webhooks that were given up.")
+_webhooks_oldest = _gauge("telecine_webhooks_oldest_due_seconds", "How late the delivery is that has been due longest.")
+_webhooks_dropped = _counter("telecine_webhooks_dropped_total", "Dead letters that went to make room for newer ones.")
 _steps_cut = _counter("telecine_steps_cut_total", "Steps that were still running when the grace of a stop ended.")
 
 
@@ -285,6 +296,21 @@ def route_health(route: str, success: float, p50s: Mapping[int, float]) -> None:
 
 def observation_dropped(count: int = 1) -> None:
     _observations_dropped.of().inc(count)
+
+
+def webhook_tried(heard: str, seconds: float, *, dead: bool, dropped: int) -> None:
+    """`heard`: of `domain.deliveries.Heard`."""
+    outcome = "dead" if dead else "delivered" if heard == "delivered" else "again"
+    _webhooks_sent.of(heard, outcome).inc()
+    _webhook_seconds.of().observe(seconds)
+    if dropped:
+        _webhooks_dropped.of().inc(dropped)
+
+
+def webhooks(on_their_way: int, dead: int, oldest_due_s: float) -> None:
+    _webhooks_on_their_way.of().set(on_their_way)
+    _webhooks_dead.of().set(dead)
+    _webhooks_oldest.of().set(oldest_due_s)
 
 
 def steps_cut(count: int) -> None:

@@ -19,6 +19,7 @@ from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Claimed, Rest
 from gateway.work.chores import RETENTION_EVERY_S, STRAYS_EVERY_S, again_and_again, chores
 from gateway.work.courtesy import TICK_S, Courtesy
+from gateway.work.delivering import Deliverer
 from gateway.work.lines import EVERY_S as CALL_EVERY_S
 from gateway.work.lines import call_lines
 from gateway.work.observing import observe
@@ -57,6 +58,7 @@ class Runner:
     ) -> None:
         self._tools = tools
         self._chores = chores(tools, strays_every_s=strays_every_s, retention_every_s=retention_every_s)
+        self._deliverer = Deliverer(tools)
         self._name = name
         self._courtesy = Courtesy(arrived)
         self._steps: dict[asyncio.Task[None], Claimed] = {}
@@ -73,6 +75,7 @@ class Runner:
             asyncio.create_task(self._usage_loop(), name="usage"),
             asyncio.create_task(self._observe_loop(), name="observe"),
             asyncio.create_task(self._lines_loop(), name="lines"),
+            asyncio.create_task(self._deliverer.run(), name="deliver"),
             *(asyncio.create_task(again_and_again(self._tools, one), name=one.name) for one in self._chores),
         ]
 
@@ -85,6 +88,7 @@ class Runner:
         pending = set(self._steps)
         if pending:
             _, pending = await asyncio.wait(pending, timeout=grace_s)
+        await self._deliverer.stop(grace_s)
         held = [self._steps[task] for task in pending]
         for task in [*pending, claiming, *others]:
             task.cancel()
@@ -101,6 +105,7 @@ class Runner:
     # --- claiming ---------------------------------------------------------------------------------------------
 
     async def _claim_loop(self) -> None:
+        await self._know_hearers()
         while not self._stopping:
             free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
             quota = self._courtesy.quota(free, asyncio.get_running_loop().time())
@@ -109,6 +114,15 @@ class Runner:
                 await asyncio.sleep(TICK_S)
             elif claimed < free or not free:
                 await self._idle()
+
+    async def _know_hearers(self) -> None:
+        """Before the first step: what it changes may be somebody's to hear of."""
+        while not (self._stopping or self._tools.hearers.known):
+            try:
+                await self._tools.hearers.refresh(self._tools.store)
+            except StoreAway as error:
+                log("store_away", level="error", operation=error.operation, reason=str(error))
+                await asyncio.sleep(STORE_AWAY_S)
 
     async def _claim(self, limit: int) -> int:
         snapshot = self._tools.snapshot()

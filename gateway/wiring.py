@@ -25,6 +25,7 @@ from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
+from gateway.upstream.webhooks import Poster
 from gateway.work.configuring import FILE_REFUSED, Configuring
 from gateway.work.following import Follower
 from gateway.work.making import Made, Maker, no_check
@@ -77,6 +78,8 @@ async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> 
             socket_timeout_s=snapshot.settings.gateway.socket_timeout_s,
         )
         stack.push_async_callback(driver.close)
+        poster = Poster()
+        stack.push_async_callback(poster.close)
         media = Media()
         stack.push_async_callback(media.close)
         tools = Tools(
@@ -90,6 +93,7 @@ async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> 
             chance=random.random,
             due=asyncio.Event(),
             configuring=Configuring(maker, follower, site.replica, Path(site.data_dir) / FILE_REFUSED),
+            poster=poster,
         )
         yield Parts(tools)
 

@@ -57,6 +57,7 @@ COMMANDS = {
     "usage": ("gateway.cli.usage", "Show what was spent, by day, project, model, tag and more."),
     "ledger": ("gateway.cli.ledger", "Check the books, export them, compare them with a bill."),
     "breakers": ("gateway.cli.breakers", "Show which providers and routes are left alone; close a breaker."),
+    "webhooks": ("gateway.cli.webhooks", "Send events to addresses, signed; send again what was not delivered."),
     "store": ("gateway.cli.store", "Look at the store; accept one that forgot commits."),
     "providers": (
         "gateway.cli.providers",

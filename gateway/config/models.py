@@ -134,6 +134,23 @@ class Retention(Section):
     )
 
 
+class Webhooks(Section):
+    """Events that the gateway sends to addresses that operators and clients name; see `docs/webhooks.md`."""
+
+    allow_private: bool = Field(
+        default=False,
+        description="Whether they may go to private addresses, and without TLS. Else only to public ones over https.",
+    )
+    timeout_s: Seconds = Field(
+        default=15, le=60, description="A receiver has answered by then, or is asked again later."
+    )
+    whole_video: bool = Field(
+        default=False,
+        description="Whether `data` of a video's event is the whole video as a client sees it, its prompt included, "
+        "rather than its id alone.",
+    )
+
+
 class Modifier(Section):
     """What clips of one kind cost otherwise; the keys `remix`, `edit` and `extend` say it in the same words. One of the
     three: a factor multiplies what seconds and clip cost, an amount is added to that."""
@@ -343,5 +360,6 @@ class Config(Section):
     store: Store = Store()
     server: Server = Server()
     retention: Retention = Retention()
+    webhooks: Webhooks = Webhooks()
     providers: dict[Name, Provider] = Field(min_length=1, max_length=200)
     models: dict[ModelName, Model] = Field(min_length=1, max_length=1_000)

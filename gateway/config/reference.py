@@ -27,6 +27,7 @@ from gateway.config.models import (
     RouteEntry,
     Server,
     Store,
+    Webhooks,
 )
 from gateway.config.ranking import Late, Weights
 from gateway.config.section import Section
@@ -52,6 +53,7 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("store", Store),
     ("server", Server),
     ("retention", Retention),
+    ("webhooks", Webhooks),
     ("providers.NAME", Provider),
     ("providers.NAME.breaker", Breaker),
     ("models.NAME", Model),

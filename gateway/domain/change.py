@@ -76,6 +76,14 @@ class AtProviders(Struct, frozen=True, kw_only=True):
 NOWHERE: Final = AtProviders()
 
 
+class Message(Struct, frozen=True):
+    """A delivery that is written with a change: it is on its way as soon as the change stands."""
+
+    id: str
+    lane: str
+    record: bytes
+
+
 class Change(Struct, frozen=True, kw_only=True):
     label: str  # names its kill points, its log line and its metric
     video: Video  # the new record; its version is the expected one plus one
@@ -88,6 +96,7 @@ class Change(Struct, frozen=True, kw_only=True):
     unlist: bool = False  # take it from the project's list (deleted)
     at: AtProviders = NOWHERE
     over: bool = False  # the video has just ended: no more in flight
+    messages: tuple[Message, ...] = ()  # webhooks that tell of it
 
 
 class Repeat(Struct, frozen=True, kw_only=True):

@@ -30,6 +30,7 @@ from gateway.domain.references import (
     source_of,
 )
 from gateway.domain.synonyms import SECONDS, SIZE, Said, seconds_of, size_of
+from gateway.domain.targets import url_of
 from gateway.domain.videos import PROMPT_CHARS_MAX
 from providers.contract import Json, Size, Verb
 
@@ -39,7 +40,18 @@ CHARACTER_NAME_CHARS_MAX: Final = 80
 SEED_MAX: Final = 2**31 - 1
 
 _COMMON: Final = frozenset(
-    {"prompt", "metadata", "seed", "negative_prompt", "routing", "max_cost_usd", "priority", "reuse", "extras"}
+    {
+        "prompt",
+        "metadata",
+        "seed",
+        "negative_prompt",
+        "routing",
+        "max_cost_usd",
+        "priority",
+        "reuse",
+        "extras",
+        "webhook_url",
+    }
 )
 FIELDS: Final[Mapping[Verb, frozenset[str]]] = {
     Verb.CREATE: _COMMON | {"model", *IMAGES, "characters", *SECONDS, *SIZE},
@@ -71,6 +83,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     extras: dict[str, Json] = {}  # a vendor's own fields, by its own names
     priority: int | None = None
     reuse: bool = True  # may be answered with a finished clip, where its key and project allow that
+    webhook_url: str | None = None  # by its form; where it leads is not looked at yet
     image: ImageGiven | None = None
     last_image: ImageGiven | None = None
     characters: tuple[str, ...] = ()
@@ -116,6 +129,7 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
         extras=read.extras("extras", given["extras"]) if "extras" in given else {},
         priority=priority_of("priority", given["priority"]) if "priority" in given else None,
         reuse=read.flag("reuse", given["reuse"]) if "reuse" in given else True,
+        webhook_url=url_of("webhook_url", given["webhook_url"]) if "webhook_url" in given else None,
         image=image_of(FIRST_FRAME, given.get(FIRST_FRAME), files.get(FIRST_FRAME)),
         last_image=image_of(LAST_FRAME, given.get(LAST_FRAME), files.get(LAST_FRAME)),
         characters=characters_of(given["characters"]) if "characters" in given else (),

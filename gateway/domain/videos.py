@@ -228,6 +228,7 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_ms: int = 0  # when the assets go, as the client is told
     sweep_ms: int = 0  # when its files are removed; 0: it has none
     deleted: bool = False
+    webhook_url: str | None = None  # where its end is told beside the targets of its key and project
     repeats_until_ms: int = 0  # a repeat of its create is answered with it until then
 
     @property

@@ -30,10 +30,9 @@ def _join(name: str, *parts: str, flags: str = "") -> Script:
     )
 
 
-ADMIT: Final = _join("admit", "common", "fields", "caps", "money", "change", "limits", "admit")
-COMMIT: Final = _join(
-    "commit", "common", "permit", "fields", "caps", "money", "change", "waiting", "commit", flags="allow-oom"
-)
+ADMIT: Final = _join("admit", "common", "fields", "caps", "money", "change", "limits", "messages", "admit")
+_COMMIT: Final = ("common", "permit", "fields", "caps", "money", "change", "waiting", "messages", "commit")
+COMMIT: Final = _join("commit", *_COMMIT, flags="allow-oom")
 ROOM: Final = _join("room", "common", "permit", "room", flags="no-writes")
 CALL: Final = _join("call", "common", "permit", "wake", "call", flags="allow-oom")
 PACE: Final = _join("pace", "common", "permit", "pace", flags="allow-oom")
@@ -59,6 +58,9 @@ NOTE_REWIND: Final = _join("note_rewind", "common", "note_rewind", flags="allow-
 ACCEPT_REWIND: Final = _join("accept_rewind", "common", "accept_rewind", flags="allow-oom")
 EDIT: Final = _join("edit", "common", "audit", "edit", flags="allow-oom")
 SWAP: Final = _join("swap", "common", "swap", flags="allow-oom")
+CLAIM_DELIVERIES: Final = _join("claim_deliveries", "common", "lane", "claim_deliveries", flags="allow-oom")
+PLACE_DELIVERY: Final = _join("place_delivery", "common", "lane", "place_delivery", flags="allow-oom")
+ADD_DELIVERIES: Final = _join("add_deliveries", "common", "messages", "add_deliveries", flags="allow-oom")
 ANNOUNCE: Final = _join("announce", "common", "announce", flags="allow-oom")
 
 SCRIPTS: Final = (
@@ -88,4 +90,7 @@ SCRIPTS: Final = (
     EDIT,
     SWAP,
     ANNOUNCE,
+    CLAIM_DELIVERIES,
+    PLACE_DELIVERY,
+    ADD_DELIVERIES,
 )

@@ -51,6 +51,12 @@ class Names:
         self.config: Final = tag + "config"  # hash: version, digest of the configuration that counts
         self.config_facts: Final = tag + "config_facts"  # hash version -> "at_ms facts", see domain.config_versions
         self.config_texts: Final = tag + "config_texts"  # hash version -> its text
+        self.events_read: Final = tag + "events_read"  # id in `events` of the last one that webhooks know
+        self.targets: Final = tag + "targets"  # hash target of webhooks -> record
+        self.targets_changed: Final = tag + "targets_changed"  # hash: "last" -> the deed that changed one last
+        self.deliveries: Final = tag + "deliveries"  # hash delivery on its way, or dead letter -> record
+        self.lanes: Final = tag + "lanes"  # zset lane -> when its earliest delivery is due, ms
+        self.dead_letters: Final = tag + "dead_letters"  # zset delivery -> when it was given up, ms
         self._video: Final = tag + "video:"
         self._key: Final = tag + "key:"
         self._project: Final = tag + "project:"
@@ -99,6 +105,10 @@ class Names:
     def waiting(self, provider: str) -> str:
         """Sorted set of the videos that wait for the provider, by their places: see waiting.lua."""
         return f"{self.tag}waiting:{provider}"
+
+    def queue(self, lane: str) -> str:
+        """Sorted set of the deliveries of a lane, by when they are due, ms."""
+        return f"{self.tag}queue:{lane}"
 
     def told(self, what: str) -> str:
         """While it is there, this was told in `events`. `what`: a digest."""

@@ -36,12 +36,14 @@ from gateway.store.standings import Standings
 from gateway.store.switches import Switches
 from gateway.store.usage import Usage
 from gateway.store.videos import Videos
+from gateway.store.webhooks import Webhooks
 
 CHECK_EVERY_S: Final = 5.0
 REMIND_EVERY_S: Final = 30.0
 
 
 class Store(
+    Webhooks,
     Videos,
     Faces,
     Due,

@@ -32,6 +32,7 @@ from gateway.store.outcomes import (
     crossed_of,
 )
 from gateway.store.room import Room
+from gateway.store.webhooks import keys_of, words_of
 
 SECONDS_KEPT_MS: Final = 3 * 86_400_000  # of a day's seconds: until nobody asks for that day any more
 
@@ -47,12 +48,12 @@ class Videos(Room):
         memory, words = self._memory(video, repeat)
         seconds = names.seconds(utc_day(change.window_until_ms - 1))
         keys = [*self._keys(video), names.key(admission.key_hash), names.project(video.project), memory]
-        keys += [names.rates, seconds]
+        keys += [names.rates, seconds, *keys_of(names, change.messages)]
         commit_id = f"admit:{video.id}"
         head = [*self._head(change, commit_id, None), video.key_id, video.project, *words]
         head += [video.request.seconds, SECONDS_KEPT_MS]
         floor = self._sequence.seen
-        match await self._commit("admit", ADMIT, keys, [*head, *_postings(change.postings)]):
+        match await self._commit("admit", ADMIT, keys, [*head, *_written(change)]):
             case [b"ADMITTED", now_ms, seq, crossed, *rate]:
                 self._sequence.meet(seq, floor)
                 return Admitted(now_ms, seq, crossed_of(crossed), Rate(*rate) if rate else None)
@@ -90,9 +91,9 @@ class Videos(Room):
     async def commit(self, change: Change, *, commit_id: str, token: str | None) -> CommitOutcome:
         """Apply a Change, whole or not at all. Made again with the same `commit_id` it answers the same."""
         assert commit_id, "a commit has a name"
-        keys = [*self._keys(change.video), *self._keys_at(change.at)]
+        keys = [*self._keys(change.video), *self._keys_at(change.at), *keys_of(self._names, change.messages)]
         floor = self._sequence.seen
-        words = [*self._head(change, commit_id, token), *_at(change), *_postings(change.postings)]
+        words = [*self._head(change, commit_id, token), *_at(change), *_written(change)]
         match await self._commit(change.label, COMMIT, keys, words):
             case [b"COMMITTED", now_ms, seq, crossed]:
                 self._sequence.meet(seq, floor)
@@ -207,6 +208,10 @@ def _due(change: Change) -> Word:
     if change.aside:
         return "aside"
     return f"rest:{change.video.repeats_until_ms}" if change.due_ms is None else change.due_ms
+
+
+def _written(change: Change) -> list[Word]:
+    return [*_postings(change.postings), *words_of(change.messages)]
 
 
 def _postings(postings: Sequence[Posting]) -> list[Word]:

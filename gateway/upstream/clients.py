@@ -87,6 +87,10 @@ class Clients:
         """The pool that reaches public addresses only."""
         return self._pool("public", None)
 
+    def anywhere(self) -> Transport:
+        """The pool that reaches any address, for who was allowed to."""
+        return self._pool("anywhere", None)
+
     async def close(self) -> None:
         pools, self._pools = list(self._pools.values()), {}
         for pool in pools:

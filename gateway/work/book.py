@@ -28,6 +28,7 @@ from gateway.snapshot import Snapshot
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Busy, Capped, CommitOutcome, Committed, Crossed, RefTaken, Stale, WindowPassed
 from gateway.work import reuse
+from gateway.work.telling import with_messages
 from gateway.work.tools import Tools
 
 TRIES_MAX = 8
@@ -58,11 +59,14 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
         if moved.video is job.video:
             return False
         change = change_of(job, moved, news, world)
+        change = await with_messages(tools, job.snapshot, job.video, change)
         await reuse.offer(tools, job.video, change.video)
         asked_s = tools.clock.boot_s()
         match await _commit(tools, job, change):
             case Committed(now_ms=now_ms, crossed=crossed):
                 tools.clock.correct(now_ms, asked_s)
+                if change.messages:
+                    tools.told.set()
                 tell_crossed(crossed)
                 _tell_disputes(change)
                 tell_moved(job.video, change.video, news)

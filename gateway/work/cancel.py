@@ -24,6 +24,7 @@ from gateway.store.store import Store
 from gateway.work.book import Job, change_of, tell_crossed, tell_moved
 from gateway.work.caller import Caller
 from gateway.work.read import own_video
+from gateway.work.telling import with_messages
 from gateway.work.tools import Tools
 
 TRIES_MAX: Final = 8
@@ -40,12 +41,14 @@ async def cancel_video(tools: Tools, caller: Caller, video_id: str) -> bytes:
         if moved.video is video:
             return _answer(video, world.now_ms)
         change = change_of(Job(video, None, snapshot, lease_ms=snapshot.lease_ms), moved, news, world)
+        change = await with_messages(tools, snapshot, video, change)
         outcome = await tools.store.commit(change, commit_id=tools.random(12).hex(), token=None)
         if isinstance(outcome, Committed):
             tell_crossed(outcome.crossed)
             tell_moved(video, change.video, news)
             tools.observer.note(observations_of(video, change.video, news, outcome.now_ms))
             tools.due.set()
+            tools.told.set()
             return _answer(change.video, world.now_ms)
     raise Unavailable("The video changed while it was being cancelled. Try again.", retry_after_s=1)
 

@@ -31,6 +31,7 @@ from gateway.work.book import tell_crossed
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
 from gateway.work.lines import refuse_if_full
+from gateway.work.telling import check_address, with_messages
 from gateway.work.tools import Tools
 from gateway.work.weigh import weigh
 
@@ -65,6 +66,8 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
     snapshot = tools.snapshot()
     identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     async with Inputs(tools, identity) as inputs:
+        if asked.webhook_url is not None:
+            await check_address(tools, snapshot, caller, asked.webhook_url)
         weighed = await weigh(tools, snapshot, caller, asked, inputs)
         model = weighed.model
         found = await reuse.find(tools, caller, asked, weighed, inputs)
@@ -85,6 +88,7 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             plan=weighed.choices,
             strategy=weighed.strategy,
             reuse_ms=reuse.life_ms(caller, asked),
+            webhook_url=asked.webhook_url,
         )
         if found is not None:
             video = remade(video, found.first, found.assets, asset_life_s=model.asset_life_s)
@@ -117,9 +121,13 @@ async def _admit(
             due_ms=_due_ms(first.video, world),
             over=first.video.state in FINAL,
         )
+        if reused_from is not None:
+            change = await with_messages(tools, snapshot, None, change)
         admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
         match await tools.store.admit(admission):
             case Admitted(rate=rate, crossed=crossed):
+                if change.messages:
+                    tools.told.set()
                 tell_crossed(crossed)
                 if reused_from is not None:
                     metrics.video_reused(video.request.model)

@@ -77,6 +77,7 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
     later += [] if asked.priority is None else [f"priority {asked.priority}"]
     later += [] if asked.reuse else ["no reuse"]
     later += [asked.extras] if asked.extras else []
+    later += [["webhook", asked.webhook_url]] if asked.webhook_url is not None else []
     later += [["last frame", _image(asked.last_image)]] if asked.last_image else []
     return [
         caller.key_id,

@@ -15,7 +15,9 @@ from gateway.domain.world import World
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
+from gateway.upstream.webhooks import Poster
 from gateway.work.configuring import Configuring
+from gateway.work.hearers import Hearers
 from gateway.work.observer import Observer
 from gateway.work.odd_words import OddWords
 from gateway.work.queues import Queues
@@ -43,6 +45,9 @@ class Tools:
     odd_words: OddWords = field(default_factory=OddWords)  # which vendors used for a state, and nobody knows
     usual: Usual = field(default_factory=Usual)  # how long clips take, for what clients are told
     watches: Watches = field(default_factory=Watches)  # the videos that clients of this process follow
+    poster: Poster = field(default_factory=Poster)  # sends webhooks
+    hearers: Hearers = field(default_factory=Hearers)  # who wants to hear of what, as it was a moment ago
+    told: asyncio.Event = field(default_factory=asyncio.Event)  # set when this process has written a delivery
     lines: Mapping[str, int] = field(default_factory=dict)  # by provider, how many videos waited for it a moment ago
 
     def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:

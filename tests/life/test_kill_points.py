@@ -21,7 +21,7 @@ from typing import Any
 
 import pytest
 
-from gateway.killpoints import BY_CALLBACK, BY_COMMAND, CHORES, COMMITS, POINTS, SENDS
+from gateway.killpoints import BY_CALLBACK, BY_COMMAND, CHORES, COMMITS, POINTS, SENDS, WEBHOOKS
 from tests.life.scenarios import CONFIG, SCENARIOS, Scenario
 from tests.support.gateway import Gateway, until
 from tests.support.vendor import vendor_process
@@ -58,11 +58,13 @@ def cases() -> Iterator[object]:
 
 def test_every_kill_point_has_a_life_that_passes_it() -> None:
     """A commit or a send without a point cannot be made (`reach` refuses it), and no point goes untried. Chores
-    come long after a life: `tests/store` kills them."""
+    come long after a life: `tests/store` kills them; webhooks beside it: `test_webhooks` does."""
     lives = {point for scenario in SCENARIOS.values() for point in points_of(scenario)}
-    others = (*BY_CALLBACK, *BY_COMMAND, *CHORES)
-    assert lives | {f"{side}.commit.{label}" for side in ("before", "after") for label in others} == POINTS
-    assert len(POINTS) == 2 * (len(COMMITS) + len(others) + len(SENDS))
+    others = (*BY_CALLBACK, *BY_COMMAND, *CHORES, *WEBHOOKS)
+    beside = {f"{side}.commit.{label}" for side in ("before", "after") for label in others}
+    beside |= {f"{side}.send.{label}" for side in ("before", "after") for label in WEBHOOKS}
+    assert lives | beside == POINTS
+    assert len(POINTS) == 2 * (len(COMMITS) + len(others) + len(SENDS) + len(WEBHOOKS))
 
 
 @pytest.mark.timeout(280)

@@ -16,9 +16,11 @@ from gateway.domain.audit import Deed
 from gateway.domain.budgets import Cap, Window
 from gateway.domain.change import AtProviders, Binding, Repeat
 from gateway.domain.config_versions import ConfigFacts
+from gateway.domain.deliveries import Next
 from gateway.domain.keys import Character, Key
 from gateway.domain.limits import Limits
 from gateway.domain.permits import ProviderLimits
+from gateway.domain.targets import Secret, Target
 from gateway.domain.usage_query import read_query
 from gateway.domain.videos import Video
 from gateway.store.edits import Edit, Field
@@ -28,6 +30,7 @@ from gateway.store.names import Names
 from gateway.store.outcomes import Admitted, Committed, Repeated, Trim
 from gateway.store.store import Store
 from tests.store.samples import HASH, PRICE, T0, Clock, admission, apply, claimed, closed, following, seed, video
+from tests.store.test_webhooks import delivery, message
 from tests.store.trimming import sheaves_of
 from tests.support.gateway import free_port
 from tests.support.redis import RedisServer
@@ -73,7 +76,14 @@ def test_every_name_is_in_one_slot(name: str) -> None:
     fixed = [value for value in vars(names).values() if isinstance(value, str)]
     made = [call("x{y}z") for call in (names.video, names.key, names.project, names.list, names.character)]
     assert len(fixed) >= 12
-    made += [names.idem("{k}", "d"), names.repeat("k", "{f}"), names.usage("{d}", "p"), names.clip("{p}", "l")]
+    made += [
+        names.idem("{k}", "d"),
+        names.repeat("k", "{f}"),
+        names.usage("{d}", "p"),
+        names.clip("{p}", "l"),
+        names.queue("{q}"),
+        names.told("t"),
+    ]
     assert {slot(key) for key in (*fixed, *made)} == {slot(f"{{{name}}}")}
 
 
@@ -122,6 +132,7 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert await store.swap_charts(Swap("route/a/m", b"", b"[]"), told=Told("breaker.opened", "route/a/m"))
     assert (await store.charts()).raw == {"route/a/m": b"[]"}
     assert await store.announce("config.reloaded", {"name": "7"}, once="7")
+    await _webhooks(store)
     await store.catch_up()
     assert (await store.usage(read_query({}, T0))).total.spent == PRICE
     assert await store.trim(await sheaves_of(store, made), now_ms=clock.now_ms, keep_ms=1) == Trim.TRIMMED
@@ -144,6 +155,16 @@ async def _by_hand(store: Store) -> None:
     assert await store.limit_key("key_1", Limits(rpm=5, in_flight=5, seconds_per_day=600))
     deed = Deed(id="d", actor="key_1", action="thing.change", object="thing/1")
     assert await store.edit(Edit(deed=deed, write=[Field("{telecine}:project:proj_1", "note", "x")]))
+
+
+async def _webhooks(store: Store) -> None:
+    """A target, and a delivery that is claimed and done."""
+    target = Target(id="wht_1", scope="gateway", secrets=(Secret("whsec_AA=="),), created_ms=T0)
+    deed = Deed(id="d2", actor="cli", action="webhook.create", object="webhook/wht_1")
+    assert await store.set_target(None, target, deed)
+    assert await store.add_deliveries([message(delivery())], read=("", "1-1")) == 1
+    (one,) = await store.claim_deliveries("wht_1", 5, lease_ms=1_000)
+    assert await store.place_delivery(one, Next(None)) == (True, 0)
 
 
 async def _at_providers(store: Store, made: Video) -> None:

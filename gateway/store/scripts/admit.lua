@@ -2,13 +2,14 @@
 -- once. Joined to limits.lua; fields.lua lists KEYS 1 to 19 and ARGV 1 to 14.
 --
 -- KEYS  20 key  21 project  22 what remembers this create, for its repeats
---       23 rates: when each key and project had its requests  24 seconds of video that each has asked for on this day
+--       23 rates: when each key and project had its requests  24 seconds of video that each has asked for on this day,
+--       then those of messages.lua
 -- ARGV  15 key id  16 project id
 --       17 how repeats are known: "idem" by an Idempotency-Key, "resend" by the fields alone, empty: not at all
 --       18 fingerprint  19 "1": the client says that it sends again
 --       20 ms that the memory lives, from ARGV[21] on if that is later than now
 --       22 seconds of video  23 ms that their count is kept
---       24 number of postings, then the postings
+--       24 number of postings, then the postings, then the messages of messages.lua
 -- Returns {'ADMITTED', now, seq, crossed, requests a minute, left, ms until all are there again}, the last three only under
 --   such a limit; also when this video was admitted before, then without any of them
 --   | {'KEYGONE'} | {'REPEATED', video id} | {'REUSED'} the Idempotency-Key stands for another request
@@ -77,9 +78,11 @@ local limits, limited = look_at_limits(scopes, seconds, now)
 if limited then return {'LIMITED', unpack(limited)} end
 local postings = look_at_postings(25)
 if postings.capped then return {'CAPPED', unpack(postings.capped)} end
+local messages = look_at_messages(postings.behind)
 
 redis.call('ZADD', LIST, 0, ID)
 remember(now)
 write_limits(limits, scopes, ARGV[22], ARGV[23])
 local seq = write(now, time, lease, due_before, postings, {'p', ARGV[16], 'k', ARGV[15]})
+write_messages(messages, now)
 return {'ADMITTED', now, seq, postings.crossed, unpack(limits.tightest or {})}

@@ -1,8 +1,8 @@
 -- Apply one Change to a video that exists. Joined to waiting.lua; fields.lua lists KEYS 1 to 19 and ARGV 1 to 14,
 -- waiting.lua the KEYS and ARGV from there on.
 --
--- KEYS  none more
--- ARGV  23 number of postings, then the postings
+-- KEYS  behind them those of messages.lua
+-- ARGV  23 number of postings, then the postings, then the messages of messages.lua
 -- Returns {'COMMITTED', now, seq, crossed}, also when this very commit was applied before
 --   | {'STALE', seq} the record has moved,
 --   or the lease that the caller wants to keep is another's | {'REFTAKEN', attempt} | {'WINDOWPASSED', time}
@@ -24,7 +24,9 @@ local providers, refused = look_at_providers(now)
 if refused then return {'BUSY', unpack(refused)} end
 local postings = look_at_postings(24)
 if postings.capped then return {'CAPPED', unpack(postings.capped)} end
+local messages = look_at_messages(postings.behind)
 
 local seq = write(now, time, lease, due_before, postings, {})
 write_providers(providers, now)
+write_messages(messages, now)
 return {'COMMITTED', now, seq, postings.crossed}

@@ -156,11 +156,11 @@ local function crossings(sums)
 end
 
 -- The postings from ARGV[first] on, checked; their number stands just before them. With them: `after`, the counters to
--- write; `capped`, why a hold may not be; `crossed`, what is to be told of budgets.
+-- write; `capped`, why a hold may not be; `crossed`, what is to be told of budgets; `behind`, the first ARGV after them.
 local function look_at_postings(first)
   local count = whole(ARGV[first - 1], 0, 64, 'the number of postings')
-  if #ARGV ~= first - 1 + count * POSTING then broken('there are ' .. #ARGV .. ' arguments') end
-  local postings, seen = {after = {}, crossed = {}}, {entries = {}, open = {}, disputes = {}}
+  if #ARGV < first - 1 + count * POSTING then broken('there are ' .. #ARGV .. ' arguments') end
+  local postings, seen = {after = {}, crossed = {}, behind = first + count * POSTING}, {entries = {}, open = {}, disputes = {}}
   local sums = {names = {}, place = {}, held = {}, settled = {}, holds = {}, caps = {}}
   for i = 1, count do
     local posting = posting_at(first + (i - 1) * POSTING)
