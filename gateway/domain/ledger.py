@@ -43,7 +43,12 @@ def _counters(key_id: str, project: str, provider: str, days: int) -> tuple[str,
 
 def utc_day(at_ms: int) -> str:
     """2026-11-21"""
-    return datetime.fromtimestamp(at_ms // 1_000, UTC).strftime("%Y-%m-%d")
+    return _day_called(at_ms // DAY_MS)
+
+
+@lru_cache(maxsize=1_024)
+def _day_called(days: int) -> str:
+    return datetime.fromtimestamp(days * DAY_MS // 1_000, UTC).strftime("%Y-%m-%d")
 
 
 def window_until_ms(now_ms: int) -> int:
