@@ -20,6 +20,7 @@ from gateway.config.problems import ConfigError, Path, Problem
 from gateway.config.ranking import Late
 from gateway.config.rules import did_you_mean
 from gateway.config.values import SANDBOX
+from gateway.domain.accounts import asks
 from gateway.domain.breaker import Rules
 from gateway.domain.permits import ProviderLimits
 from gateway.domain.price_lists import faults
@@ -136,6 +137,10 @@ class _Build:
         if base_url is None:
             self._wrong((*path, "base_url"), f'the adapter "{entry.adapter}" knows no usual address; write one')
             return None
+        if entry.balance == "budget" and not (adapter.tells_balance and asks(adapter)):
+            self._wrong(
+                (*path, "balance"), "this vendor tells no balance to a key; set `telecine budgets` for it instead"
+            )
         account = f"{name}|{base_url}|{entry.account}"
         return _Made(self._endpoint(name, entry, adapter, base_url), adapter, base_url, account)
 

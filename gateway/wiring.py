@@ -26,6 +26,7 @@ from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
 from gateway.upstream.webhooks import Poster
+from gateway.work.bounds import shut_unread
 from gateway.work.configuring import FILE_REFUSED, Configuring
 from gateway.work.following import Follower
 from gateway.work.making import Made, Maker, no_check
@@ -107,6 +108,7 @@ async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store
     )
     stack.push_async_callback(store.close)
     fitness = await store.open()
+    await shut_unread(store, snapshot)
     for warning in fitness.warnings:
         log("store_warning", level="warning", reason=warning)
     return store

@@ -194,7 +194,7 @@ def _chart(raw: dict[str, bytes], scope: Scope, name: str, now_ms: int) -> dict[
 
 
 def _balance(standing: Standing | None) -> dict[str, Json] | None:
-    if standing is None:
+    if standing is None or standing.unread:
         return None
     told = {name: value for name, value in asdict(standing).items() if name in ("amount", "unit")}
     usd = None if standing.micros is None else format_usd(standing.micros)

@@ -267,7 +267,8 @@ class Provider(Section):
         default="watch",
         description="What the account has left, where its vendor tells: read about once a minute, shown by "
         "`telecine providers list` and as a metric (`watch`); also the bound of what may be held there at a time, as "
-        "the provider's `total` budget (`budget`); or never asked for (`ignore`).",
+        "the provider's `total` budget, which lets nothing in until it was read once (`budget`); or never asked for "
+        "(`ignore`).",
     )
     balance_keep: Dollars | None = Field(
         default=None, description="Of that balance, what `balance: budget` leaves untouched."

@@ -48,9 +48,14 @@ class Standing(Struct, frozen=True, kw_only=True):
     unit: Unit
     micros: int | None = None  # what that is worth; None: nobody said what a credit is
     bounds: bool = False  # it is the cap on what may be held there
+    unread: bool = False  # nobody knows it yet: its cap lets nothing new in
 
     def that_bounds(self, bounds: bool) -> Standing:
         return replace(self, bounds=bounds)
+
+
+UNREAD: Final = Standing(at_ms=0, amount="0", unit=Unit.USD, bounds=True, unread=True)
+"""Of an account that shall bound what is held there, and was never read."""
 
 
 def asks(adapter: Adapter[Any]) -> bool:

@@ -35,6 +35,12 @@ class Budgets(Room):
         was_there, _ = await self._set(name_of(scope, window), "", actor)
         return was_there
 
+    async def shut(self, scope: str) -> bool:
+        """A cap on all that it ever spends, at what that is now: nothing new is held there. False where one stands."""
+        held, settled = await self.spent_in_all(scope)
+        name = name_of(scope, Window.TOTAL)
+        return bool(await self._link.command("HSETNX", self._names.caps, name, f"{held + settled}|"))
+
     async def _set(self, name: str, value: str, actor: str | None) -> tuple[bool, tuple[Crossed, ...]]:
         """The ledger's clock says which counter is meant: asked with a day that is over, the script tells the time."""
         names = self._names

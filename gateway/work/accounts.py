@@ -2,6 +2,7 @@
 operator wants that, the bound of what may be held there.
 
 A balance that cannot be read leaves the last one standing: its cap goes on to hold, and its age shows in the metrics.
+Until it was read once, nothing is held where it shall be the bound.
 """
 
 from __future__ import annotations
@@ -18,12 +19,19 @@ from gateway.snapshot import Snapshot
 from gateway.work.tools import Tools
 
 EVERY_S: Final = 60.0
+UNREAD_EVERY_S: Final = 5.0
 AT_ONCE_MAX: Final = 8
 
 
 def any_bounds(tools: Tools) -> bool:
     """Whether a balance bounds what may be held: then it has to be known at once."""
     return any(one.balance == "budget" for one in tools.snapshot().settings.providers.values())
+
+
+async def watch_unread(tools: Tools) -> None:
+    """Accounts that are shut until they are read, `bounds`, are not left so for a minute."""
+    if any_bounds(tools) and any(one.unread for one in (await tools.store.standings()).values()):
+        await watch_accounts(tools)
 
 
 async def watch_accounts(tools: Tools) -> None:
@@ -53,7 +61,7 @@ def _watched(snapshot: Snapshot) -> list[str]:
 
 
 async def _look(tools: Tools, snapshot: Snapshot, provider: str, last: Standing | None) -> None:
-    fresh = last is not None and tools.clock.now_ms() - last.at_ms < EVERY_S * 500
+    fresh = last is not None and not last.unread and tools.clock.now_ms() - last.at_ms < EVERY_S * 500
     if fresh or not await tools.store.take_turn(provider):
         return
     settings = snapshot.settings.providers[provider]
@@ -103,4 +111,6 @@ async def _asked(tools: Tools, snapshot: Snapshot, provider: str) -> Finding:
 
 def _show(standings: Mapping[str, Standing]) -> None:
     for provider, standing in standings.items():
+        if standing.unread:
+            continue
         metrics.balance(provider, standing.unit.value, figure(standing), standing.micros, standing.at_ms)

@@ -38,6 +38,7 @@ def chores(tools: Tools, *, strays_every_s: float, retention_every_s: float) -> 
         Chore("doubts", _count_doubts, "doubts_not_counted", DOUBTS_EVERY_S),
         Chore("queues", queueing.look_at_queues, "queues_not_read", queueing.EVERY_S),
         Chore("accounts", accounts.watch_accounts, "accounts_not_read", accounts.EVERY_S, accounts.any_bounds(tools)),
+        Chore("unread", accounts.watch_unread, "accounts_not_read", accounts.UNREAD_EVERY_S),
     )
 
 

@@ -16,6 +16,7 @@ from gateway.log import log, where
 from gateway.snapshot import Snapshot
 from gateway.store.errors import StoreAway
 from gateway.store.store import Store
+from gateway.work.bounds import shut_unread
 from gateway.work.making import Made, Maker, title
 
 LOOK_EVERY_S: Final = 0.2
@@ -54,6 +55,7 @@ class Follower:
             log("config_refused", level="error", version=number, reason=str(error), serving=self.number)
             metrics.config_reloaded("refused")
             return False
+        await shut_unread(self._store, made.snapshot)
         self.made, self.number = made, number
         self._forget()
         metrics.config_reloaded("applied")

@@ -25,6 +25,7 @@ from gateway.snapshot import build_snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
 from gateway.work import create, read
+from gateway.work.bounds import shut_unread
 from gateway.work.caller import Caller, identify
 from gateway.work.tools import Tools
 from providers.contract import Verb
@@ -139,6 +140,7 @@ async def house(
         stack.push_async_callback(store.close)
         await store.open()
         await store.limit_providers(snapshot.limits)
+        await shut_unread(store, snapshot)
         assets = LocalAssets(folder / "assets")
         await assets.start()
         stack.push_async_callback(assets.close)

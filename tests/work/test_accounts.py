@@ -12,12 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import metrics
+from gateway.config.load import parse_config
+from gateway.config.problems import ConfigError
 from gateway.domain.accounts import Standing
 from gateway.domain.budgets import Cap, Window
 from gateway.domain.errors import QuotaGone
-from gateway.work.accounts import watch_accounts
+from gateway.snapshot import build_snapshot
+from gateway.work.accounts import watch_accounts, watch_unread
+from gateway.work.bounds import shut_unread
+from gateway.work.configure import By, publish
+from gateway.work.following import Follower
+from gateway.work.making import Maker
 from providers.contract import Unit
 from tests.support.fal_vendor import fal
 from tests.support.house import House, house
@@ -74,11 +82,8 @@ async def test_what_an_account_has_left_is_read_once_for_all_and_shown(
         assert await one.tools.store.list_budgets(0) == []
 
 
-@pytest.mark.parametrize(("word", "looks"), [("watch", 0), ("budget", 1)])
-async def test_an_account_that_tells_no_balance_is_not_asked_for_it(
-    empty_redis: RedisServer, tmp_path: Path, word: str, looks: int
-) -> None:
-    """Every minute, for nothing. One whose balance shall bound what is held is asked, and the lack is told."""
+async def test_an_account_that_tells_no_balance_is_not_asked_for_it(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """Every minute, for nothing. And it cannot be what bounds the spend: that is refused where it is written."""
     config = """
 providers:
   a: {adapter: fal, base_url: "{a}", api_key: "id:secret_fal", balance: WORD}
@@ -86,10 +91,81 @@ models:
   clip: {routes: [a/fal-ai/veo3]}
 """
     async with fal() as vendor:
-        text = config.replace("WORD", word).replace("{a}", vendor.base_url)
-        async with house(empty_redis.url, tmp_path, text, vendors={}, running=False) as one:
+        text = config.replace("{a}", vendor.base_url)
+        async with house(empty_redis.url, tmp_path, text.replace("WORD", "watch"), vendors={}, running=False) as one:
             await watch_accounts(one.tools)
-            assert vendor.counts["retrieve"] == looks
+            assert vendor.counts["retrieve"] == 0
+        wrong = parse_config("config.yaml", text.replace("WORD", "budget").encode(), {})
+        with pytest.raises(ConfigError, match=r"config.yaml:3: providers.a.balance: this vendor tells no balance"):
+            build_snapshot(wrong, sandbox_socket=None)
+
+
+async def test_nothing_is_held_where_the_balance_was_never_read(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """Not before the first look, and not while the vendor does not answer; afterwards what the account has."""
+    async with here(empty_redis, tmp_path, "balance: budget", running=False, credits=100) as (one, vendor):
+        key = vendor.options.api_key
+        with pytest.raises(QuotaGone):
+            await one.create(**ASKED)
+        vendor.options = replace(vendor.options, api_key="another")
+        await watch_unread(one.tools)
+        with pytest.raises(QuotaGone):
+            await one.create(**ASKED)
+        assert 'telecine_provider_balance{provider="a",unit="usd"} 0' not in metrics.exposition().decode()
+        vendor.options = replace(vendor.options, api_key=key)
+        empty_redis.client.delete(TURN)
+        await watch_unread(one.tools)
+        await one.create(**ASKED)
+        asked = vendor.counts["organization"]
+        empty_redis.client.delete(TURN)
+        await watch_unread(one.tools)
+        assert vendor.counts["organization"] == asked
+
+
+async def now_says(one: House, vendor: Runway, word: str) -> None:
+    """As a start under another configuration."""
+    text = CONFIG.format(more=f"balance: {word}").replace("{a}", vendor.base_url)
+    snapshot = build_snapshot(parse_config("config.yaml", text.encode(), {}), sandbox_socket=None)
+    await shut_unread(one.tools.store, snapshot)
+    one.tools.snapshot = lambda: snapshot
+
+
+async def test_what_shall_bound_from_now_on_makes_no_overrun_of_what_was_spent(
+    empty_redis: RedisServer, tmp_path: Path
+) -> None:
+    """What was settled there stays allowed, nothing new is; who takes the wish back is as free as before; and a cap
+    that somebody set by hand is left till the first look."""
+    async with here(empty_redis, tmp_path, "balance: ignore", credits=100) as (one, vendor):
+        await one.until_closed(await one.create(**ASKED))
+        await one.runner.stop(1.0)
+        store = one.tools.store
+        await now_says(one, vendor, "budget")
+        (budget,) = await store.list_budgets(0)
+        assert (budget.cap.micros, budget.settled_micros, budget.overrun_micros) == (480_000, 480_000, 0)
+        with pytest.raises(QuotaGone):
+            await one.create(**ASKED)
+        await now_says(one, vendor, "ignore")
+        await watch_accounts(one.tools)
+        assert await store.list_budgets(0) == []
+        await store.set_cap("provider/a", Window.TOTAL, Cap(7_000_000, ()))
+        await now_says(one, vendor, "budget")
+        assert [budget.cap.micros for budget in await store.list_budgets(0)] == [7_000_000]
+
+
+async def test_a_configuration_that_is_taken_over_shuts_first(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """The process that serves by it has shut the account before; the worker's next look opens it."""
+    async with here(empty_redis, tmp_path, "balance: ignore", running=False, credits=100) as (one, vendor):
+        store, maker = one.tools.store, Maker("config.yaml", {})
+        texts = [
+            CONFIG.format(more=f"balance: {word}").replace("{a}", vendor.base_url) for word in ("ignore", "budget")
+        ]
+        follower = Follower(store, maker, maker.make(texts[0].encode()), 0, lambda _: None)
+        await publish(store, maker, texts[1].encode(), By(actor="file", replica=""), based_on=0)
+        assert await follower.look()
+        one.tools.snapshot = follower.snapshot
+        with pytest.raises(QuotaGone):
+            await one.create(**ASKED)
+        await watch_unread(one.tools)
+        await one.create(**ASKED)
 
 
 async def test_no_more_is_held_than_the_account_has_left(empty_redis: RedisServer, tmp_path: Path) -> None:
@@ -119,7 +195,7 @@ async def test_a_worker_knows_the_bound_as_soon_as_it_runs(empty_redis: RedisSer
     """Without anybody asking for it."""
     async with here(empty_redis, tmp_path, "balance: budget", credits=10) as (one, _):
         async with asyncio.timeout(10):
-            while not await one.tools.store.list_budgets(0):
+            while (await one.tools.store.standings())["a"].unread:
                 await asyncio.sleep(0.05)
         with pytest.raises(QuotaGone):
             await one.create(**ASKED)
@@ -149,7 +225,7 @@ async def test_a_vendor_that_does_not_answer_leaves_the_last_balance_standing(
     async with here(empty_redis, tmp_path, "balance: budget", running=False, api_key="another") as (one, vendor):
         await one.tools.store.set_cap("provider/a", Window.TOTAL, Cap(7, ()))
         await watch_accounts(one.tools)
-        assert await one.tools.store.standings() == {} and vendor.counts["refused"] == 1
+        assert (await one.tools.store.standings())["a"].unread and vendor.counts["refused"] == 1
         assert [budget.cap.micros for budget in await one.tools.store.list_budgets(0)] == [7]
 
 

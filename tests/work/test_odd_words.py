@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from gateway import metrics
-from gateway.work import odd_words
 from gateway.work.odd_words import WORDS_MAX, OddWords
 
 
@@ -38,5 +37,4 @@ def test_what_is_no_word_is_not_repeated(word: str, capfd: Any) -> None:
     """It might be a prompt."""
     odd = OddWords()
     assert odd.note("w4", word) and odd.said == {("w4", "(no word)")}
-    odd_words.log("flushed", level="error")
     assert "boat" not in capfd.readouterr().err
