@@ -28,6 +28,7 @@ WRITE_BYTES_MAX: Final = 4_096  # a pipe keeps a write of this length in one pie
 BATCHES_MAX: Final = 256  # a megabyte; then stderr is stuck, and lines are counted instead
 VALUE_CHARS_MAX: Final = 300
 FIELDS_MAX: Final = 24
+PROMPT_CHARS_MAX: Final = 600  # all of them escaped still fit into one write
 INT_MAX: Final = 2**63 - 1
 LEVELS: Final = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 FORBIDDEN: Final = frozenset(
@@ -72,6 +73,12 @@ class Journal:
         for name, value in list(fields.items())[:FIELDS_MAX]:
             record[name] = value if value is None or value is True or value is False else _flat(value)
         self._add(_line(record), at_once=rank > LEVELS["info"])
+
+    def log_prompt(self, video: str, prompt: str) -> None:
+        """What a client wrote, as far as it fits into a line. Only where the configuration says so: `log.prompts`."""
+        said: dict[str, Value] = {"time": self._now(), "level": "info", "event": "prompt", "video": video}
+        if LEVELS["info"] >= self._threshold:
+            self._add(_line({**said, "prompt": prompt[:PROMPT_CHARS_MAX], "chars": len(prompt)}), at_once=False)
 
     def flush(self) -> None:
         """Returns when everything is written, or cannot be."""
@@ -210,6 +217,7 @@ def _line(record: dict[str, Value]) -> bytes:
 
 journal = Journal(STDERR)
 log = journal.log
+log_prompt = journal.log_prompt
 atexit.register(journal.flush)
 
 

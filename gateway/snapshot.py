@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 from pydantic import SecretStr, ValidationError
@@ -29,8 +29,11 @@ from gateway.domain.strategies import Policy, Weights
 from gateway.registry import NoAdapter, adapter_class, known_kinds
 from gateway.store.address import parse
 from gateway.store.errors import StoreRefused
+from gateway.tracing import spans
 from gateway.upstream.clients import Endpoint
 from providers.contract import Abilities, Adapter
+
+NO_TRACES: Final = "traces need OpenTelemetry; install it with: pip install 'telecine[otel]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ def build_snapshot(file: ConfigFile, *, sandbox_socket: str | None) -> Snapshot:
     """ConfigError with everything that only the adapters could know. `sandbox_socket`: where `sandbox:` leads."""
     build = _Build(file, sandbox_socket)
     build.store(file.config.store.url)
+    if file.config.tracing.endpoint is not None and not spans.installed():
+        build.problems.append(file.document.problem(("tracing", "endpoint"), NO_TRACES))
     providers = {name: build.provider(name, entry) for name, entry in file.config.providers.items()}
     models = {name: build.model(name, entry, providers) for name, entry in file.config.models.items()}
     if build.problems:

@@ -24,6 +24,7 @@ from gateway.config.load import ConfigFile
 from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
+from gateway.tracing import spans
 from gateway.upstream.driver import Driver
 from gateway.upstream.webhooks import Poster
 from gateway.work.bounds import shut_unread
@@ -64,6 +65,7 @@ async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> 
     maker, first = _first(site, check)
     snapshot = first.snapshot
     async with AsyncExitStack() as stack:
+        _trace(snapshot, stack)
         store = await _store(site, snapshot, stack)
         follower = Follower(store, maker, first, site.config_number, partial(_tell, site))
         if site.replica:
@@ -75,7 +77,7 @@ async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> 
         driver = Driver(
             assets.read,
             clock,
-            observe=metrics.upstream,
+            observe=spans.calls(metrics.upstream),
             socket_timeout_s=snapshot.settings.gateway.socket_timeout_s,
         )
         stack.push_async_callback(driver.close)
@@ -99,12 +101,28 @@ async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> 
         yield Parts(tools)
 
 
+def _trace(snapshot: Snapshot, stack: AsyncExitStack) -> None:
+    """Begins before what is traced, and ends after it."""
+    settings = snapshot.settings.tracing
+    if settings.endpoint is None:
+        return
+    spans.start(
+        endpoint=settings.endpoint,
+        headers={name: value.get_secret_value() for name, value in settings.headers.items()},
+        name=snapshot.settings.gateway.name,
+        share=settings.share,
+        chance=random.random,
+        random=os.urandom,
+    )
+    stack.push_async_callback(asyncio.to_thread, spans.stop)
+
+
 async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store:
     store = Store(
         site.store_url,
         name=site.name or snapshot.settings.gateway.name,
         remember=Path(site.data_dir) / "sequence",
-        observe=metrics.store_time,
+        observe=spans.operations(metrics.store_time),
     )
     stack.push_async_callback(store.close)
     fitness = await store.open()

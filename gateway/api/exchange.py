@@ -74,6 +74,7 @@ class Exchange:
         "scope",
         "status",
         "tools",
+        "video",
     )
 
     def __init__(self, tools: Tools, scope: Any, receive: Receive, send: Send, *, identity: str) -> None:
@@ -85,6 +86,7 @@ class Exchange:
         self.path_params: dict[str, str] = {}
         self.endpoint = "other"
         self.status = 0
+        self.video: str | None = None  # that it made, for the log
         self._receive = receive
         self._send = send
         self._headers: dict[bytes, bytes] = dict(scope["headers"])

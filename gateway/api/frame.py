@@ -129,4 +129,5 @@ def _tell(exchange: Exchange) -> None:
         status=exchange.status,
         ms=round(seconds * 1_000, 2),
         client_request=exchange.client_id(),
+        **({} if exchange.video is None else {"video": exchange.video}),
     )

@@ -17,6 +17,7 @@ from gateway.domain.ids import VIDEO_ID
 from gateway.domain.keys import Character
 from gateway.domain.limits import headers_of
 from gateway.domain.requests import CHARACTER_FIELDS, CHARACTER_FILES, FIELDS, FILES, Asked, Hint, ask, ask_character
+from gateway.tracing import spans
 from gateway.work import characters, polling, read
 from gateway.work.caller import Caller, identify
 from gateway.work.cancel import cancel_video
@@ -148,7 +149,9 @@ async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None)
     hint = _hint(exchange)
     async with body_of(exchange, EXPECTED[verb], bounds_of(exchange)) as body:
         asked = await asked_in(body, verb, source_id=source_id)
-        created = await create_video(exchange.tools, caller, asked, hint)
+        with spans.serving("POST /v1/videos", exchange.header(b"traceparent"), {"telecine.request": exchange.id}):
+            created = await create_video(exchange.tools, caller, asked, hint)
+        exchange.video = _decode_id(created.face).id
         rate = headers_of(created.rate) if created.rate is not None else ()
         reused = () if created.reused_from is None else (("x-telecine-reused", created.reused_from),)
         more = in_bytes((*rate, *adjusted_header(created.adjusted), *reused))

@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from gateway.config.ranking import Late, Weight, Weights
 from gateway.config.section import Section
+from gateway.config.telling import Log, Tracing
 from gateway.config.values import (
     BaseUrl,
     Count,
@@ -362,5 +363,7 @@ class Config(Section):
     server: Server = Server()
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()
+    log: Log = Log()
+    tracing: Tracing = Tracing()
     providers: dict[Name, Provider] = Field(min_length=1, max_length=200)
     models: dict[ModelName, Model] = Field(min_length=1, max_length=1_000)

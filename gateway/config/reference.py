@@ -31,6 +31,7 @@ from gateway.config.models import (
 )
 from gateway.config.ranking import Late, Weights
 from gateway.config.section import Section
+from gateway.config.telling import Log, Tracing
 from gateway.config.values import Dollars, Factor, Fine, Lifetime, SizeText
 from providers.contract import BILLION
 
@@ -54,6 +55,8 @@ SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("server", Server),
     ("retention", Retention),
     ("webhooks", Webhooks),
+    ("log", Log),
+    ("tracing", Tracing),
     ("providers.NAME", Provider),
     ("providers.NAME.breaker", Breaker),
     ("models.NAME", Model),

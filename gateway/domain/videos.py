@@ -230,6 +230,8 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     deleted: bool = False
     webhook_url: str | None = None  # where its end is told beside the targets of its key and project
     repeats_until_ms: int = 0  # a repeat of its create is answered with it until then
+    request_id: str = ""  # of the create
+    trace: str = ""  # the span of that request as a W3C `traceparent`, where it is traced
 
     @property
     def tags(self) -> dict[str, str]:

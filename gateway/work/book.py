@@ -30,6 +30,7 @@ from gateway.store.outcomes import Busy, Capped, CommitOutcome, Committed, Cross
 from gateway.work import reuse
 from gateway.work.telling import with_messages
 from gateway.work.tools import Tools
+from gateway.work.trails import trace_moved
 
 TRIES_MAX = 8
 STORE_AWAY_S_MAX = 120.0
@@ -236,12 +237,16 @@ def tell_moved(before: Video, after: Video, news: News) -> None:
         metrics.attempt_accepted(after.attempt(news.attempt).provider)
     elif isinstance(news, Doubted):
         metrics.doubted(after.attempt(news.attempt).provider)
+    trace_moved(before, after, LABELS[type(news)])
+    there = 1 <= news.attempt <= len(after.attempts)
     log(
         "moved",
         video=after.id,
         attempt=news.attempt,
+        provider=after.attempt(news.attempt).provider if there else None,
         news=LABELS[type(news)],
         before=before.state,
         after=after.state,
         version=after.version,
+        created_by=after.request_id or None,
     )

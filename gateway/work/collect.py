@@ -18,6 +18,7 @@ from gateway.domain.videos import Attempt, StoredAsset, Video, public_seconds
 from gateway.domain.world import World
 from gateway.log import log
 from gateway.store.errors import StoreAway
+from gateway.tracing import spans
 from gateway.upstream.clients import Endpoint
 from gateway.upstream.download import Downloaded, LinkStale
 from gateway.work.act import Result, Wait
@@ -37,7 +38,8 @@ async def collect(tools: Tools, job: Job, attempt: Attempt, world: World) -> Res
         return told.LinkStale(attempt.ordinal)
     async with _lease_renewed(tools, job):
         try:
-            return await _collect(tools, job, attempt, endpoint, remote)
+            with spans.span("collect", {"telecine.video": job.video.id, "telecine.attempt": attempt.ordinal}):
+                return await _collect(tools, job, attempt, endpoint, remote)
         except StorageAway as error:  # a media child that cannot be had is one
             log("storage_away", level="error", video=job.video.id, reason=str(error))
             return Wait()

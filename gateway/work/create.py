@@ -24,8 +24,10 @@ from gateway.domain.reuse import remade
 from gateway.domain.tags import default_tags
 from gateway.domain.videos import FINAL, Video, adjusted, encode_public
 from gateway.domain.world import Moved, World
+from gateway.log import request_id
 from gateway.snapshot import Snapshot
 from gateway.store.outcomes import Admitted, Capped, KeyGone, Repeated, Reused, WindowPassed
+from gateway.tracing import spans
 from gateway.work import repeats, reuse
 from gateway.work.book import tell_crossed
 from gateway.work.caller import Caller
@@ -33,6 +35,7 @@ from gateway.work.inputs import Inputs
 from gateway.work.lines import refuse_if_full
 from gateway.work.telling import check_address, with_messages
 from gateway.work.tools import Tools
+from gateway.work.trails import tell_created
 from gateway.work.weigh import weigh
 
 WINDOW_TRIES = 3
@@ -89,6 +92,8 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             strategy=weighed.strategy,
             reuse_ms=reuse.life_ms(caller, asked),
             webhook_url=asked.webhook_url,
+            request_id=request_id.get() or "",
+            trace=spans.carried(),
         )
         if found is not None:
             video = remade(video, found.first, found.assets, asset_life_s=model.asset_life_s)
@@ -98,6 +103,7 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
         if new:
             inputs.keep()
             tools.due.set()
+            tell_created(snapshot, video)
         return created
 
 

@@ -24,9 +24,11 @@ from gateway.domain.agenda import (
 )
 from gateway.domain.news import Ask, AskAgain, Doubted, Poisoned, Rerouted, Unsent
 from gateway.domain.suspects import CLAIMS_MAX
+from gateway.domain.traces import of_attempt
 from gateway.domain.videos import Video, attempt_id
 from gateway.domain.world import World
 from gateway.snapshot import Snapshot
+from gateway.tracing import spans
 from gateway.work import act
 from gateway.work.act import Result, Wait
 from gateway.work.book import Job, book, close, pause
@@ -81,6 +83,9 @@ async def _perform(
     action: Submit | Resend | Find | Confirm | Poll | Cancel | Collect | Decide | DoubtAfterDeath,
     world: World,
 ) -> Result:
+    if job.video.trace and spans.on():
+        ordinal = action.news.attempt if isinstance(action, Decide) else action.attempt
+        spans.enter(of_attempt(job.video, ordinal))
     match action:
         case Decide(news):
             return news

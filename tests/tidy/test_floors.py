@@ -14,6 +14,7 @@ FLOORS: dict[str, int] = {
     "gateway.log": 2,
     "gateway.killpoints": 2,
     "gateway.lifetime": 2,
+    "gateway.tracing": 2,
     "gateway.store": 3,
     "gateway.upstream": 3,
     "gateway.assets": 3,
@@ -47,6 +48,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "click": ("gateway.cli",),
     "ruamel": ("gateway.config",),
     "prometheus_client": ("gateway.metrics",),
+    "opentelemetry": ("gateway.tracing",),
     "cryptography": ("providers.ed25519",),
 }
 CELLAR = ("providers.contract", "providers.ed25519", "providers.toolbox")
