@@ -6,7 +6,6 @@ import asyncio
 import datetime
 import os
 import re
-from collections.abc import AsyncIterator
 from typing import Any, Final
 
 import click
@@ -16,12 +15,11 @@ from pydantic import TypeAdapter, ValidationError
 from gateway.cli.failure import Failure
 from gateway.cli.options import json_option, option
 from gateway.cli.output import print_json
-from gateway.clock import SystemClock
+from gateway.cli.vendors import a_driver
 from gateway.config.values import SANDBOX, BaseUrl
 from gateway.domain.verdicts import NoAnswer
 from gateway.registry import NoAdapter, adapter_class
 from gateway.upstream.clients import Endpoint
-from gateway.upstream.driver import Driver
 from providers.contract import Adapter, Json, Probed, ProbeVerdict
 
 ADAPTER: Final = "reseller"
@@ -121,12 +119,8 @@ def _shown(value: Json) -> str:
 
 async def _probed(url: str, key: str | None) -> ProbeVerdict | NoAnswer:
     adapter = _adapter(key)
-    driver = Driver(_no_files, SystemClock())
-    try:
-        endpoint = Endpoint("probe", url, adapter)
-        return await driver.probe(endpoint, adapter.probe(url), timeout_s=TIMEOUT_S)
-    finally:
-        await driver.close()
+    async with a_driver() as driver:
+        return await driver.probe(Endpoint("probe", url, adapter), adapter.probe(url), timeout_s=TIMEOUT_S)
 
 
 def _adapter(key: str | None) -> Adapter[Any]:
@@ -138,9 +132,3 @@ def _adapter(key: str | None) -> Adapter[Any]:
     except NoAdapter as error:
         raise Failure(str(error)) from error
     return kind(kind.Settings.model_validate({"preset": "newapi"}), key)
-
-
-async def _no_files(name: str) -> AsyncIterator[bytes]:
-    """Questions send none."""
-    for nothing in list[bytes]():
-        yield nothing

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
-from collections.abc import AsyncIterator
 
 import click
 from msgspec.structs import asdict
@@ -16,8 +15,7 @@ from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, print_table, utc
 from gateway.cli.probing import probe
 from gateway.cli.storing import with_store
-from gateway.cli.vendors import endpoint_of, snapshot_of
-from gateway.clock import SystemClock
+from gateway.cli.vendors import a_driver, endpoint_of, snapshot_of
 from gateway.domain import chart as charts
 from gateway.domain.accounts import Finding, Standing, asks, finding_of
 from gateway.domain.breaker import Scope
@@ -28,7 +26,6 @@ from gateway.domain.money import format_usd
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.clients import Endpoint
-from gateway.upstream.driver import Driver
 from providers.contract import Json
 
 COLUMNS = ("provider", "adapter", "route", "models", "cheapest", "breaker", "success", "balance")
@@ -98,17 +95,8 @@ async def _asked(snapshot: Snapshot, endpoint: Endpoint) -> Finding:
     if not asks(endpoint.adapter):
         return Finding(reached=None)
     timeout_s = snapshot.settings.providers[endpoint.provider].poll_timeout_s
-    driver = Driver(_no_files, SystemClock())
-    try:
+    async with a_driver() as driver:
         return finding_of(await driver.account(endpoint, endpoint.adapter.account(), timeout_s=timeout_s))
-    finally:
-        await driver.close()
-
-
-async def _no_files(name: str) -> AsyncIterator[bytes]:
-    """A look at an account sends none."""
-    for nothing in list[bytes]():
-        yield nothing
 
 
 def _check(snapshot: Snapshot, endpoint: Endpoint, finding: Finding) -> dict[str, Json]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import random
 import time
+from collections.abc import Mapping
 from typing import Any, Final
 
 import click
@@ -14,6 +16,7 @@ from gateway.cli.failure import Failure
 from gateway.cli.options import Dollars, Place, Whole, json_option, option, place_options
 from gateway.cli.output import print_json, print_table
 from gateway.cli.storing import with_store
+from gateway.cli.vendors import a_driver
 from gateway.config.load import load_config
 from gateway.config.rules import did_you_mean
 from gateway.domain import preferences as prefs
@@ -22,13 +25,14 @@ from gateway.domain.fitting import DEFAULT_SECONDS, DEFAULT_SIZE
 from gateway.domain.ledger import utc_day
 from gateway.domain.money import format_usd
 from gateway.domain.nearest import nearest_seconds, nearest_size
-from gateway.domain.observed import Observed
+from gateway.domain.observed import Observed, with_ahead
 from gateway.domain.preferences import Preferences
 from gateway.domain.routing import Model, ranked, sift
 from gateway.domain.strategies import Strategy
 from gateway.domain.videos import Choice, Request
 from gateway.snapshot import Snapshot, build_snapshot
 from gateway.store.store import Store
+from gateway.work.queueing import jobs_at, tells
 from providers.contract import Json, Size, Verb
 
 COLUMNS = ("rank", "route", "price", "expected", "p50_s", "p95_s", "success", "reason")
@@ -76,6 +80,8 @@ def command(
     """Show every route of a model in the order in which it would be asked now: its price, what a clip is expected to
     come to there, how long it takes, how often it succeeds; and of those that would not be asked, why.
 
+    Servers of one's own are asked how many jobs wait there.
+
     What was observed, and which providers take nothing now, is read from the store: a video that finds its first
     provider busy goes to the next one, or waits. It may begin with another route than the first one if it is one of
     those that explore. Limits of keys and budgets are not asked.
@@ -114,7 +120,7 @@ def _request(model: Model, request: Request) -> Request:
     return replace(request, size=size, seconds=seconds)
 
 
-async def _looked(store: Store, snapshot: Snapshot, model: Model) -> tuple[dict[str, Observed], dict[str, str]]:
+async def _looked(store: Store, snapshot: Snapshot, model: Model) -> tuple[Mapping[str, Observed], dict[str, str]]:
     """What was observed, by route; and why a provider takes nothing now, by its name."""
     found = await store.charts()
     known = {name: decode_chart(raw) or BLANK for name, raw in found.raw.items()}
@@ -124,7 +130,18 @@ async def _looked(store: Store, snapshot: Snapshot, model: Model) -> tuple[dict[
         if room.provider is None:
             left_s = max(1, -(-(room.until_ms - found.now_ms) // 1_000))
             busy[provider] = BUSY[room.why].format(left_s=left_s)
-    return observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms, drained=found.drained), busy
+    observed = observed_by_route(known, snapshot.routes, snapshot.breakers, found.now_ms, drained=found.drained)
+    provider_of = ((route.name, route.provider) for route in model.routes)
+    return with_ahead(observed, provider_of, await _queues(snapshot, model)), busy
+
+
+async def _queues(snapshot: Snapshot, model: Model) -> dict[str, int]:
+    """Jobs that wait or run at each provider of the model that tells it. One that does not answer has none."""
+    names = dict.fromkeys(route.provider for route in model.routes)
+    telling = [snapshot.endpoints[name] for name in names if tells(snapshot.endpoints[name].adapter)]
+    async with a_driver() as driver:
+        counts = await asyncio.gather(*(jobs_at(driver, endpoint) for endpoint in telling))
+    return {one.provider: jobs for one, jobs in zip(telling, counts, strict=True) if jobs is not None}
 
 
 def _with_busy(choice: Choice, busy: dict[str, str]) -> Choice:
@@ -135,7 +152,9 @@ def _with_busy(choice: Choice, busy: dict[str, str]) -> Choice:
     return replace(choice, note=f"{choice.note}; {why}" if choice.note else why)
 
 
-def _planned(model: Model, request: Request, wanted: Preferences, observed: dict[str, Observed]) -> tuple[Choice, ...]:
+def _planned(
+    model: Model, request: Request, wanted: Preferences, observed: Mapping[str, Observed]
+) -> tuple[Choice, ...]:
     """Without exploring; only `weighted` draws lots."""
     now_ms = time.time_ns() // 1_000_000
     choices = prefs.held_to(wanted, sift(model, request, utc_day(now_ms)), model, request, observed)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import Place
+from gateway.clock import SystemClock
 from gateway.config.load import load_config
 from gateway.config.rules import did_you_mean
 from gateway.snapshot import Snapshot, build_snapshot
 from gateway.store.datadir import socket_of
 from gateway.upstream.clients import Endpoint
+from gateway.upstream.driver import Driver
 
 
 def snapshot_of(place: Place) -> Snapshot:
@@ -32,3 +36,19 @@ def endpoint_of(snapshot: Snapshot, name: str) -> Endpoint:
     if endpoint.unix_socket is not None and not Path(endpoint.unix_socket).exists():
         raise Failure(f"{name} is the sandbox, which runs with the gateway: start it with telecine serve")
     return endpoint
+
+
+@asynccontextmanager
+async def a_driver() -> AsyncIterator[Driver]:
+    """For calls that make nothing."""
+    driver = Driver(_no_files, SystemClock())
+    try:
+        yield driver
+    finally:
+        await driver.close()
+
+
+async def _no_files(name: str) -> AsyncIterator[bytes]:
+    """A look at an account or a queue sends none."""
+    for nothing in list[bytes]():
+        yield nothing

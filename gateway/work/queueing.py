@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from gateway import metrics
 from gateway.upstream.clients import Endpoint
+from gateway.upstream.driver import Driver
 from gateway.work.tools import Tools
 from providers.contract import Adapter, Load
 
@@ -33,10 +34,16 @@ async def look_at_queues(tools: Tools) -> None:
 
 async def _look(tools: Tools, endpoint: Endpoint) -> None:
     at_s = tools.clock.boot_s()
-    outcome = await tools.driver.load(endpoint, endpoint.adapter.load(), timeout_s=TIMEOUT_S)
-    if isinstance(outcome, Load) and outcome.jobs is not None:
-        tools.queues.learn(endpoint.provider, outcome.jobs, at_s)
-        metrics.provider_queue(endpoint.provider, outcome.jobs)
+    jobs = await jobs_at(tools.driver, endpoint)
+    if jobs is not None:
+        tools.queues.learn(endpoint.provider, jobs, at_s)
+        metrics.provider_queue(endpoint.provider, jobs)
+
+
+async def jobs_at(driver: Driver, endpoint: Endpoint) -> int | None:
+    """How many wait or run there, of whoever asked; None where that is not told."""
+    outcome = await driver.load(endpoint, endpoint.adapter.load(), timeout_s=TIMEOUT_S)
+    return outcome.jobs if isinstance(outcome, Load) else None
 
 
 def tells(adapter: Adapter[Any]) -> bool:

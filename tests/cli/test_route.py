@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from gateway.domain import chart as charts
@@ -14,6 +17,7 @@ from providers.contract import Why
 from tests.cli.telecine import objects, telecine
 from tests.support.redis import RedisServer, empty_redis, redis_server
 from tests.support.seeing import seen
+from tests.support.selfhosted_vendor import selfhosted
 
 __all__ = ["empty_redis", "redis_server"]
 
@@ -90,6 +94,34 @@ def test_a_provider_that_takes_nothing_now_is_told_with_the_reason(place: Path, 
     empty_redis.client.hdel("{telecine}:providers", "cheap:concurrency")
     empty_redis.client.zadd("{telecine}:waiting:cheap", {"video_x": 1})
     assert reasons()[1] == "others wait for it"
+
+
+OWN = """
+store: {url: "%s"}
+providers:
+  a: {adapter: openai, base_url: "%s/v1", api_key: key_own, settings: OWN}
+  b: {adapter: openai, base_url: "%s/v1", api_key: key_own, settings: OWN}
+  away: {adapter: openai, base_url: "http://127.0.0.1:9/v1", settings: OWN}
+models:
+  wan: {strategy: cheapest, routes: [PRICED(a), PRICED(b), PRICED(away)]}
+"""
+SETTINGS = '{server: vllm-omni, models: {wan-demo: {seconds: [4], sizes: ["1280x720"]}}}'
+PRICED = r'{route: \1/wan-demo, prices: [{per_second: "0.001", as_of: 2026-11-20, source: our electricity}]}'
+
+
+async def test_what_waits_at_servers_of_ones_own_is_told(tmp_path: Path, empty_redis: RedisServer) -> None:
+    """As they say it now, and it counts between equals; one that does not answer says nothing, and is no reason to."""
+    async with selfhosted("vllm-omni", run_s=60.0) as a, selfhosted("vllm-omni") as b:
+        head = {"Authorization": f"Bearer {a.api_key}"}
+        async with httpx.AsyncClient(trust_env=False, headers=head) as http:
+            for _ in range(2):
+                await http.post(f"{a.address}/videos", files={"prompt": (None, "a dream"), "seconds": (None, "4")})
+        config = re.sub(r"PRICED\((\w+)\)", PRICED, OWN).replace("OWN", SETTINGS)
+        (tmp_path / "config.yaml").write_text(config % (empty_redis.url, a.base_url, b.base_url))
+        done = await asyncio.to_thread(telecine, tmp_path, "route", "--model", "wan", "--size", "1280x720", "--json")
+    told = {row["route"]: row["reason"] for row in objects(done.out)}
+    assert told == {"a/wan-demo": "2 jobs wait or run there", "b/wan-demo": None, "away/wan-demo": None}
+    assert list(told)[-1] == "a/wan-demo"
 
 
 def test_the_nearest_is_told_where_the_model_renders_it(place: Path) -> None:
