@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -31,6 +31,7 @@ GOOD: Final = frozenset(
 )
 """What may come of a call when nothing is wrong."""
 
+_NOTHING: Final = nullcontext()
 _here: ContextVar[Place | None] = ContextVar("trace", default=None)
 
 
@@ -117,13 +118,24 @@ def carried() -> str:
     return "" if place is None else written(place)
 
 
-@contextmanager
-def serving(name: str, traceparent: str | None, attributes: Attributes) -> Iterator[None]:
+def serving(name: str, traceparent: str | None, attributes: Attributes) -> AbstractContextManager[None]:
     """A request that may begin a trace: its client's, if that one is recorded, else one of its own."""
+    if _sink.tell is None:
+        return _NOTHING
     place, parent = _begun(traceparent)
-    if place is None:
-        yield
-        return
+    return _NOTHING if place is None else _within(name, place, parent, attributes, server=True)
+
+
+def span(name: str, attributes: Attributes) -> AbstractContextManager[None]:
+    """A piece of work of the running task."""
+    outer = _here.get()
+    if _sink.tell is None or outer is None:
+        return _NOTHING
+    return _within(name, Place(outer.trace, _sink.random(SPAN_BYTES).hex()), outer.span, attributes, server=False)
+
+
+@contextmanager
+def _within(name: str, place: Place, parent: str, attributes: Attributes, *, server: bool) -> Iterator[None]:
     began_ns, token, failed = time.time_ns(), _here.set(place), True
     try:
         yield
@@ -132,34 +144,12 @@ def serving(name: str, traceparent: str | None, attributes: Attributes) -> Itera
         _here.reset(token)
         _told(Span(
             name=name, place=place, parent=parent, began_ns=began_ns, ended_ns=time.time_ns(), attributes=attributes,
-            failed=failed, server=True,
-        ))  # fmt: skip
-
-
-@contextmanager
-def span(name: str, attributes: Attributes) -> Iterator[None]:
-    """A piece of work of the running task."""
-    outer = _here.get()
-    if _sink.tell is None or outer is None:
-        yield
-        return
-    place = Place(outer.trace, _sink.random(SPAN_BYTES).hex())
-    began_ns, token, failed = time.time_ns(), _here.set(place), True
-    try:
-        yield
-        failed = False
-    finally:
-        _here.reset(token)
-        _told(Span(
-            name=name, place=place, parent=outer.span, began_ns=began_ns, ended_ns=time.time_ns(),
-            attributes=attributes, failed=failed,
+            failed=failed, server=server,
         ))  # fmt: skip
 
 
 def _begun(traceparent: str | None) -> tuple[Place | None, str]:
     """The place of a new request, None where it is not recorded, and the span above it."""
-    if _sink.tell is None:
-        return None, ""
     given = read_traceparent(traceparent)
     if given is None:
         recorded, trace, parent = _sink.chance() < _sink.share, _sink.random(TRACE_BYTES).hex(), ""

@@ -9,11 +9,11 @@ import json
 import sys
 from dataclasses import asdict
 
-from tests.sdk.client import content, derived, errors, resends, videos
+from tests.sdk.client import content, derived, errors, following, resends, videos
 from tests.sdk.client.record import Record, Run, openai
 
 MODES = {
-    "contract": (*videos.SCENARIOS, *content.SCENARIOS, *derived.SCENARIOS, *errors.SCENARIOS),
+    "contract": (*videos.SCENARIOS, *following.SCENARIOS, *content.SCENARIOS, *derived.SCENARIOS, *errors.SCENARIOS),
     "verbs": (
         videos.polls_until_it_is_completed,
         videos.shows_a_failed_job_as_a_video,

@@ -6,12 +6,13 @@ import { pathToFileURL } from "node:url";
 import * as content from "./content.mjs";
 import * as derived from "./derived.mjs";
 import * as errors from "./errors.mjs";
+import * as following from "./following.mjs";
 import { Run } from "./record.mjs";
 import * as resends from "./resends.mjs";
 import * as videos from "./videos.mjs";
 
 const MODES = {
-  contract: [...videos.SCENARIOS, ...content.SCENARIOS, ...derived.SCENARIOS, ...errors.SCENARIOS],
+  contract: [...videos.SCENARIOS, ...following.SCENARIOS, ...content.SCENARIOS, ...derived.SCENARIOS, ...errors.SCENARIOS],
   resends: resends.SCENARIOS,
 };
 
