@@ -5,14 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -35,13 +32,13 @@ from providers.contract import (
     Running,
     Size,
     Sought,
-    Spec,
     TooLate,
     Unreadable,
     Why,
 )
 from providers.fal import MODELS, Fal, FalSettings
 from tests.support import fal_vendor
+from tests.support.both_ends import asking, both_ends, paired
 from tests.support.ed25519_signer import Signer
 from tests.support.flows import walk
 from tests.support.openai_talk import TIMEOUT_S, Talk, talking
@@ -52,26 +49,15 @@ PIKA = "fal-ai/pika/v2.2"
 HD = Size(1280, 720)
 
 
-def create(**changes: Any) -> Spec:
-    return Spec(**{"model": PIKA, "prompt": "A paper boat", "seconds": 5, "size": HD, **changes})
+create = asking(model=PIKA, prompt="A paper boat", seconds=5, size=HD)
 
 
 def adapter(api_key: str, **settings: Any) -> Fal:
     return Fal(FalSettings.model_validate(settings), api_key)
 
 
-@asynccontextmanager
-async def both(folder: Path, **options: Any) -> AsyncIterator[tuple[fal_vendor.Fal, Talk]]:
-    async with fal_vendor.fal(clips=str(folder), **options) as v, talking(adapter(v.api_key), v.base_url) as t:
-        yield v, t
-
-
-@pytest_asyncio.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[tuple[fal_vendor.Fal, Talk]]:
-    async with both(tmp_path) as made:
-        yield made
-
-
+both = both_ends(fal_vendor.fal, adapter)
+pair = paired(both)
 Pair = tuple[fal_vendor.Fal, Talk]
 
 

@@ -3,15 +3,12 @@ agreement here means that both read it alike."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -34,7 +31,6 @@ from providers.contract import (
     Size,
     Sought,
     Source,
-    Spec,
     TooLate,
     Unit,
     Unreadable,
@@ -43,6 +39,7 @@ from providers.contract import (
 )
 from providers.gemini import Gemini, GeminiSettings
 from tests.support import gemini_vendor
+from tests.support.both_ends import asking, both_ends, paired
 from tests.support.flows import walk
 from tests.support.gemini_contract import LONGEST_S
 from tests.support.openai_talk import TIMEOUT_S, Talk, talking
@@ -54,26 +51,15 @@ STILL = Image(png(64, 64), "image/png", 64, 64)
 FIRST_4_S = Decimal("0.405455")  # 23,168 tokens of video and ten of words
 
 
-def create(**changes: Any) -> Spec:
-    return Spec(**{"model": "gemini-omni-1.1-flash", "prompt": "A paper boat", "seconds": 4, "size": HD, **changes})
+create = asking(model="gemini-omni-1.1-flash", prompt="A paper boat", seconds=4, size=HD)
 
 
 def adapter(api_key: str) -> Gemini:
     return Gemini(GeminiSettings(), api_key)
 
 
-@asynccontextmanager
-async def both(folder: Path, **options: Any) -> AsyncIterator[tuple[gemini_vendor.Gemini, Talk]]:
-    async with gemini_vendor.gemini(clips=str(folder), **options) as v, talking(adapter(v.api_key), v.address) as t:
-        yield v, t
-
-
-@pytest_asyncio.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[tuple[gemini_vendor.Gemini, Talk]]:
-    async with both(tmp_path) as made:
-        yield made
-
-
+both = both_ends(gemini_vendor.gemini, adapter, lambda vendor: vendor.address)
+pair = paired(both)
 Pair = tuple[gemini_vendor.Gemini, Talk]
 
 

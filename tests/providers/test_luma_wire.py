@@ -3,14 +3,11 @@ agreement here means that both read it alike."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,12 +26,12 @@ from providers.contract import (
     Reply,
     Running,
     Size,
-    Spec,
     Unreadable,
     Why,
 )
 from providers.luma import Luma, LumaSettings
 from tests.support import luma_vendor
+from tests.support.both_ends import asking, both_ends, paired
 from tests.support.flows import walk
 from tests.support.luma_contract import size_of
 from tests.support.openai_talk import Talk, talking
@@ -44,26 +41,15 @@ from tests.support.vendor_faults import Fault, Point
 SMALL = Size(960, 540)
 
 
-def create(**changes: Any) -> Spec:
-    return Spec(**{"model": "ray-3.2", "prompt": "A paper boat", "seconds": 5, "size": SMALL, **changes})
+create = asking(model="ray-3.2", prompt="A paper boat", seconds=5, size=SMALL)
 
 
 def adapter(api_key: str) -> Luma:
     return Luma(LumaSettings(), api_key)
 
 
-@asynccontextmanager
-async def both(folder: Path, **options: Any) -> AsyncIterator[tuple[luma_vendor.Luma, Talk]]:
-    async with luma_vendor.luma(clips=str(folder), **options) as v, talking(adapter(v.api_key), v.base_url) as t:
-        yield v, t
-
-
-@pytest_asyncio.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[tuple[luma_vendor.Luma, Talk]]:
-    async with both(tmp_path) as made:
-        yield made
-
-
+both = both_ends(luma_vendor.luma, adapter)
+pair = paired(both)
 Pair = tuple[luma_vendor.Luma, Talk]
 
 

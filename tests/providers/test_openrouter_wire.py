@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -28,36 +25,28 @@ from providers.contract import (
     Reply,
     Size,
     Sought,
-    Spec,
     Unreadable,
     Why,
 )
 from providers.openrouter import OpenRouter, OpenRouterSettings
 from tests.support import openrouter_vendor
+from tests.support.both_ends import asking, both_ends, paired
 from tests.support.flows import walk
-from tests.support.openai_talk import TIMEOUT_S, Talk, talking
+from tests.support.openai_talk import TIMEOUT_S, Talk
 from tests.support.pictures import png
 from tests.support.vendor_faults import Fault, Point
 
 Pair = tuple[openrouter_vendor.OpenRouter, Talk]
 
 
-def create(**changes: Any) -> Spec:
-    size = Size(1280, 720)
-    return Spec(**{"model": "acme/clip", "prompt": "A paper boat", "seconds": 4, "size": size, **changes})
+create = asking(model="acme/clip", prompt="A paper boat", seconds=4, size=Size(1280, 720))
 
 
 def adapter(api_key: str) -> OpenRouter:
     return OpenRouter(OpenRouterSettings(), api_key)
 
 
-@pytest_asyncio.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[Pair]:
-    async with (
-        openrouter_vendor.openrouter(clips=str(tmp_path)) as v,
-        talking(adapter(v.api_key), v.address) as t,
-    ):
-        yield v, t
+pair = paired(both_ends(openrouter_vendor.openrouter, adapter, lambda vendor: vendor.address))
 
 
 async def test_a_clip_is_made_and_fetched(pair: Pair) -> None:

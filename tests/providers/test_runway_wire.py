@@ -4,14 +4,11 @@ agreement here means that both read it alike."""
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
-import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,7 +27,6 @@ from providers.contract import (
     Reply,
     Running,
     Size,
-    Spec,
     TooLate,
     Unit,
     Unreadable,
@@ -38,6 +34,7 @@ from providers.contract import (
 )
 from providers.runway import INLINE_BYTES_MAX, Runway, RunwaySettings
 from tests.support import runway_vendor
+from tests.support.both_ends import asking, both_ends, paired
 from tests.support.flows import walk
 from tests.support.openai_talk import Talk, talking
 from tests.support.pictures import png
@@ -48,26 +45,15 @@ HD = Size(1280, 720)
 PROMPT = "A paper boat"
 
 
-def create(**changes: Any) -> Spec:
-    return Spec(**{"model": "gen4.5", "prompt": PROMPT, "seconds": 2, "size": HD, **changes})
+create = asking(model="gen4.5", prompt=PROMPT, seconds=2, size=HD)
 
 
 def adapter(api_key: str) -> Runway:
     return Runway(RunwaySettings(), api_key)
 
 
-@asynccontextmanager
-async def both(folder: Path, **options: Any) -> AsyncIterator[tuple[runway_vendor.Runway, Talk]]:
-    async with runway_vendor.runway(clips=str(folder), **options) as v, talking(adapter(v.api_key), v.base_url) as t:
-        yield v, t
-
-
-@pytest_asyncio.fixture
-async def pair(tmp_path: Path) -> AsyncIterator[tuple[runway_vendor.Runway, Talk]]:
-    async with both(tmp_path) as made:
-        yield made
-
-
+both = both_ends(runway_vendor.runway, adapter)
+pair = paired(both)
 Pair = tuple[runway_vendor.Runway, Talk]
 
 
