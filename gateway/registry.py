@@ -15,7 +15,7 @@ import providers
 from providers.contract import Adapter
 
 GROUP = "telecine.providers"
-CELLAR = frozenset({"contract", "ed25519", "toolbox"})  # modules of `providers` that are no adapters
+CELLAR = frozenset({"contract", "described", "ed25519", "toolbox"})  # modules of `providers` that are no adapters
 
 AnyAdapter: TypeAlias = type[Adapter[Any]]
 

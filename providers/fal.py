@@ -11,17 +11,17 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, ClassVar, Final, Literal
+from typing import Annotated, ClassVar, Final, Literal, Self
 from urllib.parse import quote
 
 from msgspec.structs import replace
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Price, Ref, Reply, Size, Spec, Unreadable, Why
+from providers.described import ModelSettings, said_by
 from providers.ed25519 import is_signature, key_of
 from providers.toolbox import (
-    ModelSettings,
     Node,
     clean,
     is_fresh,
@@ -76,6 +76,12 @@ class FalModel(ModelSettings):
     """A model that the table does not hold; it is priced at the route."""
 
     wire: Wire = Wire()
+
+    @model_validator(mode="after")
+    def _has_a_place(self) -> Self:
+        if self.last_image and self.wire.last is None:
+            raise ValueError("last_image: say in wire.last which field of the model it goes to")
+        return self
 
     def abilities(self) -> c.Abilities:
         return c.Abilities(**{name: value for name, value in self if name != "wire"})
@@ -181,7 +187,10 @@ def _published_key(text: str) -> str:
 class FalSettings(c.AdapterSettings):
     """Further models, and what fal may do with a request."""
 
-    models: Mapping[Annotated[str, Field(pattern=_MODEL)], FalModel] = Field(default_factory=dict)
+    models: Annotated[
+        Mapping[Annotated[str, Field(pattern=_MODEL)], FalModel],
+        said_by("image", "last_image", "audio", "seed", "negative_prompt"),
+    ] = Field(default_factory=dict)
     webhook_keys: tuple[Annotated[str, AfterValidator(_published_key)], ...] = Field(
         (), max_length=4, description="fal's published keys; with them only callbacks that they signed are heard."
     )
@@ -288,9 +297,11 @@ class Fal(c.Adapter[FalSettings]):
     def account(self) -> Flow[c.AccountVerdict]:
         """fal tells no balance here; a request that nobody made tells whether the key is right."""
         reply = yield Call(method="GET", path="/fal-ai/veo3/requests/00000000-0000-0000-0000-000000000000/status")
-        if reply.status in (200, 202, 400, 404, 405, 422):
+        if reply.status in (200, 202):
+            read_json(reply)["status"].text()
             return c.Account()
-        return _refusal(reply)
+        refused = _refusal(reply)  # what is no answer of fal's is Unreadable
+        return c.Account() if reply.status in (400, 404, 405, 422) else refused
 
 
 def _body(spec: Spec, wire: Wire, *, switch: bool) -> dict[str, Json]:
@@ -336,7 +347,7 @@ def _path(ref: Ref, below: str = "") -> str:
 def _result(status: Node, reply: Reply) -> c.PollVerdict:
     """How a run that has ended did end. An error of its result is its verdict where fal says so, and else passes."""
     typed, answer = _typed(status), read_json(reply)
-    if reply.status == 200 and (typed or not status["error"].missing):
+    if reply.status == 200 and (typed or status["error"].raw):
         return c.Broken(why=TYPES.get(typed, Why.INTERNAL), message=said(status["error"]) or clean(typed))
     if reply.status == 200:
         link = answer["video"]["url"]

@@ -11,7 +11,7 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -19,7 +19,8 @@ from pydantic import Field, SecretStr, field_validator
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Modifier, Price, Ref, Reply, Size, Spec, Unreadable, Verb, Why
-from providers.toolbox import ModelSettings, Node, clean, is_signed, read_json, retry_after_s, why_of_status
+from providers.described import ModelSettings, said_by
+from providers.toolbox import Node, clean, is_signed, read_json, retry_after_s, why_of_status
 
 # Google hands out an address, which is what is asked for; sometimes it was seen to hand out the clip itself.
 INLINE_BYTES_MAX: Final = 16 * 1024 * 1024
@@ -98,7 +99,9 @@ MODELS: Final[Mapping[str, c.Abilities]] = {
 class GeminiSettings(c.AdapterSettings):
     """Further models of the same shapes, priced at the route, and the secret of the project's webhook."""
 
-    models: Mapping[str, ModelSettings] = Field(default_factory=dict)
+    models: Annotated[
+        Mapping[str, ModelSettings], said_by("image", "last_image", "last_image_alone", "seed", "remix", "edit")
+    ] = Field(default_factory=dict)
     webhook_secret: SecretStr | None = None  # `whsec_…` of the project-wide webhook
 
     @field_validator("models")

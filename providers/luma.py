@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -18,8 +18,8 @@ from pydantic import Field
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Price, Ref, Reply, Size, Spec, Unreadable, Why
+from providers.described import ModelSettings, said_by
 from providers.toolbox import (
-    ModelSettings,
     Node,
     ratio_of,
     read_json,
@@ -80,7 +80,9 @@ COMMON: Final[Mapping[str, bool | int]] = {
 class LumaSettings(c.AdapterSettings):
     """Further models, or shapes of the known one whose pixels the operator has seen; they are priced at the route."""
 
-    models: Mapping[str, ModelSettings] = Field(default_factory=dict)
+    models: Annotated[
+        Mapping[str, ModelSettings], said_by("image", "last_image", "last_image_alone", extras=RAY_32.extras)
+    ] = Field(default_factory=dict)
 
 
 class Luma(c.Adapter[LumaSettings]):
@@ -114,7 +116,11 @@ class Luma(c.Adapter[LumaSettings]):
     def account(self) -> Flow[c.AccountVerdict]:
         """Luma tells no balance; a generation that nobody made tells whether the key is right."""
         reply = yield Call(method="GET", path=f"/generations/{NOBODYS}")
-        return c.Account() if reply.status in (200, 400, 404, 422) else _refusal(reply)
+        if reply.status == 200:
+            read_json(reply)["state"].text()
+            return c.Account()
+        refused = _refusal(reply)  # what is no answer of Luma's is Unreadable
+        return c.Account() if reply.status in (400, 404, 422) else refused
 
 
 def _body(spec: Spec) -> dict[str, Json]:

@@ -11,7 +11,7 @@ import hmac
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -19,7 +19,8 @@ from pydantic import Field, SecretStr
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Ref, Reply, Spec, Unreadable, Why
-from providers.toolbox import ModelSettings, Node, clean, is_fresh, read_json, retry_after_s, why_of_status
+from providers.described import ModelSettings, said_by
+from providers.toolbox import Node, clean, is_fresh, read_json, retry_after_s, why_of_status
 
 MODERATED: Final = re.compile(r"moderat|safety|policy|sensitive", re.IGNORECASE)
 # What is not here is what the status usually means. A 499 is a connection that somebody closed: it proves nothing.
@@ -31,9 +32,12 @@ SIGNATURE: Final = re.compile(r"t=(\d{1,12}),v1=([0-9a-f]{64})", re.ASCII)
 
 
 class OpenRouterSettings(c.AdapterSettings):
-    """The models that are used, and the secret of the workspace's webhooks."""
+    """The models that are used, and the secret of the workspace's webhooks. A negative prompt is each vendor's own
+    word, passed through by name, so none is known here."""
 
-    models: Mapping[str, ModelSettings] = Field(default_factory=dict)
+    models: Annotated[
+        Mapping[str, ModelSettings], said_by("image", "last_image", "last_image_alone", "audio", "seed")
+    ] = Field(default_factory=dict)
     webhook_secret: SecretStr | None = None
     failed_jobs_free: bool = False  # where a failed job tells no cost, it is unverified that there was none
 
@@ -50,22 +54,44 @@ class OpenRouter(c.Adapter[OpenRouterSettings]):
     def abilities(self, model: str) -> c.Abilities:
         return replace(
             self.settings.models[model].abilities(),
-            verbs=(c.Verb.CREATE,),
-            extend_total_seconds_max=0,
-            characters=False,
-            negative_prompt=False,  # each vendor's own word for it is passed through by name, so none is known
             calls_back=True,
             failed_jobs_free=self.settings.failed_jobs_free,
             asset_life_s=24 * 3600,  # `expires_at` says it for a stored copy; its usual length is unverified
         )
 
     def submit(self, spec: Spec, key: str) -> Flow[c.SubmitVerdict]:
-        reply = yield Call(method="POST", path="/videos", body=c.JsonBody(_body(spec)), starts_work=True)
+        reply = yield Call(method="POST", path="/videos", body=c.JsonBody(self._body(spec)), starts_work=True)
         if reply.status in (200, 202):
             return c.Accepted({"id": read_json(reply)["id"].ident()})
         refused = _refusal(reply)
         # At create a 404 speaks of the model.
         return replace(refused, why=Why.INVALID) if refused.why is Why.NOT_FOUND else refused
+
+    def _body(self, spec: Spec) -> dict[str, Json]:
+        frames: list[Json] = [
+            {"type": "image_url", "image_url": {"url": _data(image)}, "frame_type": kind}
+            for kind, image in (("first_frame", spec.image), ("last_frame", spec.last_image))
+            if image is not None
+        ]
+        optional: dict[str, Json] = {
+            "seed": spec.seed,
+            "frame_images": frames or None,
+            "callback_url": spec.callback_url,
+        }
+        return {
+            **spec.extras,
+            "model": spec.model,
+            "prompt": spec.prompt,
+            "duration": spec.seconds,
+            "size": str(spec.size),
+            "generate_audio": self._sounds(spec),
+            **{name: value for name, value in optional.items() if value is not None},
+        }
+
+    def _sounds(self, spec: Spec) -> bool:
+        """Always said: left out, it is as the model likes it, and many sound and cost more with it."""
+        model = self.settings.models.get(spec.model)
+        return (model is not None and model.audio is True) if spec.audio is None else spec.audio
 
     def poll(self, ref: Ref) -> Flow[c.PollVerdict]:
         reply = yield Call(method="GET", path=_path(ref))
@@ -108,28 +134,6 @@ class OpenRouter(c.Adapter[OpenRouterSettings]):
 
 def _path(ref: Ref) -> str:
     return "/videos/" + quote(Node(ref)["id"].ident(), safe="")
-
-
-def _body(spec: Spec) -> dict[str, Json]:
-    frames: list[Json] = [
-        {"type": "image_url", "image_url": {"url": _data(image)}, "frame_type": kind}
-        for kind, image in (("first_frame", spec.image), ("last_frame", spec.last_image))
-        if image is not None
-    ]
-    optional: dict[str, Json] = {
-        "generate_audio": spec.audio,
-        "seed": spec.seed,
-        "frame_images": frames or None,
-        "callback_url": spec.callback_url,
-    }
-    return {
-        **spec.extras,
-        "model": spec.model,
-        "prompt": spec.prompt,
-        "duration": spec.seconds,
-        "size": str(spec.size),
-        **{name: value for name, value in optional.items() if value is not None},
-    }
 
 
 def _data(image: Image) -> str:

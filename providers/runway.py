@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import ClassVar, Final
+from typing import Annotated, ClassVar, Final
 from urllib.parse import quote
 
 from msgspec.structs import replace
@@ -17,7 +17,8 @@ from pydantic import Field
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Part, Price, Ref, Reply, Size, Spec, Unreadable, Why
-from providers.toolbox import RETRY_AFTER_S_MAX, ModelSettings, Node, clean, read_json, retry_after_s, why_of_status
+from providers.described import ModelSettings, said_by
+from providers.toolbox import RETRY_AFTER_S_MAX, Node, clean, read_json, retry_after_s, why_of_status
 
 VERSION: Final = {"x-runway-version": "2024-11-06"}  # required on every call
 INLINE_BYTES_MAX: Final = 3_700_000  # "a data URI up to 5 MB": of the text, we take it; what is larger is uploaded
@@ -25,6 +26,7 @@ INLINE_BYTES_MAX: Final = 3_700_000  # "a data URI up to 5 MB": of the text, we 
 # A refusal's status; what is not here is what the status usually means. 429 is too many requests or a day's cap.
 STATUS: Final[Mapping[int, Why]] = {502: Why.OVERLOADED, 503: Why.OVERLOADED, 504: Why.OVERLOADED}
 NO_CREDIT: Final = re.compile(r"(not|n't) have enough credits|(not enough|insufficient) credits", re.IGNORECASE)
+MODERATED: Final = re.compile(r"moderat|\bsafety\b", re.IGNORECASE)  # at once, by a 400: the wording is unverified
 DAILY: Final = re.compile(r"\b(daily|per day)\b", re.IGNORECASE)  # the wording is unverified
 # A failed task's `failureCode`, or how it begins; any other, or none, is the vendor's own failure.
 FAILURES: Final[Mapping[str, Why]] = {
@@ -109,10 +111,13 @@ FIXED: Final[Mapping[str, dict[str, Json]]] = {
 }
 
 
+WORDS: Final = ("image", "last_image", "last_image_alone", "audio", "seed", "negative_prompt")
+
+
 class RunwaySettings(c.AdapterSettings):
     """Further models, whose ratio is a pair of pixels; they are priced at the route."""
 
-    models: Mapping[str, ModelSettings] = Field(default_factory=dict)
+    models: Annotated[Mapping[str, ModelSettings], said_by(*WORDS)] = Field(default_factory=dict)
 
 
 class Runway(c.Adapter[RunwaySettings]):
@@ -287,6 +292,8 @@ def _refusal(reply: Reply) -> c.Refused:
     why, wait_s = STATUS.get(reply.status, why_of_status(reply.status)), retry_after_s(reply)
     if why is Why.INVALID and not issues and NO_CREDIT.search(message):
         why = Why.NO_CREDIT
+    elif why is Why.INVALID and not issues and MODERATED.search(message):
+        why = Why.BLOCKED
     if why is Why.THROTTLED and wait_s is None and DAILY.search(message):
         wait_s = RETRY_AFTER_S_MAX
     if fields := _fields(issues):

@@ -1,5 +1,5 @@
 """Helpers that adapters share: reading replies without surprises, retry hints, closed maps from status to class,
-writing forms, looking for a job in a list, signatures of callbacks, and models that only the operator can describe.
+writing forms, looking for a job in a list, and signatures of callbacks.
 
 Pure. A reader raises `Unreadable` where a reply is not what the contract says, so no adapter meets a KeyError.
 """
@@ -14,13 +14,10 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from email.utils import parsedate_to_datetime
 from itertools import pairwise
-from typing import Annotated
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from providers.contract import (
-    Abilities,
     Call,
     CannotTell,
     FindVerdict,
@@ -34,7 +31,6 @@ from providers.contract import (
     Size,
     Sought,
     Unreadable,
-    Verb,
     Why,
 )
 
@@ -308,26 +304,3 @@ def find_alike(
     if possible or not proves:
         return CannotTell("the list shows no such job, which proves nothing")
     return NotReceived()
-
-
-class ModelSettings(BaseModel):
-    """What the operator says of an upstream model that the adapter does not know. Its prices stand with the route."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    seconds: tuple[int, ...] = Field(min_length=1)
-    sizes: tuple[Annotated[Size, PlainValidator(lambda text: Size.parse(str(text)))], ...] = Field(min_length=1)
-    verbs: tuple[Verb, ...] = (Verb.CREATE,)
-    extend_total_seconds_max: int = 0
-    image: bool = False
-    last_image: bool = False
-    last_image_alone: bool = False
-    needs_image: bool = False
-    characters: bool = False
-    audio: bool | None = False  # null: a switch, where the adapter knows one
-    seed: bool = False
-    negative_prompt: bool = False
-    extras: tuple[str, ...] = ()
-
-    def abilities(self) -> Abilities:
-        return Abilities(**dict(self))

@@ -145,7 +145,7 @@ class Driver:
         self, endpoint: Endpoint, flow: Flow[AccountVerdict], *, timeout_s: float
     ) -> AccountVerdict | NoAnswer:
         trip = _Trip(endpoint, "account", flow)
-        return cast(AccountVerdict | NoAnswer, await self._run(trip, timeout_s, judge.as_said))
+        return cast(AccountVerdict | NoAnswer, await self._run(trip, timeout_s, judge.account))
 
     async def load(self, endpoint: Endpoint, flow: Flow[LoadVerdict], *, timeout_s: float) -> LoadVerdict | NoAnswer:
         return cast(LoadVerdict | NoAnswer, await self._run(_Trip(endpoint, "load", flow), timeout_s, judge.as_said))

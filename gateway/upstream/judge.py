@@ -15,6 +15,7 @@ import msgspec
 from gateway.domain.verdicts import TAXONOMY, AtPoll, InDoubt, NoAnswer, NotSent
 from gateway.upstream.replies import readable
 from providers.contract import (
+    Account,
     AccountVerdict,
     Call,
     CancelVerdict,
@@ -125,6 +126,13 @@ def search(verdict: Verdict, facts: Facts, proofs: Proofs) -> Verdict | NoAnswer
     return verdict
 
 
+def account(verdict: Verdict, facts: Facts, proofs: Proofs) -> Verdict | NoAnswer:
+    """What is believed of a look at an account: only an answer that says something shows that a credential is right."""
+    if isinstance(verdict, Account) and facts.last is not None and not _says_something(facts.last):
+        return NoAnswer("an answer that is not the vendor's own", Why.UNREADABLE)
+    return verdict
+
+
 def as_said(verdict: Verdict, facts: Facts, proofs: Proofs) -> Verdict:
     return verdict
 
@@ -142,17 +150,26 @@ def redacted(verdict: Any, signings: Sequence[tuple[Call, Call]]) -> Any:
     if not message:
         return verdict
     for secret in sorted(secrets_of(signings), key=len, reverse=True):
-        message = message.replace(secret, "[secret]")
+        message = _hidden(message, secret)
     return msgspec.structs.replace(verdict, message=clean(_LINK.sub("[link]", message)))
 
 
+def _hidden(message: str, secret: str) -> str:
+    """Also where an adapter clipped the sentence in the midst of the secret."""
+    message = message.replace(secret, "[secret]")
+    clipped = (secret[:length] for length in range(len(secret) - 1, SECRET_CHARS_MIN - 1, -1))
+    tail = next((start for start in clipped if message.endswith(start)), "")
+    return message.removesuffix(tail) + "[secret]" if tail else message
+
+
 def secrets_of(signings: Iterable[tuple[Call, Call]]) -> set[str]:
-    """The values that signing added, and the words in them: `Bearer abc` hides `abc`."""
+    """The values that signing added, and the words in them: `Bearer abc` hides `abc`, `Key a:b` both halves."""
     found: set[str] = set()
     for plain, signed in signings:
         for before, after in ((plain.headers, signed.headers), (dict(plain.query), dict(signed.query))):
             added = [value for name, value in after.items() if before.get(name) != value]
-            found.update(word for value in added for word in (value, *value.split()) if len(word) >= SECRET_CHARS_MIN)
+            words = {word for value in added for word in (value, *value.split(), *re.split(r"[\s:]", value))}
+            found.update(word for word in words if len(word) >= SECRET_CHARS_MIN)
     return found
 
 
@@ -164,6 +181,10 @@ def _plain_refusal(verdict: Refused, reply: Reply) -> bool:
 def _proven(verdict: Refused, reply: Reply, proofs: Proofs) -> bool:
     proof = proofs.get(verdict.proof) if verdict.proof is not None else None
     return proof is not None and proof.status == reply.status
+
+
+def _says_something(reply: Reply) -> bool:
+    return readable(reply) and bool(msgspec.json.decode(reply.body))
 
 
 def _conclusive(reply: Reply | None) -> bool:

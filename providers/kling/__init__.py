@@ -17,8 +17,9 @@ from pydantic import Field, SecretStr, field_validator
 
 from providers import contract as c
 from providers.contract import Call, Flow, Json, Ref, Reply, Spec, Unreadable, Why
+from providers.described import ModelSettings, unsaid
 from providers.kling.asking import order, unfit
-from providers.kling.models import COMMON, MODELS, VISIBLE_AFTER_S, is_old, kinds_of
+from providers.kling.models import COMMON, MODELS, OMNI, VISIBLE_AFTER_S, is_old, kinds_of
 from providers.kling.reading import (
     USED_ID,
     amount_of,
@@ -30,10 +31,12 @@ from providers.kling.reading import (
     verdict_of,
 )
 from providers.kling.token import token_of
-from providers.toolbox import ModelSettings, Node, is_signed, read_json
+from providers.toolbox import Node, is_signed, read_json
 
 SECRET: Final = re.compile(r"whsec_(?:[A-Za-z0-9+/]{4})+(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
 LATER: Final = (Why.THROTTLED, Why.OVERLOADED, Why.INTERNAL, Why.UNREADABLE)
+NEW_WORDS: Final = ("image", "last_image", "audio")
+OLD_WORDS: Final = (*NEW_WORDS, "negative_prompt")
 ALWAYS_MS: Final = (1_577_836_800_000, 4_102_444_800_000)  # packs of any time: 2020 to 2100
 
 
@@ -55,6 +58,14 @@ class KlingSettings(c.AdapterSettings):
     models: Mapping[str, ModelSettings] = Field(
         default_factory=dict, description="Further models, or other words on known ones; priced at the route."
     )
+
+    @field_validator("models")
+    @classmethod
+    def _can_be_said(cls, models: Mapping[str, ModelSettings]) -> Mapping[str, ModelSettings]:
+        for name, model in models.items():
+            if lack := unsaid(model, *((OLD_WORDS, None) if is_old(name) else (NEW_WORDS, OMNI.extras))):
+                raise ValueError(f"{name}: {lack}")
+        return models
 
     @field_validator("webhook_secret")
     @classmethod

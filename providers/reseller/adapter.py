@@ -190,7 +190,7 @@ class Reseller(c.Adapter[ResellerSettings]):
         facts = ((wire.hook.model_at, self._name(sought.spec.model)), (wire.hook.seconds_at, str(sought.spec.seconds)))
         for place, wanted in facts:
             told = look(seen.document, place).raw if place is not None else None
-            if told is not None and str(told) != wanted:
+            if told is not None and not _same(told, wanted):
                 return c.NotReceived()
         return c.Exactly(own)
 
@@ -295,6 +295,12 @@ def _names(listed: Node) -> tuple[str, ...]:
     rows = listed.raw[:MODELS_MAX] if isinstance(listed.raw, list) else []
     found = (row if isinstance(row, str) else Node(row)["id"].raw for row in rows)
     return tuple(name for name in found if isinstance(name, str) and name)
+
+
+def _same(told: Json, wanted: str) -> bool:
+    """8, 8.0 and "8" are one length."""
+    length = number(told) if wanted.isdigit() else None
+    return str(told) == wanted if length is None else length == Decimal(wanted)
 
 
 def _moment_s(value: Json) -> int | None:

@@ -91,7 +91,9 @@ def look_at(wire: Wire, reply: Reply) -> Look:
     """What a poll's answer says, as far as it says it alone."""
     about_job = 200 <= reply.status < 300 or reply.status in wire.poll.statuses
     document = read_json(reply)
-    told = about_job and _body_ok(wire, document) and words.state_word(wire, document) is not None
+    # Such a status may stand in the body once more, beside the task.
+    fine = reply.status in wire.poll.statuses or _body_ok(wire, document)
+    told = about_job and fine and words.state_word(wire, document) is not None
     if not told:
         return Look(unasked(wire, reply), document)
     match words.state_of(wire, document):
@@ -118,8 +120,8 @@ def failed(wire: Wire, document: Node) -> c.Broken:
     return c.Broken(
         why=words.why_failed(wire.errors, said),
         message=said.message,
+        # Where the price is given back, the record keeps saying what was taken at first.
         charged=None if wire.failed_jobs_free else charge_of(wire.charge, document),
-        free=True if wire.failed_jobs_free else None,
     )
 
 

@@ -41,6 +41,7 @@ KIE: Final[dict[str, Any]] = {
         "job_paths": ["data.failMsg", "data.failCode"],
     },
     "charge": [{"at": "data.creditsConsumed"}],
+    "failed_jobs_free": True,  # by the vendor's policy
     "hook": {
         "id_paths": ["data.taskId", "data.task_id", "taskId", "task_id"],
         "model_at": "data.model",

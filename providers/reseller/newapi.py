@@ -77,6 +77,7 @@ NEWAPI: Final[dict[str, Any]] = {
         ],
     },
     "charge": [{"at": "data.quota", "per_usd": "500000"}],
+    "failed_jobs_free": True,  # the software gives the full price back
     "models_path": "/v1/models",
     "balance": {
         "path": "/v1/dashboard/billing/subscription",
@@ -193,6 +194,7 @@ CRAZY: Final = merged(
         "result": {"order": ["url", "content"], "url_paths": CRAZY_URLS},
         "balance": None,  # by the account's own token only; see `crazyrouter-wallet`
         "charge": [],
+        "failed_jobs_free": False,  # the software gives the price back; whether this patched one does is unverified
     },
 )
 BY_MODEL: Final = {
@@ -244,6 +246,7 @@ CRAZY_KLING: Final = merged(
         "create": {"image_as": "base64"},
         "result": {"url_paths": ["data.task_result.videos", *CRAZY_URLS]},
         "balance": None,
+        "failed_jobs_free": False,
     },
 )
 CRAZY_SEEDANCE: Final = merged(

@@ -127,6 +127,7 @@ AIMLAPI: Final[dict[str, Any]] = {
         {"at": "meta.usage.usd_spent", "per_usd": "1"},
         {"at": "meta.usage.credits_used", "per_usd": "2000000"},
     ],
+    "failed_jobs_free": True,  # "a failed generation is billed nothing"
     "find": {
         "path": "/v2/logs",
         "query": {"period": "24h", "limit": "100", "offset": "{offset}"},
@@ -200,5 +201,6 @@ SEGMIND: Final[dict[str, Any]] = {
     },
     "result": {"url_paths": ["output", "video"], "life_s": 3_600},
     "errors": {"codes": {"406": "no_credit", "410": "invalid"}, "job_paths": ["error"]},
+    "failed_jobs_free": True,  # only a 200 is charged, and a failed job is a 422
     # `metrics.cost` is second-hand, and its unit is not told: no charge is read.
 }

@@ -15,9 +15,9 @@ from typing import Annotated, Any, Final, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, model_validator
 
 from providers.contract import Abilities, AdapterSettings, Json, Why
+from providers.described import ModelSettings, unsaid
 from providers.reseller.places import Place, merged
 from providers.reseller.presets import PRESETS
-from providers.toolbox import ModelSettings
 
 How = Literal[
     "text", "whole", "list", "on_off", "pixels", "pixels_by_star", "ratio", "resolution", "resolution_capital", "as_is"
@@ -293,7 +293,7 @@ class Wire(Section):
     result: Result = Field(default=Result(url_paths=("video_url", "url")))
     errors: Errors = Errors()
     charge: tuple[Amount, ...] = Field(default=(), max_length=4)
-    failed_jobs_free: bool = True
+    failed_jobs_free: bool = False  # true only where the vendor says so: then a broken job's hold is given back
     find: Find | None = None
     cancel: Cancel | None = None
     hook: Hook = Hook()
@@ -313,11 +313,11 @@ class ResellerModel(ModelSettings):
     @model_validator(mode="after")
     def has_places(self) -> ResellerModel:
         """What a model is said to take needs a place to go."""
-        wishes = {name: getattr(self, name, False) for name in ("image", "last_image", "seed", "negative_prompt")}
-        wishes["audio"] = self.audio is None
-        for name, wished in wishes.items():
-            if wished and name not in self.takes:
+        for name in ("image", "last_image", "seed", "negative_prompt", "audio"):
+            if name in self.wishes() and name not in self.takes:
                 raise ValueError(f"says that it takes {name}; say in create.fields.{name} where that goes")
+        if lack := unsaid(self, (*ALL_FIELDS, "last_image_alone"), None):
+            raise ValueError(lack)
         return self
 
     def abilities(self) -> Abilities:

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from providers.contract import Abilities, Size, Verb
-from providers.openai import OpenAI, OpenAISettings
+from providers.openai import OpenAI
+from providers.openai.settings import OpenAISettings
 
 WAN = {"seconds": [2, 5], "sizes": ["832x480"]}
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import msgspec
 import pytest
 from pydantic import ValidationError
 
 from gateway.config.load import parse_config
 from gateway.config.problems import ConfigError
 from gateway.snapshot import build_snapshot
-from providers.contract import Size, Spec, Unreadable
+from providers.contract import Exactly, NotReceived, Reply, Size, Sought, Spec, Unreadable
 from providers.reseller import Reseller
 from providers.reseller.presets import PRESETS
 from providers.reseller.settings import ResellerSettings
@@ -44,6 +45,35 @@ def sent(settings: dict[str, Any], model: str = "m") -> Any:
     adapter = Reseller(ResellerSettings.model_validate(settings), "sk-shop")
     spec = Spec(model=model, prompt="a boat", seconds=5, size=Size(1280, 720))
     return next(adapter.submit(spec, "key"))
+
+
+def test_a_failed_job_is_free_only_where_the_vendor_says_so() -> None:
+    """A hold is given back on proof: where the vendor's pages say nothing of it, the price is settled."""
+    free = {"newapi", "newapi-generations", "newapi-files", "newapi-sora", "newapi-kling", "aimlapi", "kie", "kie-veo"}
+    bare = Reseller(ResellerSettings.model_validate({**OWN, "models": {"m": MODEL}}), None)
+    assert not bare.abilities("m").failed_jobs_free
+    for preset in PRESETS:
+        settings = ResellerSettings.model_validate({"preset": preset, "user_token": "t", "models": {"m": MODEL}})
+        assert Reseller(settings, None).abilities("m").failed_jobs_free == (preset in {*free, "segmind"}), preset
+
+
+@pytest.mark.parametrize(
+    ("told", "same"), [(5, True), (5.0, True), ("5", True), ("5.00", True), (6, False), ("x", False)]
+)
+def test_a_length_is_the_same_however_it_is_spelled(told: object, same: bool) -> None:
+    """A job that a callback named is not turned away for its spelling of five seconds."""
+    adapter = Reseller(ResellerSettings.model_validate({"preset": "evolink", "models": {"m": MODEL}}), None)
+    spec = Spec(model="m", prompt="a boat", seconds=5, size=Size(1280, 720))
+    flow = adapter.confirm({"id": "task-1"}, Sought(key="k", spec=spec, since_ms=1, until_ms=2))
+    job = {"id": "task-1", "status": "processing", "model": "m", "task_info": {"video_duration": told}}
+    ended = walk(flow, lambda _: Reply(200, {}, msgspec.json.encode(job))).end
+    assert ended == (Exactly({"id": "task-1"}) if same else NotReceived())
+
+
+OWN: dict[str, Any] = {
+    "create": {"path": "/make", "fields": {"prompt": "prompt", "seconds": "seconds", "size": "size"}},
+    "poll": {"path": "/jobs/{id}"},
+}
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -12,7 +12,8 @@ import msgspec
 import pytest
 
 from providers.contract import Accepted, Broken, Call, Finished, Form, Image, Part, Reply, Running, Size, Spec, Why
-from providers.openai import NEVER_EXTRAS, OpenAI, OpenAISettings
+from providers.openai import OpenAI
+from providers.openai.settings import NEVER_EXTRAS, OpenAISettings
 from tests.support import server_wheels
 from tests.support.flows import walk
 from tests.support.server_wheels import SGLANG, VLLM

@@ -28,7 +28,8 @@ from providers.contract import (
     TooLate,
     Why,
 )
-from providers.openai import SERVERS, OpenAI, OpenAISettings
+from providers.openai import OpenAI
+from providers.openai.settings import SERVERS, OpenAISettings
 from tests.support import selfhosted_vendor
 from tests.support.openai_talk import Talk, talk
 from tests.support.pictures import png

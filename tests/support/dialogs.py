@@ -43,7 +43,7 @@ from providers.contract import (
 from tests.support.flows import Walk, begin, walk
 
 FOLDER = Path(__file__).resolve().parents[1] / "providers" / "dialogs"
-CELLAR = ("contract", "ed25519", "toolbox")
+CELLAR = ("contract", "described", "ed25519", "toolbox")
 RECEIVED_MS = 1_795_200_000_000
 ARGUMENTS: dict[str, dict[str, Any]] = {
     "submit": {"spec": Spec, "key": str},

@@ -14,7 +14,8 @@ from gateway.upstream.clients import Endpoint
 from gateway.upstream.download import Downloaded
 from gateway.upstream.driver import Driver
 from providers.contract import Accepted, Adapter, Ref, Remote, Running, Size, Sought, Spec
-from providers.openai import OpenAI, OpenAISettings
+from providers.openai import OpenAI
+from providers.openai.settings import OpenAISettings
 
 HD = Size(1280, 720)
 TIMEOUT_S = 5.0

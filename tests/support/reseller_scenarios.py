@@ -83,7 +83,8 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     "no_channel_503": _refused(503, code="model_not_found"),
     "no_credit_403": _refused(403, code="insufficient_user_quota"),
     "refund": _fails("upstream error", renders=(1, 1), money=FREE + THEN_B),
-    "refund: behind a 500": _fails("oom", preset="piapi", renders=(1, 1), money=FREE + THEN_B),
+    # PiAPI's pages do not say that a failed job was free.
+    "no_refund: behind a 500": _fails("oom", preset="piapi", renders=(1, 1), money=PAID + THEN_B),
     "moderated": _fails("flagged by content moderation", status="failed", code="moderation_blocked", money=FREE),
     "moderated: chinese": _fails("提示词违规", status="failed", code="moderation_blocked", money=FREE),
     "done_without_a_clip": Scenario(

@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "opentelemetry": ("gateway.tracing",),
     "cryptography": ("providers.ed25519",),
 }
-CELLAR = ("providers.contract", "providers.ed25519", "providers.toolbox")
+CELLAR = ("providers.contract", "providers.described", "providers.ed25519", "providers.toolbox")
 
 
 def code() -> tuple[Source, ...]:

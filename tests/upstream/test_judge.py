@@ -12,6 +12,7 @@ from gateway.upstream.driver import WORDS
 from gateway.upstream.judge import Facts
 from providers.contract import (
     Accepted,
+    Account,
     Broken,
     CannotTell,
     Exactly,
@@ -69,6 +70,20 @@ def test_an_unknown_proof_proves_nothing() -> None:
     """It must be declared."""
     facts = Facts(started=True, status=500, starter=reply(500))
     assert isinstance(judge.submission(Refused(why=Why.INTERNAL, proof="mine"), facts, PROOFS), InDoubt)
+
+
+@pytest.mark.parametrize(
+    ("last", "believed"),
+    [
+        (reply(200, b'{"data": []}'), True), (reply(404, b'{"detail": "none"}'), True), (None, True),
+        (reply(200, b"<html>"), False), (reply(200, b""), False), (reply(200, b"null"), False),
+        (reply(200, b"[]"), False), (reply(200, b"{}"), False), (reply(404, b"no such page"), False),
+    ],
+)  # fmt: skip
+def test_an_account_needs_an_answer_that_says_something(last: Reply | None, believed: bool) -> None:
+    """A page, or nothing at all, does not show that a credential is right."""
+    told = judge.account(Account(), Facts(last=last), PROOFS)
+    assert isinstance(told, Account if believed else NoAnswer)
 
 
 def test_without_a_byte_there_is_no_doubt() -> None:

@@ -143,3 +143,15 @@ def test_short_values_are_no_secrets() -> None:
     signed = {"a": "1", "v": "2", "authorization": "Bearer sk-123456"}
     before, after = (Call(method="GET", path="/", headers=headers) for headers in ({"a": "1"}, signed))
     assert judge.secrets_of([(before, after)]) == {"Bearer sk-123456", "sk-123456"}
+
+
+@pytest.mark.parametrize("shown", range(8, 21))
+async def test_a_key_that_was_clipped_with_its_sentence_is_hidden_too(shown: int) -> None:
+    """Adapters keep the first half a thousand characters: what is left of the key at their end is a key's beginning."""
+    long_key = "sk-canary-0123456789"
+    call = Call(method="GET", path="/x")
+    signed = replace(call, headers={"authorization": f"Key owner-canary:{long_key}"})
+    told = judge.redacted(Refused(why=Why.UNAUTHORISED, message="wrong: " + long_key[:shown]), [(call, signed)])
+    assert "canary" not in told.message and told.message.startswith("wrong: ")
+    half = judge.redacted(Refused(why=Why.UNAUTHORISED, message="nobody is owner-canary here"), [(call, signed)])
+    assert half.message == "nobody is [secret] here"

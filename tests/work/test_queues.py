@@ -12,7 +12,8 @@ import pytest
 
 from gateway.work.queueing import look_at_queues, tells
 from gateway.work.queues import STALE_S, Queues
-from providers.openai import OpenAI, OpenAISettings
+from providers.openai import OpenAI
+from providers.openai.settings import OpenAISettings
 from tests.support.house import House, house
 from tests.support.redis import RedisServer
 from tests.support.selfhosted_contract import SGLANG, VLLM
