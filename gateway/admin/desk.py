@@ -103,6 +103,7 @@ _WORDS: Final = {
     403: "The key's role is too low.",
     404: "There is no such thing.",
     409: "It is not as it would have to be for that.",
+    412: "Another change came first: read again.",
     413: "The body is too large.",
     415: "The body is not JSON.",
     500: "The gateway failed. Tell its operator the x-request-id.",

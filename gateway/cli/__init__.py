@@ -68,7 +68,7 @@ COMMANDS = {
     "doubts": ("gateway.cli.doubts", "List submissions of unknown outcome; say what became of one."),
     "explain": ("gateway.cli.explain", "Tell why a video is where it is: plan, attempts, money."),
     "audit": ("gateway.cli.audit", "Show who changed what."),
-    "config": ("gateway.cli.config", "Check a configuration file."),
+    "config": ("gateway.cli.config", "Check a configuration; compare, apply and roll back its versions."),
 }
 
 

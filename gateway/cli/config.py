@@ -1,4 +1,4 @@
-"""`telecine config`: look at a configuration without running anything."""
+"""`telecine config`: look at a configuration without running anything, and at the versions that the gateway had."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from gateway.cli import config_versions
 from gateway.cli.options import config_option
 from gateway.config.load import load_config
 from gateway.sandbox.check import check_fates
@@ -15,7 +16,10 @@ from gateway.snapshot import Snapshot, build_snapshot
 
 @click.group("config")
 def command() -> None:
-    """Check a configuration file."""
+    """Check a configuration file; show, compare, apply and roll back what counts.
+
+    A running gateway applies an edit of its file by itself. These commands do the same by hand, and answer.
+    """
 
 
 @command.command("check")
@@ -35,6 +39,10 @@ def check(config: Path) -> None:
     snapshot = build_snapshot(file, sandbox_socket=None)
     check_fates(file)
     click.echo(summary(snapshot))
+
+
+for _one in config_versions.COMMANDS:
+    command.add_command(_one)
 
 
 def summary(snapshot: Snapshot) -> str:

@@ -48,7 +48,7 @@ def read_document(file: str, raw: bytes, environ: Mapping[str, str]) -> Document
     """ConfigError when it is not one bounded YAML mapping or names a variable that is not set."""
     if len(raw) > FILE_BYTES_MAX:
         raise ConfigError(file, [Problem(0, (), f"the file is larger than {FILE_BYTES_MAX // 1024} KiB")])
-    root = _compose(file, raw)
+    root = compose(file, raw)
     if root is None:
         raise ConfigError(file, [Problem(0, (), "the file is empty")])
     reader = _Reader(file, environ)
@@ -61,7 +61,8 @@ def read_document(file: str, raw: bytes, environ: Mapping[str, str]) -> Document
     return Document(file, data, reader.lines)
 
 
-def _compose(file: str, raw: bytes) -> Node | None:
+def compose(file: str, raw: bytes) -> Node | None:
+    """The tree of nodes, which know where they stand. ConfigError; None: the file is empty."""
     try:
         root: Node | None = YAML(typ="safe", pure=True).compose(raw.decode("utf-8"))
     except UnicodeDecodeError as error:

@@ -86,11 +86,16 @@ def _inside(path: Path, around: Path) -> bool:
 
 def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
     """The keys that may stand at a place in a file of this model."""
+    found = _models_in(annotation_at(model, path))
+    return list(found[0].model_fields) if found else []
+
+
+def annotation_at(model: type[BaseModel], path: Path) -> object:
+    """What may stand at a place in a file of this model; None where nothing may."""
     annotation: object = model
     for step in path:
         annotation = _below(annotation, step)
-    found = _models_in(annotation)
-    return list(found[0].model_fields) if found else []
+    return annotation
 
 
 def _below(annotation: object, step: str | int) -> object:

@@ -88,6 +88,14 @@ class Conflict(ClientError):
     retry = False
 
 
+class Outdated(ClientError):
+    """What was read is no more what counts."""
+
+    status = 412
+    code = "precondition_failed"
+    retry = False
+
+
 class TooLarge(ClientError):
     status = 413
     code = "request_too_large"

@@ -7,19 +7,23 @@ re-points an account that has open attempts.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import secrets
 from typing import TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.config.problems import ConfigError
 from gateway.domain.audit import Deed
+from gateway.domain.config_changes import ConfigChanges
 from gateway.domain.config_versions import ConfigFacts, ConfigNow, config_digest
 from gateway.domain.events import Event
 from gateway.log import log
 from gateway.store.configurations import Overtaken, Published, Unchanged
 from gateway.store.store import Store
 from gateway.work.announce import announce
+from gateway.work.comparing import compare
 from gateway.work.making import Made, Maker, title
 from providers.contract import Json
 
@@ -28,6 +32,10 @@ Outcome: TypeAlias = Published | Overtaken | Unchanged
 
 class AccountInUse(Exception):
     """One sentence that says what to do."""
+
+
+class NoVersion(Exception):
+    """One sentence."""
 
 
 class By(Struct, frozen=True, kw_only=True):
@@ -58,6 +66,26 @@ async def publish(store: Store, maker: Maker, text: bytes, by: By, *, based_on: 
         told = {"digest": facts.digest, "actor": by.actor}
         await announce(store, Event.CONFIG_RELOADED, str(number), told, once=f"config.{number}")
     return done
+
+
+async def restore(store: Store, maker: Maker, number: int, by: By, *, based_on: int) -> Outcome:
+    """Roll back: a new version with the text of an old one. NoVersion, ConfigError, AccountInUse."""
+    found = await store.config_at(number)
+    if found is None:
+        raise NoVersion(f"There is no version {number} with its text; the history lists those that there are.")
+    by = replace(by, restores=number)
+    return await publish(store, maker, found.text, by, based_on=based_on)
+
+
+async def difference(store: Store, maker: Maker, text: bytes) -> ConfigChanges:
+    """What a text would change of what counts. ConfigError for either; NoVersion."""
+    now = await store.config_now()
+    if now is None:
+        raise NoVersion("No configuration counts yet: telecine serve makes the first version.")
+    before = await asyncio.to_thread(maker.make, now.text, title(now.version.number))
+    started = maker if maker.started is not None else dataclasses.replace(maker, started=before.file.config)
+    after = await asyncio.to_thread(started.make, text)
+    return await asyncio.to_thread(compare, before, after)
 
 
 def _deed(facts: ConfigFacts, now: ConfigNow | None, by: By) -> Deed:
