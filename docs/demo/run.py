@@ -68,7 +68,7 @@ def _gateway(folder: Path, environ: dict[str, str]) -> Iterator[str]:
         )
     assert process.stdout is not None
     try:
-        said = process.stdout.readline()
+        said = next((line for line in process.stdout if line.startswith(READY)), "")
         if not said.startswith(READY):
             sys.exit(f"the gateway did not start:\n{(folder / 'serve.log').read_text()[-2_000:]}")
         print(f"  {said}", end="", flush=True)

@@ -1,28 +1,206 @@
-"""/admin/videos: why a video is where it is. What its client wrote is not told."""
+"""/admin/videos: looked for, explained, cancelled, made again. What a client wrote is not told."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
-from litestar import get
+from litestar import get, post
 from litestar.params import Parameter
+from msgspec import Struct
 
-from gateway.admin.desk import REFUSALS, AtDesk
+from gateway.admin.desk import REFUSALS, AtDesk, Desk
+from gateway.admin.pages import ID_CHARS_MAX, LIMIT, Limit
+from gateway.admin.projects import known_project
+from gateway.domain.admin_shapes import NAME_CHARS_MAX
+from gateway.domain.errors import BadInput, Conflict
 from gateway.domain.explain import explain
 from gateway.domain.ids import VIDEO_ID
+from gateway.domain.moments import moment_text, parse_moment
+from gateway.domain.money import format_usd
+from gateway.domain.search import Sought, Span
+from gateway.domain.videos import FINAL, State, Video, cancel_face, public_status
+from gateway.work import retry
+from gateway.work.cancel import note_cancel
 from gateway.work.read import absent
 
+TAGS: Final = ["videos"]
+TEXT_CHARS_MAX: Final = 512
+STATES: Final = frozenset({*(one.value for one in State), "in_progress"})
+VideoId = Annotated[str, Parameter(max_length=ID_CHARS_MAX, description="The video's id.")]
+Moment = Annotated[str | None, Parameter(max_length=40, description="A UTC date, or RFC 3339.")]
+Filter = Annotated[str | None, Parameter(max_length=TEXT_CHARS_MAX)]
 
-@get("/videos/{video_id:str}", name="admin_video", responses=REFUSALS, tags=["videos"])
-async def explained(desk: AtDesk, video_id: Annotated[str, Parameter(description="The video's id.")]) -> dict[str, Any]:
+
+class VideoShape(Struct, frozen=True, kw_only=True):
+    """`providers`: of all its attempts, in order. `cost_usd`: what is booked by now; `held_usd`: what may come."""
+
+    id: str
+    status: str
+    state: str
+    project: str
+    key: str
+    model: str
+    seconds: int
+    size: str
+    tags: dict[str, str]
+    providers: list[str]
+    created_at: str
+    completed_at: str | None
+    error: str | None
+    cost_usd: str
+    held_usd: str
+    retry_of: str | None
+
+
+class VideoPage(Struct, frozen=True, kw_only=True):
+    """A search looks at a bounded number of videos. `complete`: there is nothing behind; else go on with `after` set to
+    `scanned_to`, also where this page is empty."""
+
+    object: str = "list"
+    data: list[VideoShape]
+    first_id: str | None
+    last_id: str | None
+    has_more: bool
+    complete: bool
+    scanned_to: str | None
+
+
+class CancelShape(Struct, frozen=True, kw_only=True):
+    """`state`: asked, cancelled, too_late or cannot. Dollars: what is booked by now, and the most it may come to."""
+
+    id: str
+    state: str
+    asked_at: int
+    confirmed: bool
+    cost_usd: str
+    may_cost_usd: str
+
+
+class RetryShape(Struct, frozen=True, kw_only=True):
+    """`id` is the new video's."""
+
+    id: str
+    retry_of: str
+
+
+@get("/videos", name="admin_videos", responses=REFUSALS, tags=TAGS)
+async def search_videos(
+    desk: AtDesk,
+    *,
+    project: Annotated[str | None, Parameter(max_length=NAME_CHARS_MAX, description="Name or id.")] = None,
+    key: Filter = None,
+    status: Annotated[str | None, Parameter(query="state", description="A state, or a public status.")] = None,
+    model: Filter = None,
+    provider: Filter = None,
+    tag: Annotated[str | None, Parameter(max_length=TEXT_CHARS_MAX, description="NAME, or NAME=VALUE.")] = None,
+    since: Moment = None,
+    until: Moment = None,
+    limit: Limit = LIMIT,
+    after: Annotated[str | None, Parameter(max_length=ID_CHARS_MAX, description="Only videos older than this.")] = None,
+) -> VideoPage:
+    """Videos of all projects that fit, the newest first; deleted ones are left out."""
+    if status is not None and status not in STATES:
+        raise BadInput(f"Invalid value: 'state' must be one of {', '.join(sorted(STATES))}.", param="state")
+    if after is not None and not VIDEO_ID.fullmatch(after):
+        raise BadInput("Invalid value: 'after' must be the id of a video.", param="after")
+    sought = Sought(state=status, model=model, provider=provider, key=key, tag=_tag(tag))
+    span = Span(since_ms=_moment("since", since), until_ms=_moment("until", until), after=after)
+    store = desk.tools.store
+    owners = [await known_project(desk, project)] if project is not None else await store.list_projects()
+    found = await store.search([one.id for one in owners], sought, span, limit=limit)
+    data = [_shape(one) for one in found.videos]
+    return VideoPage(
+        data=data,
+        first_id=data[0].id if data else None,
+        last_id=data[-1].id if data else None,
+        has_more=not found.complete,
+        complete=found.complete,
+        scanned_to=found.scanned_to,
+    )
+
+
+@get("/videos/{video_id:str}", name="admin_video", responses=REFUSALS, tags=TAGS)
+async def explained(desk: AtDesk, video_id: VideoId) -> dict[str, Any]:
     """Why a video of any project is where it is: plan, attempts, money, entries of the ledger. Deleted ones too, while
     their record is kept."""
-    store = desk.tools.store
-    video = await store.read(video_id) if VIDEO_ID.fullmatch(video_id) else None
-    if video is None:
-        raise absent(video_id)
-    entries, whole = await store.entries_about(video_id, video.created_ms)
+    video = await _known(desk, video_id)
+    entries, whole = await desk.tools.store.entries_about(video_id, video.created_ms)
     return explain(video, entries) | {"entries_complete": whole}
 
 
-HANDLERS: Final = (explained,)
+@post("/videos/{video_id:str}/cancel", name="admin_video_cancel", status_code=200, responses=REFUSALS, tags=TAGS)
+async def cancel_video(desk: AtDesk, video_id: VideoId) -> CancelShape:
+    """Has it cancelled: free before it was sent, else as far as its vendor does it."""
+    tools, video = desk.tools, await _known(desk, video_id)
+    if video.state in FINAL and not video.cancel_ms:
+        raise Conflict(f"The video is {video.state.value} already: it is too late to cancel it.", param="video_id")
+    if not video.cancel_ms:
+        await tools.store.note_wish(
+            desk.caller.key_id, "video.cancel", f"video/{video_id}", {"state": video.state.value}, {"cancel": "asked"}
+        )
+    wished = await note_cancel(tools.store, video_id, now_ms=tools.clock.now_ms(), random=tools.random)
+    tools.due.set()
+    if wished is None:
+        raise absent(video_id)
+    face: Any = cancel_face(wished, wished.cancel_ms or tools.clock.now_ms())
+    return CancelShape(id=video_id, **face)
+
+
+@post("/videos/{video_id:str}/retry", name="admin_video_retry", status_code=200, responses=REFUSALS, tags=TAGS)
+async def retry_video(desk: AtDesk, video_id: VideoId) -> RetryShape:
+    """Makes a new video of the record of one that has ended, for the same project and key, which pay for it as for any
+    other. Its images are kept; where they are gone it is refused."""
+    if not VIDEO_ID.fullmatch(video_id):
+        raise absent(video_id)
+    retried = await retry.prepare(desk.tools, video_id)
+    told = {"state": retried.old.state.value}
+    await desk.tools.store.note_wish(
+        desk.caller.key_id, "video.retry", f"video/{video_id}", {**told}, {"retry": retried.identity}
+    )
+    await retry.make(desk.tools, retried)
+    return RetryShape(id=retried.identity, retry_of=video_id)
+
+
+async def _known(desk: Desk, video_id: str) -> Video:
+    video = await desk.tools.store.read(video_id) if VIDEO_ID.fullmatch(video_id) else None
+    if video is None:
+        raise absent(video_id)
+    return video
+
+
+def _moment(param: str, text: str | None) -> int | None:
+    try:
+        return None if text is None else parse_moment(text)
+    except ValueError as error:
+        raise BadInput(f"Invalid value: {error}.", param=param) from None
+
+
+def _tag(text: str | None) -> tuple[str, str | None] | None:
+    if text is None:
+        return None
+    name, equals, value = text.partition("=")
+    return name, value if equals else None
+
+
+def _shape(video: Video) -> VideoShape:
+    return VideoShape(
+        id=video.id,
+        status=public_status(video),
+        state=video.state.value,
+        project=video.project,
+        key=video.key_id,
+        model=video.request.model,
+        seconds=video.request.seconds,
+        size=str(video.request.size),
+        tags=video.tags,
+        providers=[one.provider for one in video.attempts],
+        created_at=moment_text(video.created_ms),
+        completed_at=moment_text(video.completed_ms) if video.completed_ms else None,
+        error=video.error.code if video.error else None,
+        cost_usd=format_usd(sum(one.cost_micros for one in video.attempts)),
+        held_usd=format_usd(sum(one.price_micros for one in video.open_attempts)),
+        retry_of=video.retry_of,
+    )
+
+
+HANDLERS: Final = (search_videos, explained, cancel_video, retry_video)

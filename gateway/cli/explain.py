@@ -15,7 +15,7 @@ from gateway.domain.ids import VIDEO_ID
 from gateway.store.store import Store
 from providers.contract import Json
 
-HEAD: Final = ("project", "key", "reused_from", "created_at", "deadline_at", "completed_at", "strategy")
+HEAD: Final = ("project", "key", "reused_from", "retry_of", "created_at", "deadline_at", "completed_at", "strategy")
 ROUTE: Final = frozenset({"rank", "kept", "route", "price_usd", "dropped", "skipped", "credit_usd_billionths"})
 ATTEMPT: Final = frozenset({"attempt", "route", "state", "times", "message", "why"})
 

@@ -11,6 +11,7 @@ from gateway.cli.failure import Failure
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, utc
 from gateway.cli.storing import with_store
+from gateway.domain.audit import CLI
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.ledger import tags_text
 from gateway.domain.money import format_dollars
@@ -60,6 +61,10 @@ def cancel(video_id: str, json: bool, place: Place) -> None:
     """
 
     async def wish(store: Store) -> Video | None:
+        known = await store.read(video_id)
+        if known is not None and known.state not in FINAL and not known.cancel_ms:
+            before = {"state": known.state.value}
+            await store.note_wish(CLI, "video.cancel", f"video/{video_id}", {**before}, {"cancel": "asked"})
         return await note_cancel(store, video_id, now_ms=time.time_ns() // 1_000_000, random=os.urandom)
 
     video = with_store(place, wish) if VIDEO_ID.fullmatch(video_id) else None

@@ -216,6 +216,7 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     attempts: tuple[Attempt, ...] = ()  # at least one, unless its clip is another's
     reused_from: Origin | None = None
     reuse_ms: int = 0  # for how long after its completion its clip may answer identical creates
+    retry_of: str | None = None  # the video of whose record an operator made it
     current: int = 1  # ordinal of the attempt whose clip the client will get
     shown_in_progress: bool = False
     progress: int = 0

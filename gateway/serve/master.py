@@ -28,10 +28,12 @@ from gateway.sandbox.check import check_fates
 from gateway.serve.children import Helper
 from gateway.serve.config_watch import Begun, ConfigWatch
 from gateway.serve.entry import Task, load
+from gateway.serve.first_key import first_key
 from gateway.serve.fleet import Fleet
 from gateway.serve.ports import reserve, url_of
 from gateway.store.datadir import make_data_dir, served, socket_of
 from gateway.store.embedded import Embedded
+from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.store import Store
 from gateway.work.configuring import FILE_REFUSED
 from gateway.work.making import Made, Maker
@@ -80,6 +82,7 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     address, port = held.getsockname()[:2]
     make_data_dir(serving.data_dir)
     store_url = _store(file, serving.data_dir, stack)  # first: who may not have the data directory starts nothing in it
+    _begin(store_url, file.config.gateway.name)
     sandbox = Sandbox(serving.data_dir, socket_path, stack)
     site: dict[str, Any] = {
         "config": str(serving.config),
@@ -151,6 +154,15 @@ def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
     stack.callback(embedded.stop)
     embedded.supervise()
     return url
+
+
+def _begin(store_url: str, name: str) -> None:
+    """An operator's key at the very first start: on stdout, and never in the log. That a store is away, the workers
+    say."""
+    with suppress(StoreAway, StoreRefused):
+        secret = first_key(store_url, name)
+        if secret is not None:
+            print(f"A key that controls everything, shown this once: {secret}", flush=True)  # noqa: T201
 
 
 class Sandbox:

@@ -68,6 +68,13 @@ class Projects(Edits):
         """From now on these, whole, for all its keys together. False if there is no such project."""
         return await self._change_project(project_id, "project.limit", actor, limits=limits)
 
+    async def begins(self) -> bool:
+        """Whether there was never a key; True once, however many replicas ask at the same time."""
+        names = self._names
+        if await self._link.command("EXISTS", names.begun, names.keys):
+            return False
+        return await self._link.command("SET", names.begun, "1", "NX") is not None
+
     async def create_key(self, key: Key, key_hash: str, *, actor: str = CLI) -> Key | ProjectGone:
         names = self._names
         edit = Edit(
@@ -80,6 +87,11 @@ class Projects(Edits):
     async def find_key(self, key_id: str) -> Key | None:
         found = await self._key(key_id)
         return None if found is None else found[1]
+
+    async def secret_of(self, key_id: str) -> str | None:
+        """The digest of its present secret."""
+        key_hash = await self._link.command("HGET", self._names.keys, key_id)
+        return None if key_hash is None else str(key_hash.decode())
 
     async def limit_key(self, key_id: str, limits: Limits, *, actor: str = CLI) -> bool:
         """From now on these, whole. False if there is no such key."""

@@ -30,6 +30,7 @@ from gateway.store.providers import Providers
 from gateway.store.retention import Retention
 from gateway.store.rewinds import Rewinds
 from gateway.store.room import servers_own_time
+from gateway.store.search import Search
 from gateway.store.secrets import Secrets
 from gateway.store.sequence import WRITE_EVERY_S, Remembered
 from gateway.store.standings import Standings
@@ -55,6 +56,7 @@ class Store(
     Clips,
     Usage,
     Retention,
+    Search,
     Rewinds,
     Switches,
     Secrets,

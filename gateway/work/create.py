@@ -52,11 +52,20 @@ class Created(Struct, frozen=True):
     reused_from: str | None = None
 
 
-async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -> Created:
+class Retry(Struct, frozen=True):
+    """The video is made again of another's record, under an id that is known already."""
+
+    of: str
+    identity: str
+
+
+async def create_video(
+    tools: Tools, caller: Caller, asked: Asked, hint: Hint, *, retry: Retry | None = None
+) -> Created:
     """The new video, or the first one when this is a repeat. Raises ClientError."""
     repeat = repeats.repeat_of(caller, asked, hint)
     try:
-        return await _create(tools, caller, asked, repeat)
+        return await _create(tools, caller, asked, repeat, retry)
     except ClientError:
         # What the first video was made from may be gone: its source, the picture behind a link, the model.
         first = await repeats.made_before(tools, caller, repeat)
@@ -65,9 +74,9 @@ async def create_video(tools: Tools, caller: Caller, asked: Asked, hint: Hint) -
         return Created(first)
 
 
-async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) -> Created:
+async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat, retry: Retry | None) -> Created:
     snapshot = tools.snapshot()
-    identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
+    identity = retry.identity if retry else video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     async with Inputs(tools, identity) as inputs:
         if asked.webhook_url is not None:
             await check_address(tools, snapshot, caller, asked.webhook_url)
@@ -94,6 +103,7 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat) ->
             webhook_url=asked.webhook_url,
             request_id=request_id.get() or "",
             trace=spans.carried(),
+            retry_of=retry.of if retry else None,
         )
         if found is not None:
             video = remade(video, found.first, found.assets, asset_life_s=model.asset_life_s)

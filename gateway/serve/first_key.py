@@ -1,0 +1,39 @@
+"""The first start makes a key that controls, so that an operator can begin: printed once, kept nowhere."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from typing import Final
+
+from gateway.domain import ids
+from gateway.domain.audit import SERVE
+from gateway.domain.keys import SECRET_BYTES, Key, Project, digest, new_secret
+from gateway.store.outcomes import NameTaken
+from gateway.store.store import Store
+
+PROJECT: Final = "operators"
+ROLE: Final = 100
+
+
+def first_key(url: str, name: str) -> str | None:
+    """The secret of the very first key of this store, None where there was one ever. StoreAway, StoreRefused."""
+    return asyncio.run(_first_key(url, name))
+
+
+async def _first_key(url: str, name: str) -> str | None:
+    store = Store(url, name=name)
+    try:
+        await store.open()
+        if not await store.begins():
+            return None
+        now_ms = time.time_ns() // 1_000_000
+        project = Project(id=ids.project_id(os.urandom(12)), name=PROJECT, created_ms=now_ms)
+        made = await store.create_project(project, actor=SERVE)
+        owner = made.project_id if isinstance(made, NameTaken) else made.id
+        secret = new_secret(os.urandom(SECRET_BYTES))
+        key = Key(id=ids.key_id(os.urandom(12)), project=owner, name="first", role=ROLE, created_ms=now_ms)
+        return secret if isinstance(await store.create_key(key, digest(secret), actor=SERVE), Key) else None
+    finally:
+        await store.close()
