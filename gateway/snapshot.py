@@ -30,7 +30,7 @@ from gateway.registry import NoAdapter, adapter_class, known_kinds
 from gateway.store.address import parse
 from gateway.store.errors import StoreRefused
 from gateway.tracing import spans
-from gateway.upstream.clients import Endpoint
+from gateway.upstream.endpoints import Endpoint
 from providers.contract import Abilities, Adapter
 
 NO_TRACES: Final = "traces need OpenTelemetry; install it with: pip install 'telecine[otel]'"

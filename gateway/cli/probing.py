@@ -19,7 +19,7 @@ from gateway.cli.vendors import a_driver
 from gateway.config.values import SANDBOX, BaseUrl
 from gateway.domain.verdicts import NoAnswer
 from gateway.registry import NoAdapter, adapter_class
-from gateway.upstream.clients import Endpoint
+from gateway.upstream.endpoints import Endpoint
 from providers.contract import Adapter, Json, Probed, ProbeVerdict
 
 ADAPTER: Final = "reseller"

@@ -25,7 +25,7 @@ from gateway.domain.ledger import utc_day
 from gateway.domain.money import format_usd
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
-from gateway.upstream.clients import Endpoint
+from gateway.upstream.endpoints import Endpoint
 from providers.contract import Json
 
 COLUMNS = ("provider", "adapter", "route", "models", "cheapest", "breaker", "success", "balance")

@@ -14,8 +14,8 @@ from gateway.config.load import load_config
 from gateway.config.rules import did_you_mean
 from gateway.snapshot import Snapshot, build_snapshot
 from gateway.store.datadir import socket_of
-from gateway.upstream.clients import Endpoint
 from gateway.upstream.driver import Driver
+from gateway.upstream.endpoints import Endpoint
 
 
 def snapshot_of(place: Place) -> Snapshot:

@@ -7,15 +7,14 @@ ever meet a connection that the vendor closes in that very moment, which would l
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, TypeAlias
+from functools import lru_cache
+from typing import TypeAlias
 
 import httpx
 
 from gateway.upstream.addresses import Lookup, Resolver, is_public, look_up
+from gateway.upstream.endpoints import Endpoint
 from gateway.upstream.transport import Transport
-from providers.contract import Adapter
 
 # Servers close idle connections after 2 to 75 s (Node and uvicorn: 5).
 KEEPALIVE_S = 4.0
@@ -25,32 +24,20 @@ PORTS = {"http": 80, "https": 443}
 Origin: TypeAlias = "tuple[str, str, int]"
 
 
-@dataclass(frozen=True)
-class Endpoint:
-    """One provider's account as the driver sees it. Hosts are `name` or `name:port`."""
-
-    provider: str
-    base_url: str
-    adapter: Adapter[Any]
-    unix_socket: str | None = None  # the base URL leads there instead of to its host
-    connect_timeout_s: float = 5.0
-    allow_private: bool = True  # links that the vendor hands out may lead to private addresses
-    own_hosts: tuple[str, ...] = ()  # further hosts of the vendor that may receive the credential
-
-    @cached_property
-    def origin(self) -> Origin:
-        return origin_of(httpx.URL(self.base_url))
-
-    @cached_property
-    def own_origins(self) -> frozenset[Origin]:
-        scheme = self.origin[0]
-        others = (origin_of(httpx.URL(f"{scheme}://{host}")) for host in self.own_hosts)
-        return frozenset({self.origin, *others})
-
-
 def origin_of(url: httpx.URL) -> Origin:
     # Not `host`: httpx reads it as an international name, and raises for what is none.
     return url.scheme, url.raw_host.decode("ascii").rstrip("."), url.port or PORTS.get(url.scheme, 0)
+
+
+def own_origins(endpoint: Endpoint) -> frozenset[Origin]:
+    """Who may receive its credential."""
+    return _origins(endpoint.base_url, endpoint.own_hosts)
+
+
+@lru_cache(maxsize=1_024)
+def _origins(base_url: str, own_hosts: tuple[str, ...]) -> frozenset[Origin]:
+    base = httpx.URL(base_url)
+    return frozenset({origin_of(base), *(origin_of(httpx.URL(f"{base.scheme}://{host}")) for host in own_hosts)})
 
 
 class Clients:
@@ -77,9 +64,9 @@ class Clients:
     def of(self, endpoint: Endpoint, url: httpx.URL, *, starts_work: bool = False) -> Transport:
         """The pool for a call to this address on behalf of this provider."""
         origin = origin_of(url)
-        if origin == endpoint.origin:
+        if origin in _origins(endpoint.base_url, ()):
             return self._pool("starting" if starts_work else "asking", endpoint.unix_socket)
-        if origin in endpoint.own_origins or endpoint.allow_private:
+        if origin in own_origins(endpoint) or endpoint.allow_private:
             return self._pool("starting" if starts_work else "asking", None)
         return self.public()
 

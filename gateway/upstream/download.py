@@ -20,7 +20,8 @@ from msgspec import Struct
 from gateway.domain.verdicts import NoAnswer
 from gateway.upstream import bodies
 from gateway.upstream.bodies import Blobs
-from gateway.upstream.clients import Clients, Endpoint, origin_of
+from gateway.upstream.clients import Clients, origin_of, own_origins
+from gateway.upstream.endpoints import Endpoint
 from gateway.upstream.hops import BadAddress, Body, opened
 from gateway.upstream.judge import NoVerdict
 from gateway.upstream.transport import Transport
@@ -100,9 +101,9 @@ def _prepared(
     try:
         here = call if url == _address(call, endpoint) else replace(call, path=str(url), query=())
         here = bodies.frozen(here)
-        if call.signed and origin_of(url) in endpoint.own_origins:
+        if call.signed and origin_of(url) in own_origins(endpoint):
             here = endpoint.adapter.sign_at(here, now_ms)
-            assert origin_of(_address(here, endpoint)) in endpoint.own_origins, "signing changed the host"
+            assert origin_of(_address(here, endpoint)) in own_origins(endpoint), "signing changed the host"
         target = _address(here, endpoint)
         request = bodies.request(here, target, blobs, bodies.FILE_HEADERS)
     except BadAddress:

@@ -26,8 +26,9 @@ from gateway.log import log, where
 from gateway.upstream import bodies, download, images, judge
 from gateway.upstream.addresses import Lookup, look_up
 from gateway.upstream.bodies import Blobs
-from gateway.upstream.clients import Clients, Endpoint, origin_of
+from gateway.upstream.clients import Clients, origin_of, own_origins
 from gateway.upstream.download import Downloaded, LinkStale, Pace
+from gateway.upstream.endpoints import Endpoint
 from gateway.upstream.images import ImageRefused
 from gateway.upstream.judge import Facts, NoVerdict, Proofs, Verdict
 from gateway.upstream.replies import read
@@ -264,12 +265,12 @@ class Driver:
             trip.wire = Wire(trip.may_leave)
         plain = bodies.frozen(call)
         url = bodies.address(plain, endpoint.base_url)
-        if call.signed and origin_of(url) in endpoint.own_origins:
+        if call.signed and origin_of(url) in own_origins(endpoint):
             signed = endpoint.adapter.sign_at(plain, self._clock.now_ms())
             facts.signings.append((plain, signed))
             if (signed.path, signed.query) != (plain.path, plain.query):
                 url = bodies.address(signed, endpoint.base_url)
-                assert origin_of(url) in endpoint.own_origins, "signing changed the host"
+                assert origin_of(url) in own_origins(endpoint), "signing changed the host"
             plain = signed
         return plain, bodies.request(plain, url, self._blobs)
 

@@ -19,8 +19,8 @@ from gateway.domain.world import World
 from gateway.log import log
 from gateway.store.errors import StoreAway
 from gateway.tracing import spans
-from gateway.upstream.clients import Endpoint
 from gateway.upstream.download import Downloaded, LinkStale
+from gateway.upstream.endpoints import Endpoint
 from gateway.work.act import Result, Wait
 from gateway.work.book import Job
 from gateway.work.tools import Tools

@@ -17,7 +17,7 @@ from gateway.domain.news import Named
 from gateway.domain.signing import attempt_of
 from gateway.domain.videos import Attempt, AttemptState, Video
 from gateway.log import log
-from gateway.upstream.clients import Endpoint
+from gateway.upstream.endpoints import Endpoint
 from gateway.work.book import Job, book
 from gateway.work.tools import Tools
 from providers.contract import Answer, Inbound, Notice, Ref

@@ -9,8 +9,8 @@ import asyncio
 from typing import Any, Final
 
 from gateway import metrics
-from gateway.upstream.clients import Endpoint
 from gateway.upstream.driver import Driver
+from gateway.upstream.endpoints import Endpoint
 from gateway.work.tools import Tools
 from providers.contract import Adapter, Load
 

@@ -10,9 +10,9 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from gateway.clock import SystemClock
-from gateway.upstream.clients import Endpoint
 from gateway.upstream.download import Downloaded
 from gateway.upstream.driver import Driver
+from gateway.upstream.endpoints import Endpoint
 from providers.contract import Accepted, Adapter, Ref, Remote, Running, Size, Sought, Spec
 from providers.openai import OpenAI
 from providers.openai.settings import OpenAISettings

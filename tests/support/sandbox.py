@@ -25,9 +25,9 @@ from typing import Any
 
 from gateway.clock import SystemClock
 from gateway.domain.verdicts import NoAnswer, PollOutcome, SubmitOutcome
-from gateway.upstream.clients import Endpoint
 from gateway.upstream.download import Downloaded, LinkStale
 from gateway.upstream.driver import Driver
+from gateway.upstream.endpoints import Endpoint
 from providers.contract import Accepted, Blob, Finished, Ref, Refused, Running, Size, Sought, Spec
 from providers.mock import Mock, Settings
 

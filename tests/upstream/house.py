@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 from gateway.domain.verdicts import SubmitOutcome
-from gateway.upstream.clients import Endpoint
 from gateway.upstream.driver import Driver
+from gateway.upstream.endpoints import Endpoint
 from providers.contract import (
     Abilities,
     Accepted,
