@@ -213,19 +213,53 @@ def test_a_stream_is_for_who_may_see_the_video(gateway: Gateway, api: httpx.Clie
     assert (head.status_code, head.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
 
 
-def test_a_stop_sends_followers_away_at_once(tmp_path: Path) -> None:
-    """It does not wait for them, and what they get is a whole stream that ends."""
-    top = "server:\n  follow_s_max: 60\n"
+@pytest.fixture
+def patient(tmp_path: Path) -> Iterator[tuple[Gateway, str]]:
+    """A gateway whose streams last for minutes, four for a key, and a key."""
+    top = "server:\n  follow_s_max: 300\n  followers_per_key_max: 4\n"
     with vendor_beside(tmp_path, render_s=1.0) as vendor:
         asyncio.run(vendor.program(Fault(on="create", do="never", times=None)))
-        with Gateway(tmp_path, config=through(vendor.base_url, top=top), workers=2) as gateway:
-            headers = {"Authorization": f"Bearer {gateway.create_key()}"}
-            with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, timeout=30) as api:
-                ident = made(api)
-                with ThreadPoolExecutor(4) as beside:
-                    streams = [beside.submit(followed, api, ident) for _ in range(4)]
-                    time.sleep(2)
-                    began = time.monotonic()
-                    assert gateway.stop() == 0
-                    assert time.monotonic() - began < 10
-                    assert [stream.result()[0].status_code for stream in streams] == [200] * 4
+        with Gateway(tmp_path, config=through(vendor.base_url, top=top)) as gateway:
+            yield gateway, gateway.create_key()
+
+
+def client_of(gateway: Gateway, key: str) -> httpx.Client:
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, timeout=40)
+
+
+def test_a_client_that_leaves_makes_room_and_a_stop_sends_the_others_away(patient: tuple[Gateway, str]) -> None:
+    """At once, both. What a stop leaves of a stream is a whole one that ends."""
+    gateway, key = patient
+    with client_of(gateway, key) as api:
+        ident = running(api)
+        for _ in range(3):
+            with ExitStack() as stack:
+                crowd = [stack.enter_context(api.stream("GET", f"/videos/{ident}/events")) for _ in range(4)]
+                assert [one.status_code for one in crowd] == [200] * 4
+            time.sleep(1)
+        with ThreadPoolExecutor(4) as beside:
+            streams = [beside.submit(followed, api, ident) for _ in range(4)]
+            time.sleep(1)
+            began = time.monotonic()
+            assert gateway.stop() == 0
+            assert time.monotonic() - began < 10
+            assert [stream.result()[0].status_code for stream in streams] == [200] * 4
+        gateway.start()
+
+
+@pytest.mark.slow
+def test_a_revoked_key_ends_its_streams_at_the_next_heartbeat(patient: tuple[Gateway, str]) -> None:
+    """Until then it is kept alive by comments."""
+    gateway, _ = patient
+    made_key = gateway.telecine("keys", "create", "--project", "tests")
+    with client_of(gateway, made_key["key"]) as api:
+        ident = running(api)
+        with ThreadPoolExecutor(1) as beside:
+            stream = beside.submit(followed, api, ident)
+            time.sleep(17)
+            assert not stream.done()
+            gateway.telecine("keys", "revoke", made_key["id"])
+            reply, events = stream.result(timeout=20)
+        assert ": still there" in reply.text
+        assert [one.name for one in events] == ["video.in_progress"]
