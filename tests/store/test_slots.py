@@ -130,7 +130,6 @@ async def test_everything_works_on_a_cluster(cluster: RedisServer) -> None:
     assert len(await store.list_budgets(T0)) == 1
     assert await store.swap_charts(Swap("route/a/m", b"", b"[]"), told=Told("breaker.opened", "route/a/m"))
     assert (await store.charts()).raw == {"route/a/m": b"[]"}
-    assert await store.announce("config.reloaded", {"name": "7"}, once="7")
     await _webhooks(store)
     await store.catch_up()
     assert (await store.usage(read_query({}, T0))).total.spent == PRICE
@@ -157,7 +156,8 @@ async def _by_hand(store: Store) -> None:
 
 
 async def _webhooks(store: Store) -> None:
-    """A target, and a delivery that is claimed and done."""
+    """What is told, a target, and a delivery that is claimed and done."""
+    assert await store.announce("config.reloaded", {"name": "7"}, once="7")
     target = Target(id="wht_1", scope="gateway", secrets=(Secret("whsec_AA=="),), created_ms=T0)
     deed = Deed(id="d2", actor="cli", action="webhook.create", object="webhook/wht_1")
     assert await store.set_target(None, target, deed)

@@ -1,0 +1,44 @@
+"""Verifies and parses one webhook with the openai package of the environment that runs it: `python … ORDER`.
+
+The order has the body, the headers and the secret; what is printed is what the SDK made of it, and whether it refused
+the same with another body, an old time and another secret.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import openai
+
+
+def refused(client: Any, body: str, headers: dict[str, str]) -> bool:
+    try:
+        client.webhooks.unwrap(body, headers)
+    except openai.InvalidWebhookSignatureError:
+        return True
+    return False
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    body, headers = order["body"], order["headers"]
+    client: Any = openai.OpenAI(api_key="sk-none", webhook_secret=order["secret"])
+    stranger: Any = openai.OpenAI(api_key="sk-none", webhook_secret=order["other_secret"])
+    event = client.webhooks.unwrap(body, headers)
+    said = {
+        "type": event.type,
+        "id": event.id,
+        "video": event.data.id,
+        "created_at": event.created_at,
+        "refused": [
+            refused(client, body.replace("video_", "video-"), headers),
+            refused(client, body, {**headers, "webhook-timestamp": "1"}),
+            refused(stranger, body, headers),
+        ],
+    }
+    print(json.dumps(said))
+
+
+main()
