@@ -11,10 +11,10 @@ from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from gateway import __version__
-from gateway.admin import audit, budgets, config, keys, projects, providers, usage, videos
+from gateway.admin import audit, budgets, config, keys, projects, providers, usage, videos, webhooks
 from gateway.admin.desk import desk_of, framed, may
 
-ROOMS: Final = (config, projects, keys, budgets, providers, videos, usage, audit)
+ROOMS: Final = (config, projects, keys, budgets, providers, videos, webhooks, usage, audit)
 HANDLERS: Final = tuple(one for room in ROOMS for one in room.HANDLERS)
 DOCS: Final = "/admin/docs"
 

@@ -12,7 +12,7 @@ import click
 from gateway.cli.failure import Failure
 from gateway.cli.limiting import Several
 from gateway.cli.options import Duration, Moment, Place, Whole, json_option, option, place_options
-from gateway.cli.output import print_json, print_table, utc
+from gateway.cli.output import print_json, print_table
 from gateway.cli.storing import with_store
 from gateway.config.load import load_config
 from gateway.domain import targets
@@ -100,7 +100,7 @@ def create(scope: str, url: str, *, name: str, events: tuple[Event, ...] | None,
 @json_option
 @place_options
 def list_(json: bool, place: Place) -> None:
-    """List every target, without secrets. `requests/…` stands for the addresses in a project's requests."""
+    """List every target, without secrets. `requests.…` stands for the addresses in a project's requests."""
     rows = [targets.shown(one) for one in with_store(place, lambda store: store.targets())]
     if json:
         print_json(*rows)
@@ -196,7 +196,7 @@ def dead(*, limit: int, json: bool, place: Place) -> None:
     if json:
         print_json(*map(shown, found.letters))
     elif found.letters:
-        print_table(DEAD_COLUMNS, [{**shown(one), "given_up_at": utc(one.dead_ms)} for one in found.letters])
+        print_table(DEAD_COLUMNS, list(map(shown, found.letters)))
     else:
         click.echo("everything was delivered, or is still on its way")
     if found.more:

@@ -18,6 +18,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.domain.events import Event
+from gateway.domain.moments import moment_text
 from gateway.domain.targets import SECRET_PREFIX, Target, shown_url
 from providers.contract import Json
 
@@ -133,7 +134,7 @@ def disabled(target: Target, now_ms: int) -> Target:
 
 
 def shown(delivery: Delivery) -> dict[str, Json]:
-    """A delivery as JSON, its address as far as it holds no password. Times are Unix seconds."""
+    """A delivery as JSON, its address as far as it holds no password."""
     return {
         "id": delivery.id,
         "event": delivery.event,
@@ -141,8 +142,8 @@ def shown(delivery: Delivery) -> dict[str, Json]:
         "about": delivery.about,
         "target": delivery.target,
         "url": shown_url(delivery.url) or None,
-        "created_at": delivery.made_ms // 1_000,
-        "given_up_at": delivery.dead_ms // 1_000 or None,
+        "created_at": moment_text(delivery.made_ms),
+        "given_up_at": moment_text(delivery.dead_ms) if delivery.dead_ms else None,
         "tries": delivery.tries,
         "replays": delivery.replays,
         "heard": delivery.heard.value if delivery.heard else None,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import Final
 
 import msgspec
@@ -13,6 +14,7 @@ from msgspec.structs import replace
 from gateway.domain import fields as read
 from gateway.domain.errors import BadInput
 from gateway.domain.events import ENDS, Event
+from gateway.domain.moments import moment_text
 from providers.contract import Json
 
 GATEWAY: Final = "gateway"
@@ -20,10 +22,11 @@ URL_CHARS_MAX: Final = 2_048
 NAME_CHARS_MAX: Final = 256
 SECRET_BYTES: Final = 32
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a public prefix, not a secret
+TARGET_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,128}", re.ASCII)
 SECRETS_MAX: Final = 3  # that sign side by side
 OVERLAP_S: Final = 86_400
 OVERLAP_S_MAX: Final = 30 * 86_400
-_REQUESTS: Final = "requests/"
+_REQUESTS: Final = "requests."
 
 
 class Secret(Struct, frozen=True, omit_defaults=True):
@@ -37,7 +40,7 @@ class Target(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     id: str
     scope: str
-    name: str = ""
+    name: str = ""  # to know it by
     url: str = ""
     events: tuple[Event, ...] = ENDS
     secrets: tuple[Secret, ...]  # the newest first
@@ -67,7 +70,7 @@ def shown(target: Target) -> dict[str, Json]:
         "reason": target.disabled or None,
         "signing_secret_hint": target.hint,
         "signing_secrets": len(target.secrets),
-        "created_at": target.created_ms // 1_000,
+        "created_at": moment_text(target.created_ms),
     }
 
 

@@ -136,7 +136,10 @@ class Deliverer:
 async def deliver(tools: Tools, one: Delivery) -> Answer:
     """One try, and what becomes of the delivery. StoreAway: nobody knows; its lease runs out."""
     began_s = tools.clock.boot_s()
-    target = tools.hearers.target(one.target) or await tools.store.target(one.target)
+    target = tools.hearers.target(one.target)
+    if target is None or target.disabled:
+        # It may have been made or enabled since this process looked; what ends a delivery has to be true.
+        target = await tools.store.target(one.target)
     answer = await _try(tools, one, target)
     if answer.heard is Heard.GONE and target is not None and not target.of_requests:
         await _disable(tools, target)

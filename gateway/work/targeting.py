@@ -17,6 +17,7 @@ from gateway.domain.deliveries import Delivery, Next
 from gateway.domain.errors import Absent, BadInput, Unavailable
 from gateway.domain.events import Event
 from gateway.domain.targets import SECRET_BYTES, Target
+from gateway.store.edits import Edit
 from gateway.store.store import Store
 from providers.contract import Json
 
@@ -44,6 +45,22 @@ class Hand(Struct, frozen=True):
             object=f"webhook/{target.id}",
             before=sides[0],
             after=sides[1],
+        )
+
+    def replay(self, which: Which, letters: int) -> Deed:
+        """Written before anything is sent: what was found may be sent."""
+        said: dict[str, Json] = {
+            "delivery": which.id,
+            "target": which.target,
+            "event": which.event.value if which.event else None,
+            "about": which.about,
+        }
+        return Deed(
+            id=self.random(12).hex(),
+            actor=self.actor,
+            action="webhook.replay",
+            object=f"webhook/{which.target or 'any'}",
+            after={"found": letters, **{name: value for name, value in said.items() if value is not None}},
         )
 
 
@@ -139,7 +156,7 @@ async def remove(store: Store, target_id: str, hand: Hand) -> None:
 
 
 async def existing(store: Store, target_id: str) -> Target:
-    found = await store.target(target_id)
+    found = await store.target(target_id) if targets.TARGET_ID.fullmatch(target_id) else None
     if found is None:
         raise Absent("There is no such target of webhooks.", code="webhook_not_found")
     return found
@@ -170,6 +187,8 @@ class Which(Struct, frozen=True, kw_only=True):
 async def replay(store: Store, which: Which, hand: Hand) -> int:
     """Have dead letters sent once more, with the whole schedule before them. How many."""
     found = await _found(store, which)
+    if found:
+        await store.edit(Edit(deed=hand.replay(which, len(found))))
     done = 0
     for one in found:
         placed, _ = await store.place_delivery(one, Next(deliveries.replayed(one, hand.now_ms), hand.now_ms))

@@ -15,7 +15,7 @@ from gateway.domain.targets import Target
 from gateway.domain.videos import Video
 from gateway.snapshot import Snapshot
 from gateway.work.caller import Caller
-from gateway.work.targeting import Hand, request_target
+from gateway.work.targeting import Hand, Which, replay, request_target
 from gateway.work.tools import Tools
 
 
@@ -79,3 +79,16 @@ async def check_address(tools: Tools, snapshot: Snapshot, caller: Caller, url: s
     if tools.hearers.target(targets.of_requests(caller.project)) is None:
         hand = Hand(caller.key_id, tools.random, tools.clock.now_ms())
         await request_target(tools.store, caller.project, hand)
+
+
+async def tell_again(tools: Tools, video: Video, hand: Hand) -> int:
+    """Have the end of a video told once more, to everybody who wants to hear of it now, under the same id. How many."""
+    event = events.of_end(video)
+    if event is None:
+        return 0
+    await tools.hearers.refresh(tools.store)
+    messages = list(messages_of(tools, tools.snapshot(), event, video))
+    done = await replay(tools.store, Which(about=video.id, event=event), hand)
+    done += await tools.store.add_deliveries(messages) or 0
+    tools.told.set()
+    return done

@@ -70,7 +70,7 @@ def test_what_signs_for_the_addresses_in_requests_can_be_asked_for(films: Path) 
     assert first.out.startswith("whsec_")
     assert telecine(films, "webhooks", "secret", "films").out == first.out
     (one,) = objects(telecine(films, "webhooks", "list", "--json").out)
-    assert str(one["id"]).startswith("requests/proj_") and one["url"] is None
+    assert str(one["id"]).startswith("requests.proj_") and one["url"] is None
     assert telecine(films, "webhooks", "rotate", str(one["id"])).out != first.out
 
 

@@ -74,6 +74,8 @@ def test_the_other_commands_answer(typed: str) -> None:
     for said in (
         *said_by_all,
         "may spend $50.00 a day",
+        "whsec_",
+        "everything was delivered",
         "gateway/month",
         "rpm: 25",
         '"object":"usage"',

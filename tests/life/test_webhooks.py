@@ -33,23 +33,36 @@ REACHES_S_MAX = 40.0
 COMES_S_MAX = 60.0  # a lease of a delivery, and room
 
 
-def create(gateway: Gateway, key: str, url: str) -> str:
+def create(gateway: Gateway, key: str, url: str) -> list[str]:
+    """The video; none if the gateway stood still over it."""
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, timeout=20) as api:
-        return str(api.post("/videos", json={"prompt": "a boat", "webhook_url": url}).json()["id"])
+    with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, timeout=8) as api:
+        try:
+            return [str(api.post("/videos", json={"prompt": "a boat", "webhook_url": url}).json()["id"])]
+        except httpx.TransportError:
+            return []
 
 
-def die_at(gateway: Gateway, key: str, point: str, url: str) -> str:
-    reached = gateway.folder / f"reached {point}"
-    gateway.env.update(TELECINE_KILL_POINT=point, TELECINE_KILL_FILE=str(reached))
+def create_at_peace(gateway: Gateway, key: str, url: str) -> list[str]:
+    """While it lives, killed as soon as it has answered."""
     gateway.start()
     video = create(gateway, key, url)
-    assert until(reached.exists, REACHES_S_MAX), f"never reached {point}: {gateway.log()[-3_000:]}"
     gateway.kill()
     return video
 
 
-@pytest.mark.timeout(280)
+def die_at(gateway: Gateway, key: str, point: str, url: str) -> list[str]:
+    """The video that was made, unless an earlier one brought it there before it listened."""
+    reached = gateway.folder / f"reached {point}"
+    gateway.env.update(TELECINE_KILL_POINT=point, TELECINE_KILL_FILE=str(reached))
+    gateway.start(unless=reached.exists)
+    videos = [] if reached.exists() else create(gateway, key, url)
+    assert until(reached.exists, REACHES_S_MAX), f"never reached {point}: {gateway.log()[-3_000:]}"
+    gateway.kill()
+    return videos
+
+
+@pytest.mark.timeout(500)
 async def test_no_event_is_lost_wherever_the_gateway_dies(tmp_path: Path) -> None:
     """One gateway dies at every point in turn; then it lives, and the receiver has heard of every video, under one id
     each, however often."""
@@ -57,7 +70,9 @@ async def test_no_event_is_lost_wherever_the_gateway_dies(tmp_path: Path) -> Non
         gateway = stack.push(Gateway(tmp_path, config=CONFIG))
         key = await asyncio.to_thread(gateway.create_key)
         async with Receiver() as receiver:
-            videos = [await asyncio.to_thread(die_at, gateway, key, one, receiver.url) for one in POINTS]
+            videos = await asyncio.to_thread(create_at_peace, gateway, key, receiver.url)
+            for one in POINTS:
+                videos += await asyncio.to_thread(die_at, gateway, key, one, receiver.url)
             gateway.env.clear()
             await asyncio.to_thread(gateway.start)
             await receiver.until(lambda: {one["data"]["id"] for one in receiver.events} >= set(videos), COMES_S_MAX)
@@ -73,7 +88,8 @@ async def test_what_a_receiver_missed_while_it_was_down_comes_after_a_kill(tmp_p
     async with Receiver(say(500)) as receiver:
         with Gateway(tmp_path, config=CONFIG) as gateway:
             key = await asyncio.to_thread(gateway.create_key)
-            videos = {await asyncio.to_thread(create, gateway, key, receiver.url) for _ in range(3)}
+            made = [await asyncio.to_thread(create, gateway, key, receiver.url) for _ in range(3)]
+            videos = {one for (one,) in made}
             await receiver.until(lambda: {one["data"]["id"] for one in receiver.events} == videos, 40)
             await asyncio.to_thread(gateway.kill)
             receiver.then = [say(200)]

@@ -66,3 +66,25 @@ async def test_a_callback_for_a_closed_attempt_or_a_video_that_is_gone_changes_n
         await hooks.receive(one.tools, "a", await address(one, video, "a"), CALL)
         await hooks.receive(one.tools, "a", await address(one, "video_" + "0" * 48, "a"), CALL)
         assert await one.record(video) == before
+
+
+async def test_a_thousand_replays_of_a_callback_cost_the_vendor_a_poll_or_two(
+    empty_redis: RedisServer, tmp_path: Path
+) -> None:
+    """Whoever overheard an address of ours can make the video due once a second, and change nothing."""
+    config = CONFIG.replace("ROUTE", "a/sora-2").replace(
+        "poll_min_s: 0.05, poll_max_s: 0.1", "poll_min_s: 30, poll_max_s: 60"
+    )
+    async with house(empty_redis.url, tmp_path, config, vendors={"a": {"render_s": 60}}) as one:
+        video = await one.create()
+        await one.until(video, "in_progress")
+        before, polls = await one.record(video), one.vendors["a"].counts["retrieve"]
+        name, began_s = await address(one, video, "a"), one.tools.clock.boot_s()
+        for _ in range(1_000):
+            await hooks.receive(one.tools, "a", name, CALL)
+        await one.runner_turn()
+        seconds = one.tools.clock.boot_s() - began_s
+        assert one.vendors["a"].counts["retrieve"] - polls <= 1 + seconds / hooks.NUDGE_EVERY_S
+        after = await one.record(video)
+        assert (after.attempts[0].ref, after.attempts[0].named) == (before.attempts[0].ref, None)
+        assert len(after.attempts) == 1

@@ -10,7 +10,7 @@ import json
 import sys
 from typing import Any
 
-import openai
+import openai  # type: ignore[import-not-found, unused-ignore]
 
 
 def refused(client: Any, body: str, headers: dict[str, str]) -> bool:
