@@ -1,0 +1,139 @@
+"""Clients create without a break while config.yaml is edited again and again, now and then badly: none of them notices,
+and every process follows. `make test-all` does it with 50 edits under 200 creates a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.support.gateway import Gateway, until
+from tests.support.redis import RedisServer
+
+PROCESSES = 6  # two gateways: a master and two workers each
+SETTLES_S_MAX = 20.0
+STARTS_S_MAX = 90.0
+FULL_RATE = 200
+CONFIG = """\
+store: {{url: "{url}"}}
+providers:
+  mock: {{adapter: mock, poll_min_s: 30, poll_max_s: 60, settings: {{queue_s: 0, render_s: 600}}{broken}}}
+models:
+  sora-2:
+    aliases: [edit-{number}]
+    routes: [mock/sora-2{other}]
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[RedisServer]:
+    folder = Path(tempfile.mkdtemp(prefix="tc"))
+    server = RedisServer(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+def text(server: RedisServer, number: int, *, broken: bool = False) -> str:
+    other = ", mock/sora-2-pro" if number % 2 else ""
+    return CONFIG.format(url=server.url, number=number, broken=", rpm: many" if broken else "", other=other)
+
+
+@pytest.mark.parametrize(
+    ("edits", "broken", "rate"),
+    [
+        pytest.param(10, 2, 10, marks=pytest.mark.timeout(280)),
+        pytest.param(50, 10, 200, marks=[pytest.mark.slow, pytest.mark.timeout(600)]),
+    ],
+)
+async def test_no_request_fails_while_the_configuration_changes(
+    tmp_path: Path, server: RedisServer, edits: int, broken: int, rate: int
+) -> None:
+    """Every process serves by an edit within a second of its writing where it has the machine for itself."""
+    follows_s_max = 1.0 if rate == FULL_RATE else 10.0
+    a = Gateway(tmp_path / "a", config=text(server, 0), workers=2)
+    b = Gateway(tmp_path / "b", config=text(server, 0), workers=2)
+    with ExitStack() as stack:
+        for one in (a, b):
+            stack.push(one)
+            await asyncio.to_thread(one.start, ready_s_max=STARTS_S_MAX)
+        key = await asyncio.to_thread(a.create_key)
+        statuses: Counter[int] = Counter()
+        creating = asyncio.create_task(_create((a, b), key, rate, statuses))
+        written = await _edit(a, server, edits, broken)
+        assert await asyncio.to_thread(until, lambda: _all_serve(a, b, len(written) + 1), SETTLES_S_MAX)
+        creating.cancel()
+        await asyncio.gather(creating, return_exceptions=True)
+        assert set(statuses) == {200}, statuses
+        assert sum(statuses.values()) > rate * edits * 0.1
+        late = {number: delay for number, delay in _delays(a, b, written).items() if delay > follows_s_max}
+        assert not late
+        assert a.log().count('"event":"config_refused"') == broken
+        assert '"event":"request_failed"' not in a.log() + b.log()
+        assert await asyncio.to_thread(b.telecine, "ledger", "verify") == {"differences": []}
+
+
+async def _create(gateways: tuple[Gateway, ...], key: str, rate: int, statuses: Counter[int]) -> None:
+    """At a steady rate, whatever the answers take; each gateway in turn."""
+    headers = {"Authorization": f"Bearer {key}"}
+    limits = httpx.Limits(max_connections=100)
+    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30, limits=limits) as api:
+
+        async def one(number: int) -> None:
+            fields = {"model": "sora-2", "prompt": f"boat {number}"}
+            reply = await api.post(f"{gateways[number % len(gateways)].base_url}/videos", json=fields)
+            statuses[reply.status_code] += 1
+
+        async with asyncio.TaskGroup() as group:
+            number, began_s = 0, time.monotonic()
+            while True:
+                while number < (time.monotonic() - began_s) * rate:
+                    group.create_task(one(number))
+                    number += 1
+                await asyncio.sleep(0.5 / rate)
+
+
+async def _edit(gateway: Gateway, server: RedisServer, edits: int, broken: int) -> dict[int, float]:
+    """Every so often a broken one. When each version was written, by its number; the first is the start's."""
+    written: dict[int, float] = {}
+    for number in range(1, edits + 1):
+        bad = number % (edits // broken) == 0
+        if not bad:
+            written[len(written) + 2] = time.time()
+        gateway.config.write_text(text(server, number, broken=bad))
+        await asyncio.sleep(1.2)
+    return written
+
+
+def _all_serve(a: Gateway, b: Gateway, version: int) -> bool:
+    return sum(_served(one).count(version) for one in (a, b)) == PROCESSES
+
+
+def _served(gateway: Gateway) -> list[int]:
+    return [int(str(line["version"])) for line in _reloads(gateway)]
+
+
+def _reloads(gateway: Gateway) -> list[dict[str, object]]:
+    lines = (json.loads(line) for line in gateway.log().splitlines() if '"event":"config_reloaded"' in line)
+    return list(lines)
+
+
+def _delays(a: Gateway, b: Gateway, written: dict[int, float]) -> dict[int, float]:
+    """By version, from its writing until the last process that took it over. One that came to the next instead is
+    counted with that."""
+    last: dict[int, float] = {}
+    for line in (*_reloads(a), *_reloads(b)):
+        number, at_s = int(str(line["version"])), datetime.fromisoformat(str(line["time"])).timestamp()
+        last[number] = max(last.get(number, 0.0), at_s)
+    return {number: last[number] - at_s for number, at_s in written.items() if number in last}
