@@ -76,6 +76,8 @@ def try_(name: str, *, yes: bool, out: Path | None, json: bool, place: Place) ->
     words = f"a clip of {trial.seconds} s at {trial.size} by {trial.route.name}"
     if not yes:
         raise Failure(f"{words} costs {format_dollars(trial.price_micros)} by the price list; --yes makes it")
+    if out is not None and not (out.parent.is_dir() and os.access(out.parent, os.W_OK)):
+        raise Failure(f"nothing was made: no file can be written in {out.parent}; name another one with --out")
     if not json:
         click.echo(f"making {words} for {format_dollars(trial.price_micros)}")
     journal.set_threshold("error")
@@ -120,7 +122,7 @@ async def _tried(site: Site, snapshot: Snapshot, trial: Trial, out: Path | None)
             await runner.stop(STOP_S)
         took_s = round(time.monotonic() - began_s, 1)
         if video.state is State.COMPLETED and out is not None:
-            await asyncio.to_thread(shutil.copyfile, parts.tools.assets.path(video.assets[0].name), out)
+            await asyncio.to_thread(_save, parts.tools.assets.path(video.assets[0].name), out)
     return {
         "video": video.id,
         "status": "completed" if video.state is State.COMPLETED else "failed",
@@ -130,6 +132,14 @@ async def _tried(site: Site, snapshot: Snapshot, trial: Trial, out: Path | None)
         "took_s": took_s,
         "error": video.error.message if video.error else None,
     }
+
+
+def _save(clip: Path, out: Path) -> None:
+    """What is paid for is not lost to a full disk."""
+    try:
+        shutil.copyfile(clip, out)
+    except OSError as error:
+        raise Failure(f"the clip is made, but could not be written to {out}: it is {clip}") from error
 
 
 async def _key(store: Store) -> str:

@@ -47,6 +47,14 @@ async def test_the_price_is_said_first_and_nothing_is_made_without_a_yes(
         assert vendor.counts["renders"] == 0 and objects(telecine(tmp_path, "projects", "list", "--json").out) == []
 
 
+async def test_nothing_is_made_that_could_not_be_saved(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """A directory that is not there is found out before the vendor is paid."""
+    async with films(empty_redis, tmp_path) as vendor:
+        done = await tried(tmp_path, "films", "--yes", "--out", "nowhere/boat.mp4")
+        assert done.status == 1 and "nothing was made" in done.err and "Traceback" not in done.err
+        assert vendor.counts["renders"] == 0
+
+
 async def test_the_clip_is_made_saved_and_booked(empty_redis: RedisServer, tmp_path: Path) -> None:
     """Twice: the project is there already the second time."""
     async with films(empty_redis, tmp_path) as vendor:
