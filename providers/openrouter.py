@@ -141,7 +141,7 @@ def _data(image: Image) -> str:
 
 
 def _state(job: Node) -> c.PollVerdict:
-    status, charged = job["status"].text(), _cost(job["usage"]["cost"])
+    status, charged = job["status"].text(), _cost(job["usage"])
     if status in WAITING:
         return c.Running()
     if status == "completed" and (job["unsigned_urls"].raw or job["urls"].raw):
@@ -157,10 +157,16 @@ def _state(job: Node) -> c.PollVerdict:
     return c.Broken(why=why, message=clean(error) or f"the job {status}", charged=charged)
 
 
-def _cost(place: Node) -> c.Charge | None:
-    """Dollars; None for what is no amount: a clip is not thrown away for an odd bill."""
-    value = place.raw
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 10**6:
+def _cost(usage: Node) -> c.Charge | None:
+    """Dollars; None for what is no amount: a clip is not thrown away for an odd bill. With a key of one's own for the
+    vendor behind it, that one sends its bill itself, and the cost told here is OpenRouter's fee alone."""
+    value = usage["cost"].raw
+    if (
+        usage["is_byok"].raw is True
+        or isinstance(value, bool)
+        or not isinstance(value, int | float)
+        or not 0 <= value <= 10**6
+    ):
         return None
     return c.Charge(str(value))
 
