@@ -13,12 +13,22 @@ from typing import Annotated, ClassVar, Final
 from urllib.parse import quote
 
 from msgspec.structs import replace
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Part, Price, Ref, Reply, Size, Spec, Unreadable, Why
 from providers.described import ModelSettings, said_by
-from providers.toolbox import RETRY_AFTER_S_MAX, Node, clean, read_json, retry_after_s, why_of_status
+from providers.toolbox import (
+    LINES,
+    RETRY_AFTER_S_MAX,
+    Node,
+    clean,
+    ratio_of,
+    read_json,
+    resolution_of,
+    retry_after_s,
+    why_of_status,
+)
 
 VERSION: Final = {"x-runway-version": "2024-11-06"}  # required on every call
 INLINE_BYTES_MAX: Final = 3_700_000  # "a data URI up to 5 MB": of the text, we take it; what is larger is uploaded
@@ -103,7 +113,15 @@ MODELS: Final[Mapping[str, c.Abilities]] = {
     "gemini_omni_flash": c.Abilities(
         seconds=tuple(range(3, 11)), sizes=P720, image=True, audio=True, prices=(_credits(10),)
     ),
+    # Lengths and sound are its maker's, the pixels of 768p those that fal's clips are taken to have: unverified here.
+    # Of 2k nobody tells the pixels; whether it begins with a picture, the page does not say.
+    "hailuo3": c.Abilities(
+        seconds=tuple(range(4, 16)), sizes=_sizes("1366x768", "768x1366"), audio=True, prices=(_credits(10),)
+    ),
 }
+# Models whose ratio is a word, with their resolutions; a size is a pair of pixels to all others.
+RESOLUTIONS: Final[Mapping[str, tuple[str, ...]]] = {"hailuo3": ("768p",)}
+RATIOS: Final = ("16:9", "9:16", "1:1", "4:3", "3:4", "3:2", "2:3", "21:9")
 # What decides the price and is nobody's choice here.
 FIXED: Final[Mapping[str, dict[str, Json]]] = {
     "gen4.5": {"outputFormat": "mp4"},
@@ -114,10 +132,27 @@ FIXED: Final[Mapping[str, dict[str, Json]]] = {
 WORDS: Final = ("image", "last_image", "last_image_alone", "audio", "seed", "negative_prompt")
 
 
-class RunwaySettings(c.AdapterSettings):
-    """Further models, whose ratio is a pair of pixels; they are priced at the route."""
+class RunwayModel(ModelSettings):
+    """`resolutions`: of a model whose ratio is a word, such as 16:9, with one of these beside it."""
 
-    models: Annotated[Mapping[str, ModelSettings], said_by(*WORDS)] = Field(default_factory=dict)
+    resolutions: tuple[str, ...] = Field(default=(), max_length=8)
+
+    @field_validator("resolutions")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name.lower() not in LINES:
+                raise ValueError(f"{name} is no resolution known here; there are {', '.join(LINES)}")
+        return names
+
+    def abilities(self) -> c.Abilities:
+        return c.Abilities(**{name: value for name, value in self if name != "resolutions"})
+
+
+class RunwaySettings(c.AdapterSettings):
+    """Further models; they are priced at the route."""
+
+    models: Annotated[Mapping[str, RunwayModel], said_by(*WORDS)] = Field(default_factory=dict)
 
 
 class Runway(c.Adapter[RunwaySettings]):
@@ -159,9 +194,16 @@ class Runway(c.Adapter[RunwaySettings]):
             **FIXED.get(spec.model, {}),
             "model": spec.model,
             "promptText": spec.prompt,
-            "ratio": f"{spec.size.width}:{spec.size.height}",
+            **self._extent(spec),
             "duration": spec.seconds,
         }
+
+    def _extent(self, spec: Spec) -> dict[str, Json]:
+        own = self.settings.models.get(spec.model)
+        resolutions = RESOLUTIONS.get(spec.model, ()) if own is None else own.resolutions
+        if not resolutions:
+            return {"ratio": f"{spec.size.width}:{spec.size.height}"}
+        return {"ratio": ratio_of(spec.size, RATIOS), "resolution": resolution_of(spec.size, resolutions)}
 
     def poll(self, ref: Ref) -> Flow[c.PollVerdict]:
         reply = yield _call("GET", _path(ref))

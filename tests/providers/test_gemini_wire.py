@@ -66,6 +66,7 @@ Pair = tuple[gemini_vendor.Gemini, Talk]
 async def test_a_clip_is_made_and_fetched(pair: Pair) -> None:
     """Create, look, fetch with the key: one render, the MP4, and what its tokens cost."""
     v, t = pair
+    await v.clips.path(str(HD), "4")  # made before anybody waits for it
     ref = await t.accepted(create(seed=7))
     ended = await t.ended(ref)
     assert isinstance(ended, Finished) and ended.charged is not None

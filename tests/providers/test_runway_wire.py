@@ -11,11 +11,11 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from gateway.domain.verdicts import InDoubt, NoAnswer, NotSent
 from gateway.upstream.download import LinkStale
 from providers.contract import (
-    Accepted,
     Account,
     Broken,
     Cancelled,
@@ -23,6 +23,7 @@ from providers.contract import (
     Charge,
     Finished,
     Image,
+    JsonBody,
     Refused,
     Reply,
     Running,
@@ -38,7 +39,7 @@ from tests.support.both_ends import asking, both_ends, paired
 from tests.support.flows import walk
 from tests.support.openai_talk import Talk, talking
 from tests.support.pictures import png
-from tests.support.runway_contract import OFFERS
+from tests.support.runway_contract import OFFERS, size_of
 from tests.support.vendor_faults import Fault, Point
 
 HD = Size(1280, 720)
@@ -60,6 +61,7 @@ Pair = tuple[runway_vendor.Runway, Talk]
 async def test_a_clip_is_made_and_fetched(pair: Pair) -> None:
     """Create, look, fetch: one render, the MP4, and what it cost."""
     v, t = pair
+    await v.clips.path(str(HD), "2")  # made before anybody waits for it
     ref = await t.accepted(create(seed=7))
     ended = await t.ended(ref)
     assert isinstance(ended, Finished) and ended.charged == Charge("24", Unit.CREDITS)
@@ -70,7 +72,8 @@ async def test_a_clip_is_made_and_fetched(pair: Pair) -> None:
 
 @pytest.mark.parametrize("model", OFFERS)
 async def test_the_strict_vendor_takes_whatever_is_declared(tmp_path: Path, model: str) -> None:
-    """Each length and size of a model, with and without an image, seed, sound and what else it says it can."""
+    """Each length and size of a model, with and without an image, seed, sound and what else it says it can; and the
+    clip would have the size that was asked for."""
     async with both(tmp_path, credits=10**9, places=10**6) as (v, t):
         able = t.adapter.abilities(model)
         for seconds, size in [(one, able.sizes[0]) for one in able.seconds] + [
@@ -82,11 +85,30 @@ async def test_the_strict_vendor_takes_whatever_is_declared(tmp_path: Path, mode
             )  # fmt: skip
             still = Image(png(64, 64), "image/png", 64, 64)
             framed = msgspec.structs.replace(wish, image=still)
-            wishes = [framed, *([] if able.needs_image else [wish])]
+            wishes = [*([framed] if able.image else []), *([] if able.needs_image else [wish])]
             wishes += [msgspec.structs.replace(framed, last_image=still)] if able.last_image else []
             for one in wishes:
-                assert isinstance(await t.submit(one), Accepted)
+                ref = await t.accepted(one)
+                assert size_of(v.tasks[str(ref["id"])].body) == str(size)
         assert v.counts["refused"] == 0
+
+
+async def test_further_models_may_have_a_ratio_in_words(tmp_path: Path) -> None:
+    """With a resolution beside it, as its settings say; one that nobody knows is refused there."""
+    described: dict[str, Any] = {
+        "seconds": [4],
+        "sizes": ["1280x720", "1440x1440", "2560x1440"],
+        "resolutions": ["720p", "1080P", "2k"],
+    }
+    settings = RunwaySettings.model_validate({"models": {"grok": described}})
+    told = []
+    for size in described["sizes"]:
+        call = next(Runway(settings, "k").submit(create(model="grok", seconds=4, size=Size.parse(size)), "key"))
+        assert isinstance(call.body, JsonBody) and isinstance(call.body.value, dict)
+        told.append((call.body.value["ratio"], call.body.value["resolution"]))
+    assert told == [("16:9", "720p"), ("1:1", "1080P"), ("16:9", "2k")]
+    with pytest.raises(ValidationError, match="8k is no resolution known here"):
+        RunwaySettings.model_validate({"models": {"grok": {**described, "resolutions": ["8k"]}}})
 
 
 async def test_prices_are_what_the_vendor_takes(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What the simulated Runway takes: its contract's unions by model, checked field by field, and its errors' shape.
 
-Written from the contract's page, not from the adapter. Models beyond these four are left to conformance.
+Written from the contract's page, not from the adapter. Models beyond these are left to conformance.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FRAMES: Final = SHAPES | {"1104:832", "960:960", "832:1104", "1584:672"}
 FULL: Final = SHAPES | {"1920:1080", "1080:1920"}
 TYPES: Final[Mapping[str, type]] = {
     "promptText": str, "ratio": str, "duration": int, "seed": int, "audio": bool, "negativePrompt": str,
-    "contentModeration": dict, "outputFormat": str, "proresProfile": str,
+    "contentModeration": dict, "outputFormat": str, "proresProfile": str, "resolution": str,
 }  # fmt: skip
 
 
@@ -34,6 +34,7 @@ class Offer(Struct, frozen=True, kw_only=True):
     positions: frozenset[str] = frozenset({"first"})
     credits_per_second: int
     silent_credits: int | None = None
+    lines: Mapping[str, int] = {}  # by `resolution`, which stands beside a ratio that is a word; wider frames are even
 
 
 GEN: Final = frozenset({"seed", "contentModeration"})
@@ -50,6 +51,11 @@ OFFERS: Final[Mapping[str, Offer]] = {
         text=frozenset(), image=FRAMES, durations=frozenset({5, 10}), fields=GEN, credits_per_second=5
     ),
     "veo3.1": VEO,
+    "hailuo3": Offer(
+        text=frozenset({"21:9", "16:9", "4:3", "1:1", "3:4", "9:16"}), image=frozenset(),
+        durations=frozenset(range(4, 16)), fields=frozenset({"resolution"}), credits_per_second=10,
+        lines={"768p": 768, "2k": 1440},
+    ),
     "gemini_omni_flash": Offer(
         text=SHAPES, image=SHAPES, durations=frozenset(range(3, 11)), fields=frozenset(), credits_per_second=10
     ),
@@ -98,6 +104,8 @@ def check_body(body: Any, *, image: bool, uploads: frozenset[str]) -> Offer:
         raise wrong("promptText")
     if body.get("ratio") not in ratios:
         raise wrong("ratio")
+    if offer.lines and body.get("resolution") not in offer.lines:
+        raise wrong("resolution")
     if body.get("duration") not in offer.durations:
         raise wrong("duration")
     if image:
@@ -116,6 +124,16 @@ def _check_image(told: Any, offer: Offer, uploads: frozenset[str]) -> None:
         inline = uri.startswith(("data:image/png;base64,", "data:image/jpeg;base64,", "data:image/webp;base64,"))
         if not (inline and len(uri) <= URI_CHARS_MAX) and uri not in uploads:
             raise wrong("promptImage")
+
+
+def size_of(body: Mapping[str, Any]) -> str:
+    """The clip's, in pixels. A side is rounded up to an even number."""
+    across, _, down = body["ratio"].partition(":")
+    lines = OFFERS[body["model"]].lines
+    if not lines:
+        return f"{across}x{down}"
+    unit = lines[body["resolution"]] / min(int(across), int(down))
+    return "x".join(str(-(-round(int(side) * unit) // 2) * 2) for side in (across, down))
 
 
 def credits_of(offer: Offer, body: Mapping[str, Any]) -> int:

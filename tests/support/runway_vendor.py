@@ -20,7 +20,7 @@ import msgspec
 from aiohttp import web
 from msgspec import Struct
 
-from tests.support.runway_contract import OFFERS, Refusal, check_body, check_head, credits_of
+from tests.support.runway_contract import OFFERS, Refusal, check_body, check_head, credits_of, size_of
 from tests.support.vendor_clips import Clips
 from tests.support.vendor_faults import Fault, Point
 from tests.support.vendor_stand import Handler, Links, Stand, say, standing
@@ -185,7 +185,7 @@ class Runway(Stand):
         works = task is not None and self.links.works(task.id, request.match_info["token"], time.monotonic())
         if task is None or task.deleted or not works:
             return web.Response(status=403, text="<Error><Code>AccessDenied</Code></Error>")
-        return await self.serve_clip(request, task.body["ratio"].replace(":", "x"), task.body["duration"])
+        return await self.serve_clip(request, size_of(task.body), task.body["duration"])
 
 
 @asynccontextmanager
