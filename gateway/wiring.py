@@ -21,6 +21,7 @@ from gateway.assets.local import LocalAssets
 from gateway.assets.media import Media
 from gateway.clock import SystemClock
 from gateway.config.load import ConfigFile
+from gateway.config.models import Config
 from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
@@ -70,7 +71,7 @@ async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> 
         follower = Follower(store, maker, first, site.config_number, partial(_tell, site))
         if site.replica:
             await _follow(follower, stack)
-        assets = LocalAssets(Path(site.data_dir) / "assets")
+        assets = LocalAssets(assets_root(snapshot.settings, Path(site.data_dir)))
         await assets.start()
         stack.push_async_callback(assets.close)
         clock = SystemClock()
@@ -115,6 +116,11 @@ def _trace(snapshot: Snapshot, stack: AsyncExitStack) -> None:
         random=os.urandom,
     )
     stack.push_async_callback(asyncio.to_thread, spans.stop)
+
+
+def assets_root(settings: Config, data_dir: Path) -> Path:
+    """Where clips stand."""
+    return data_dir / "assets" if settings.assets.dir is None else Path(settings.assets.dir)
 
 
 async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store:

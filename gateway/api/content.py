@@ -8,9 +8,12 @@ from typing import Final
 from gateway.api.exchange import Answer, Exchange, Header, of_error
 from gateway.api.stream import send_file
 from gateway.api.videos import caller_of
-from gateway.domain.errors import BadInput
+from gateway.assets.store import AssetMissing
+from gateway.domain.assets import NOT_HERE
+from gateway.domain.errors import BadInput, Unavailable
 from gateway.domain.ranges import NotModified, Part, Unsatisfiable, decide
 from gateway.domain.videos import StoredAsset
+from gateway.log import log
 from gateway.work import read
 from providers.contract import AssetKind
 
@@ -57,7 +60,12 @@ async def _sent(exchange: Exchange, asset: StoredAsset, part: Part, headers: tup
         await exchange.write(b"")
         return
     path = exchange.tools.assets.path(asset.name)
-    await send_file(exchange, path, part.start, part.end, status=status, headers=headers)
+    try:
+        await send_file(exchange, path, part.start, part.end, status=status, headers=headers)
+    except AssetMissing as error:
+        # Never a 404: the clip exists and was paid for. Another replica may have it on a disk of its own.
+        log("clip_not_here", level="error", todo="see docs/operations.md, Several replicas")
+        raise Unavailable(NOT_HERE, code="clip_not_here", retry_after_s=1) from error
 
 
 def _unsatisfiable(decision: Unsatisfiable, asset: StoredAsset) -> Answer:

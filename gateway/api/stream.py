@@ -16,7 +16,7 @@ from typing import Final
 
 from gateway import metrics
 from gateway.api.exchange import Cut, Exchange, Header
-from gateway.assets.store import StorageAway
+from gateway.assets.store import AssetMissing, StorageAway
 from gateway.log import log
 
 PIECE_BYTES_MAX: Final = 256 * 1024
@@ -75,7 +75,8 @@ async def send_file(
     headers: tuple[Header, ...],
     stall_s: float = STALL_S_MAX,
 ) -> None:
-    """Answer with the bytes from `start` up to, not including, `end`. StorageAway before the answer has begun."""
+    """Answer with the bytes from `start` up to, not including, `end`. StorageAway or AssetMissing before the answer
+    has begun."""
     descriptor = await asyncio.to_thread(_open, path)
     gone = asyncio.create_task(_gone(exchange))
     streams.open += 1
@@ -121,6 +122,8 @@ async def _gone(exchange: Exchange) -> None:
 def _open(path: Path) -> int:
     try:
         return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError as error:
+        raise AssetMissing("an asset is not here") from error
     except OSError as error:
         raise StorageAway("cannot open an asset") from error
 

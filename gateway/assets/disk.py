@@ -10,9 +10,11 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,6 +27,8 @@ from gateway.assets.store import AssetMissing, StorageAway, StoredFile
 READ_BYTES: Final = 512 * 1024
 # Where files cannot be locked, silence of an hour tells that a writer is dead: no video lives longer.
 SILENT_S_MAX: Final = 3_600
+TRIAL_BYTES: Final = 4_096
+ID_BYTES_MAX: Final = 64
 _CREATE_TRIES: Final = 8
 _NO_LINKS: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 
@@ -177,6 +181,41 @@ def link_or_copy(source: Path, target: Path, asides: Path) -> None:
 def free_bytes(folder: Path) -> int:
     disk = os.statvfs(folder)
     return disk.f_bavail * disk.f_frsize
+
+
+def try_out(asides: Path) -> float:
+    """A small file written, synced and removed: the seconds of that. OSError."""
+    began = time.perf_counter()
+    fd, path = _create_locked(asides)
+    try:
+        os.write(fd, bytes(TRIAL_BYTES))
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+        path.unlink(missing_ok=True)
+    return time.perf_counter() - began
+
+
+def known_id(root: Path) -> str | None:
+    """The folder's name if anybody has given it one."""
+    try:
+        return (root / "id").read_bytes()[:ID_BYTES_MAX].decode("ascii", "replace")
+    except OSError:
+        return None
+
+
+def folder_id(root: Path, asides: Path) -> str:
+    """What names this folder, whatever path leads there: made by whoever asks first. OSError."""
+    place = root / "id"
+    if not place.exists():
+        aside = Aside(asides)
+        try:
+            aside.write([secrets.token_hex(8).encode("ascii")])
+            with suppress(FileExistsError):
+                os.link(aside.path, place)
+        finally:
+            aside.discard()
+    return place.read_bytes()[:ID_BYTES_MAX].decode("ascii", "replace")
 
 
 def _copy(source: Path, target: Path, asides: Path) -> None:

@@ -1,6 +1,7 @@
 """Assets as local files: written aside, synced, renamed; read in pieces; every touch of the disk in a thread.
 
 root/aside/…            files being written; each is locked by its writer as long as that lives
+root/id                 the folder's own name
 root/files/<xx>/<name>  256 folders by the name's digest: ten million assets fill each with 40,000.
                         "/" in a name is "~" on the disk, which no name contains
 """
@@ -98,6 +99,12 @@ class LocalAssets:
 
     async def free_bytes(self) -> int:
         return await self._disk.run("measure free space", partial(disk.free_bytes, self._files))
+
+    async def try_out(self) -> float:
+        return await self._disk.run("try out the store", partial(disk.try_out, self._asides))
+
+    async def folder_id(self) -> str:
+        return await self._disk.run("name the store", partial(disk.folder_id, self._files.parent, self._asides))
 
 
 class LocalWriter:

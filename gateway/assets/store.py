@@ -83,6 +83,14 @@ class AssetStore(Protocol):
 
     async def free_bytes(self) -> int: ...
 
+    async def try_out(self) -> float:
+        """Write a small file down to the disk and remove it; the seconds that the disk took."""
+        ...
+
+    async def folder_id(self) -> str:
+        """Names the storage itself: the same for all processes that share it, whatever path leads them there."""
+        ...
+
     def names(self, *, older_s: float) -> AsyncIterator[list[str]]:
         """The names of all files that are older than this, in batches of no particular order."""
         ...

@@ -51,6 +51,7 @@ EXIT STATUS
 # Name -> (module, one line for the list of commands).
 COMMANDS = {
     "serve": ("gateway.cli.serve", "Run the gateway until it is told to stop."),
+    "doctor": ("gateway.cli.doctor", "Look at everything that may be wrong, and say what to do."),
     "projects": ("gateway.cli.projects", "Create and list projects: who pays."),
     "keys": ("gateway.cli.keys", "Create, list, rotate and revoke keys: who asks."),
     "budgets": ("gateway.cli.budgets", "Set and list caps on spend."),

@@ -81,7 +81,7 @@ def check(name: str, json: bool, place: Place) -> None:
     """
     snapshot = snapshot_of(place)
     endpoint = endpoint_of(snapshot, name)
-    finding = asyncio.run(_asked(snapshot, endpoint))
+    finding = asyncio.run(asked(snapshot, endpoint))
     said = _check(snapshot, endpoint, finding)
     if json:
         print_json(said)
@@ -91,7 +91,7 @@ def check(name: str, json: bool, place: Place) -> None:
         sys.exit(1)
 
 
-async def _asked(snapshot: Snapshot, endpoint: Endpoint) -> Finding:
+async def asked(snapshot: Snapshot, endpoint: Endpoint) -> Finding:
     if not asks(endpoint.adapter):
         return Finding(reached=None)
     timeout_s = snapshot.settings.providers[endpoint.provider].poll_timeout_s

@@ -93,6 +93,18 @@ class Store(Section):
     )
 
 
+class Assets(Section):
+    """Where clips and input images stand."""
+
+    dir: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=4_096,
+        description="Their folder; without one it is `assets` below the data directory. Several replicas need one that "
+        "all of them share, at whatever path each has it.",
+    )
+
+
 class Server(Section):
     """The HTTP server's limits, for each worker."""
 
@@ -360,6 +372,7 @@ class Config(Section):
 
     gateway: Gateway = Gateway()
     store: Store = Store()
+    assets: Assets = Assets()
     server: Server = Server()
     retention: Retention = Retention()
     webhooks: Webhooks = Webhooks()

@@ -16,6 +16,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from gateway.config.models import (
+    Assets,
     Breaker,
     Config,
     Gateway,
@@ -52,6 +53,7 @@ unknown key is a mistake. This page is made from the code (`python -m gateway.co
 SECTIONS: tuple[tuple[str, type[Section]], ...] = (
     ("gateway", Gateway),
     ("store", Store),
+    ("assets", Assets),
     ("server", Server),
     ("retention", Retention),
     ("webhooks", Webhooks),

@@ -11,6 +11,7 @@ MEDIA_TYPES: Final = {
     AssetKind.THUMBNAIL: "image/webp",
     AssetKind.SPRITESHEET: "image/jpeg",
 }
+NOT_HERE: Final = "The clip's file is not on this replica's disk. Try again: another replica may have it."
 _FILES: Final = {
     AssetKind.VIDEO: "video.mp4",
     AssetKind.THUMBNAIL: "thumbnail.webp",

@@ -25,7 +25,7 @@ class Fitness(Struct, frozen=True):
 
 async def inspect(link: Link) -> Fitness:
     """Ask the server about itself. Managed servers may keep CONFIG to themselves; INFO says most of it."""
-    info = _lines(await link.command("INFO"))
+    info = info_lines(await link.command("INFO"))
     try:
         flat = await link.command("CONFIG", "GET", "appendfsync")
     except StoreAway as error:
@@ -83,6 +83,6 @@ def _compatible(info: Mapping[str, str]) -> tuple[int, ...]:
     return tuple(int(part) if part.isdigit() else 0 for part in parts)
 
 
-def _lines(reply: bytes) -> dict[str, str]:
+def info_lines(reply: bytes) -> dict[str, str]:
     pairs = (line.partition(":") for line in reply.decode("utf-8", "replace").splitlines())
     return {name: value for name, colon, value in pairs if colon}

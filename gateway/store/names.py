@@ -138,6 +138,11 @@ class Names:
         again."""
         return f"{self.tag}clip:{project_id}:{like}"
 
+    @property
+    def clip_folders(self) -> str:
+        """Sorted set of the folders of clips, by when a worker last had them, ms."""
+        return f"{self.tag}clip_folders"
+
     def character(self, character_id: str) -> str:
         """Hash: id, project, name, created_ms, account, ref."""
         return f"{self.tag}character:{character_id}"

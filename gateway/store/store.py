@@ -23,6 +23,7 @@ from gateway.store.due import Due
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.events import Events
 from gateway.store.faces import Faces
+from gateway.store.folders import Folders
 from gateway.store.link import Link, Observe, unobserved
 from gateway.store.names import Names
 from gateway.store.projects import Projects
@@ -37,6 +38,7 @@ from gateway.store.standings import Standings
 from gateway.store.switches import Switches
 from gateway.store.usage import Usage
 from gateway.store.videos import Videos
+from gateway.store.vitals import VitalSigns
 from gateway.store.webhooks import Webhooks
 
 CHECK_EVERY_S: Final = 5.0
@@ -63,6 +65,8 @@ class Store(
     Standings,
     Events,
     Configurations,
+    Folders,
+    VitalSigns,
 ):
     """`open`, use, `close`; one per process. `remember`: the file in the data directory that outlives the process and
     knows how far the store had come. `now_ms` and `random` are a simulation's to replace."""

@@ -14,7 +14,7 @@ from types import TracebackType
 
 from gateway.assets.media import Sound
 from gateway.assets.store import AssetMissing, StorageAway
-from gateway.domain.assets import image_name, last_image_name, source_name
+from gateway.domain.assets import NOT_HERE, image_name, last_image_name, source_name
 from gateway.domain.errors import BadInput, Unavailable
 from gateway.domain.mp4 import WrongFile
 from gateway.domain.references import FIRST_FRAME, LAST_FRAME, ImageBytes, ImageGiven, ImageLink, Upload, measured
@@ -128,6 +128,8 @@ class Inputs:
         try:
             await self.copy(source.assets[0].name, source_name(self.video_id))
         except AssetMissing:
+            if self._tools.clock.now_ms() < source.expires_ms:
+                raise Unavailable(NOT_HERE, code="clip_not_here", retry_after_s=1) from None
             raise BadInput("The source video's content has expired. Create it again.", param="video") from None
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from gateway.api import stream
 from gateway.api.exchange import Cut, Exchange
-from gateway.assets.store import StorageAway
+from gateway.assets.store import AssetMissing, StorageAway
 from tests.support.gateway import Gateway
 from tests.support.wire import Wire
 
@@ -211,7 +211,7 @@ async def test_a_client_that_takes_nothing_is_cut(file: Path) -> None:
 async def test_a_file_that_is_gone_is_an_error_before_the_answer_begins(tmp_path: Path) -> None:
     """Then it can still be a 503."""
     client = Client()
-    with pytest.raises(StorageAway):
+    with pytest.raises(AssetMissing):
         await send(client, tmp_path / "nothing")
     assert client.begun == 0
 

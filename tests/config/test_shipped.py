@@ -41,7 +41,7 @@ def test_it_serves_openais_models_from_the_mock() -> None:
 def test_a_real_vendor_takes_over_when_the_block_is_uncommented() -> None:
     """The waiting lines are valid as they stand: the vendor comes first, the mock stays behind it."""
     text = SHIPPED.read_text(encoding="utf-8")
-    text = WAITING.sub("", text.replace("  url: null  ", "  # url: null"))
+    text = WAITING.sub("", text.replace("  url: null  ", "  # url: null").replace("  dir: null  ", "  # dir: null"))
     keys = dict.fromkeys(VARIABLE.findall(text), "k")
     snapshot = build(text, **{**keys, "REDIS_URL": "redis://db:6379/0"})
     for name in ("sora-2", "sora-2-pro"):
