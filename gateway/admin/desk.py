@@ -102,10 +102,12 @@ _WORDS: Final = {
     401: "No key was given, or it is unknown, revoked or expired.",
     403: "The key's role is too low.",
     404: "There is no such thing.",
+    405: "The path knows no such method.",
     409: "It is not as it would have to be for that.",
     412: "Another change came first: read again.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "A limit or a budget does not allow it now.",
     500: "The gateway failed. Tell its operator the x-request-id.",
     503: "The store does not answer. Try again in a moment.",
 }

@@ -1,4 +1,4 @@
-"""As much of curl as the README uses, for machines that have none: -H, -F, and the flags that the test adds."""
+"""As much of curl as the README uses, for machines that have none: -H, -F, -X, and the flags that the test adds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import urllib.request
 def main(words: list[str]) -> int:
     headers: dict[str, str] = {}
     fields: list[tuple[str, str]] = []
-    url = ""
+    url, method = "", None
     waiting = iter(words)
     for word in waiting:
         if word == "-H":
@@ -20,6 +20,8 @@ def main(words: list[str]) -> int:
         elif word == "-F":
             field, _, value = next(waiting).partition("=")
             fields.append((field, value))
+        elif word == "-X":
+            method = next(waiting)
         elif not word.startswith("-"):
             url = word
     body = None
@@ -31,7 +33,7 @@ def main(words: list[str]) -> int:
         ]
         body = ("".join(parts) + f"--{boundary}--\r\n").encode()
     try:
-        with urllib.request.urlopen(urllib.request.Request(url, body, headers), timeout=30) as reply:
+        with urllib.request.urlopen(urllib.request.Request(url, body, headers, method=method), timeout=30) as reply:
             sys.stdout.buffer.write(reply.read())
     except urllib.error.HTTPError as error:
         sys.stdout.buffer.write(error.read())
