@@ -235,6 +235,8 @@ class Runway(c.Adapter[RunwaySettings]):
         if reply.status != 200:
             return _refusal(reply)
         organization = read_json(reply)
+        if organization["creditBalance"].missing and organization["tier"].missing:
+            raise Unreadable("an organization without credits and tier")
         models = organization["tier"]["models"].raw
         balance = _amount(organization["creditBalance"])
         return c.Account(balance=balance, models=tuple(models) if isinstance(models, dict) else ())

@@ -207,7 +207,10 @@ class Reseller(c.Adapter[ResellerSettings]):
             document = read_json(reply)
             if not answers.ok(settings, reply, document):
                 return answers.refusal(settings, reply)
-            models = _names(look(document, settings.models_at))
+            listed = look(document, settings.models_at)
+            if not isinstance(listed.raw, list):
+                raise Unreadable("models that are no list")
+            models = _names(listed)
         balance = settings.balance
         if balance is None:
             return c.Account(models=models)

@@ -68,6 +68,15 @@ async def test_a_signature_is_checked_over_the_raw_body(pair: Pair) -> None:
     assert not unsigned.verified and unsigned.verdict is None
 
 
+def test_a_callback_of_a_state_that_nobody_knows_still_names_its_job() -> None:
+    """Turned away, it would be no reason to look at the job."""
+    body, at_s = msgspec.json.encode({"id": "900", "status": "archiving", "message": ""}), 1_795_000_061
+    headers = signature(SECRET, "whk_1", at_s, body)
+    request = Inbound(path="/", headers=headers, body=body, received_ms=at_s * 1_000)
+    (notice,), answer = adapter("k", webhook_secret=SECRET).webhook(request)
+    assert (notice.ref, notice.verified, notice.verdict, answer.status) == ({"id": "900"}, True, None, 200)
+
+
 @pytest.mark.parametrize("secret", ["whsec_", "whsec_no base64", "api-key-kling-1", "whsec_YQ"])
 def test_a_secret_that_fits_no_signature_is_refused(secret: str) -> None:
     """At the configuration, not at the first callback."""
