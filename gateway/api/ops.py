@@ -11,7 +11,7 @@ from gateway.api.frame import Handler
 from gateway.domain.readiness import told
 from gateway.work.readiness import DiskLook, obstacles
 
-METRICS = (b"content-type", b"text/plain; version=0.0.4; charset=utf-8")
+METRICS = (b"content-type", metrics.CONTENT_TYPE)
 
 
 async def health(exchange: Exchange) -> Answer:
@@ -32,4 +32,6 @@ def readiness(ready: Callable[[], bool]) -> Handler:
 
 async def scrape(exchange: Exchange) -> Answer:
     # Gathering over several workers reads files.
-    return Answer(await asyncio.to_thread(metrics.exposition), 200, (), METRICS)
+    tools = exchange.tools
+    named = tools.names.known(tools.snapshot(), tools.clock.boot_s())
+    return Answer(await asyncio.to_thread(metrics.exposition, named), 200, (), METRICS)

@@ -16,7 +16,7 @@ from gateway.domain.limits import COUNT_MAX, RPM_MAX, TIERS, Limits
 from gateway.domain.money import format_dollars
 from gateway.domain.priorities import parse_priority, told_priority
 from gateway.domain.reuse import NEVER
-from gateway.domain.tags import TAGS_MAX, parse_tag
+from gateway.domain.tags import TAGS_MAX, parse_class, parse_tag
 from providers.contract import Json, Size
 
 T = TypeVar("T")
@@ -94,6 +94,18 @@ class Priority(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class Class(click.ParamType[str]):
+    """`trial`, `internal`."""
+
+    name = "class"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        try:
+            return parse_class(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
 class Tag(click.ParamType[tuple[str, str]]):
     """`campaign=spring`. In the variable several stand between blanks."""
 
@@ -134,6 +146,12 @@ def limit_options(command: Callable[..., object]) -> Callable[..., object]:
         help="Answer identical creates with a finished clip for so long; off: never, whatever its project says.",
     )
     @option(
+        "--project-class",
+        type=OrNone(Class()),
+        metavar="NAME|none",
+        help="What metrics tell its spending apart by; of a key, before its project's.",
+    )
+    @option(
         "--tag",
         type=Tag(),
         multiple=True,
@@ -170,8 +188,10 @@ _OPTIONS: Final = {
     "priority": "priority",
     "priority_max": "priority_max",
     "reuse": "reuse_s",
+    "project_class": "project_class",
 }
 _LISTS: Final = frozenset({"models", "sizes", "seconds"})
+_TEXTS: Final = frozenset({"project_class"})
 
 
 def _limited(asked: dict[str, Any], old: Limits) -> Limits:
@@ -187,7 +207,7 @@ def _limited(asked: dict[str, Any], old: Limits) -> Limits:
         elif name == "routing":
             changes[field] = value == "denied"
         elif value == NONE:
-            changes[field] = () if field in _LISTS else None
+            changes[field] = () if field in _LISTS else "" if field in _TEXTS else None
         else:
             changes[field] = value
     return replace(old, **changes)
@@ -220,6 +240,7 @@ def shown_limits(limits: Limits) -> dict[str, Json]:
         "priority": None if limits.priority is None else told_priority(limits.priority),
         "priority_max": None if limits.priority_max is None else told_priority(limits.priority_max),
         "reuse": None if limits.reuse_s is None else duration_text(limits.reuse_s) if limits.reuse_s else OFF,
+        "project_class": limits.project_class or None,
         "tags": {**limits.tags} or None,
     }
     return {name: value for name, value in values.items() if value is not None}

@@ -51,6 +51,9 @@ class LimitsShape(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_
     priority_max: Priority | None = None
     reuse_s: Annotated[int, Meta(ge=0, le=REUSE_S_MAX, description="0: never, whatever others say.")] | None = None
     tags: Tags = msgspec.field(default_factory=dict)
+    project_class: Annotated[
+        str, Meta(pattern=r"^([a-z][a-z0-9-]{0,31})?$", description="What metrics tell its spending apart by.")
+    ] = ""
 
 
 class ProjectShape(Struct, frozen=True, kw_only=True):
@@ -90,6 +93,7 @@ def limits_shape(limits: Limits) -> LimitsShape:
         priority_max=limits.priority_max,
         reuse_s=limits.reuse_s,
         tags=limits.tags,
+        project_class=limits.project_class,
     )
 
 
@@ -111,6 +115,7 @@ def limits_of(shape: LimitsShape | None, place: str = "limits") -> Limits:
         priority_max=shape.priority_max,
         reuse_s=shape.reuse_s,
         tags=dict(sorted(_tag(name, value, f"{place}.tags") for name, value in shape.tags.items())),
+        project_class=shape.project_class,
     )
 
 

@@ -39,6 +39,7 @@ class Limits(Struct, frozen=True, kw_only=True, omit_defaults=True):
     priority_max: int | None = None
     reuse_s: int | None = None  # identical creates are answered with a finished clip for so long; 0: not, whoever else
     tags: dict[str, str] = {}  # for videos whose requests name no others
+    project_class: str = ""  # what the figures of its videos are told apart by; limits nothing
 
 
 class Owned(Struct, frozen=True):

@@ -206,6 +206,7 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     version: int = 1
     state: State = State.QUEUED
     request: Request
+    project_class: str = ""  # of its key or project when it was admitted: what its figures are told apart by
     default_tags: dict[str, str] = {}  # of its key and project when it was admitted; none that its metadata names
     created_ms: int
     deadline_ms: int

@@ -36,7 +36,8 @@ QUIET: Final = {
 
 
 class Fleet(MPServer):
-    """`run` in the main thread, until `stop` or a signal. `tick` is called a few times a second from there."""
+    """`run` in the main thread, until `stop` or a signal. `tick` is called a few times a second from there, and
+    `buried` with the process id of each worker that has died."""
 
     def __init__(
         self,
@@ -48,6 +49,7 @@ class Fleet(MPServer):
         header_timeout_s: float,
         connections_max: int,
         tick: Callable[[], None],
+        buried: Callable[[int], None] = lambda _: None,
     ) -> None:
         super().__init__(
             "telecine",
@@ -68,6 +70,7 @@ class Fleet(MPServer):
         self.ready = False  # once every worker has answered: before that, a death means that it cannot start
         self.failed = False
         self._tick = tick
+        self._buried = buried
         self._pauses_s = [PAUSE_S] * workers
         self._again_at: dict[int, float] = {}
 
@@ -98,6 +101,7 @@ class Fleet(MPServer):
             self.failed = self.interrupt_signal = True
             return
         log("worker_died", level="error", worker=index + 1, status=worker.inner.exitcode)
+        self._buried(worker.inner.pid)
         steady = now - worker.birth > STEADY_S
         pause_s = PAUSE_S if steady else self._pauses_s[index]
         self._again_at[index] = now + pause_s

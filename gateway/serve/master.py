@@ -24,6 +24,8 @@ from msgspec import Struct
 
 from gateway.config.load import ConfigFile, load_config
 from gateway.log import journal, take_over_libraries
+from gateway.metrics.exposition import MULTIPROCESS as METRICS_FOLDER
+from gateway.metrics.folding import fold
 from gateway.sandbox.check import check_fates
 from gateway.serve.children import Helper
 from gateway.serve.config_watch import Begun, ConfigWatch
@@ -41,7 +43,6 @@ from gateway.work.making import Made, Maker
 LOOK_EVERY_S: Final = 0.05
 ANSWER_S_MAX: Final = 2.0
 LOCK_S_MAX: Final = 5.0  # a short command is done by then, and what a killed gateway left
-METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Serving(Struct, frozen=True, kw_only=True):
@@ -100,6 +101,11 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
         _metrics_folder(serving.data_dir, stack)
     grace_s = settings.gateway.stop_grace_s
 
+    def bury(pid: int) -> None:
+        """Its figures stay, its files go."""
+        if METRICS_FOLDER in os.environ:
+            fold(Path(os.environ[METRICS_FOLDER]), pid)
+
     def tick() -> None:
         if _asked.is_set():
             fleet.stop()
@@ -113,6 +119,7 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
         header_timeout_s=settings.server.header_timeout_s,
         connections_max=settings.server.connections_max,
         tick=tick,
+        buried=bury,
     )
     shown = url_of(serving.host, port)
     threading.Thread(target=_announce, args=(fleet, address, port, shown), name="announce", daemon=True).start()

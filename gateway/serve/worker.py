@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final, NoReturn, TypeAlias
 
+from gateway import metrics
 from gateway.admin import document, router
 from gateway.api.app import create_app
 from gateway.config.problems import ConfigError
@@ -83,6 +84,7 @@ class Worker:
         self._watches = parts.tools.watches
         self._runner = Runner(parts.tools, name=secrets.token_hex(6), arrived=lambda: self._arrived)
         self._runner.start()
+        metrics.worker_began(parts.tools.clock.now_ms() / 1_000)
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(LEAVE, self._leave)
         loop.add_signal_handler(signal.SIGINT, _ignore)  # Ctrl-C reaches every process; the master decides

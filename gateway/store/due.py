@@ -42,6 +42,13 @@ class Due(Room):
                 unreadable.append(video_id.decode())
         return Claims(now_ms, videos, unreadable)
 
+    async def backlog(self, now_ms: int) -> tuple[int, int]:
+        """How many videos are due and claimed by nobody, and how late the latest is, ms."""
+        due = self._names.due
+        reads = [("ZCOUNT", due, "-inf", now_ms), ("ZRANGE", due, 0, 0, "WITHSCORES")]
+        count, first = await self._read_many("backlog", reads)
+        return count, max(0, now_ms - round(float(first[1]))) if first else 0
+
     async def rest(self, rests: Sequence[Rest]) -> int:
         """Let go of leases whose videos did not change. How many were still the caller's."""
         triples = [(one.video_id, one.token, "" if one.due_ms is None else one.due_ms) for one in rests]

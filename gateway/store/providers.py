@@ -15,6 +15,7 @@ from gateway.store.outcomes import RoomAt
 from gateway.store.room import Room
 
 CALL_MAX: Final = 256
+MINUTE_MS: Final = 60_000
 TURN_MS: Final = 10_000
 """So long may a video that was called take its turn; after that another's has come."""
 
@@ -75,6 +76,14 @@ class Providers(Room):
         fields = zip(flat[::2], flat[1::2], strict=True)
         found = ((name.decode().rpartition(":"), value) for name, value in fields)
         return {provider: int(value) for (provider, _, what), value in found if what == "in_flight"}
+
+    async def sent_lately(self, limits: Mapping[str, int], now_ms: int) -> dict[str, int]:
+        """How many submissions of the last minute count against each provider's limit of so many."""
+        names = sorted(limits)
+        lists = [("LRANGE", self._names.sent(one), 0, limits[one] - 1) for one in names]
+        found = await self._read_many("sent_lately", lists)
+        since_ms = now_ms - MINUTE_MS
+        return {name: sum(int(at) > since_ms for at in times) for name, times in zip(names, found, strict=True)}
 
     async def pace_poll(self, provider: str) -> int:
         """0 if the provider may be polled now, which is counted; else from when on, in ms."""

@@ -27,7 +27,7 @@ from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.errors import StoreAway
 from gateway.store.outcomes import Busy, Capped, CommitOutcome, Committed, Crossed, RefTaken, Stale, WindowPassed
-from gateway.work import reuse
+from gateway.work import figures, reuse
 from gateway.work.telling import with_messages
 from gateway.work.tools import Tools
 from gateway.work.trails import trace_moved
@@ -69,8 +69,7 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
                 if change.messages:
                     tools.told.set()
                 tell_crossed(crossed)
-                _tell_disputes(change)
-                tell_moved(job.video, change.video, news)
+                tell_moved(job.snapshot, job.video, change, news, now_ms)
                 tools.observer.note(observations_of(job.video, change.video, news, now_ms))
                 job.video = change.video
                 if not change.keep_lease_ms:
@@ -210,33 +209,11 @@ def tell_crossed(crossed: Iterable[Crossed]) -> None:
         log("budget_threshold", level, budget=name, counter=one.counter, percent=one.percent, **facts)
 
 
-def _tell_disputes(change: Change) -> None:
-    for one in change.postings:
-        if one.kind is Kind.DISPUTE:
-            metrics.charge_disputed(one.provider)
-            log(
-                "charge_disputed",
-                "warning",
-                video=one.video,
-                attempt=one.attempt,
-                provider=one.provider,
-                excess_micros=one.amount_micros,
-                reason=one.reason,
-            )
-
-
-def tell_moved(before: Video, after: Video, news: News) -> None:
-    """One log line and the figures of a transition."""
-    if before.state is not after.state:
-        metrics.video_moved(after.request.model, after.state)
-    for ordinal, attempt in enumerate(after.attempts, start=1):
-        was = before.attempts[ordinal - 1] if ordinal <= len(before.attempts) else None
-        if attempt.state is AttemptState.CLOSED and (was is None or was.state is not AttemptState.CLOSED):
-            metrics.attempt_ended(attempt.provider, LABELS[type(news)])
-    if isinstance(news, Took):
-        metrics.attempt_accepted(after.attempt(news.attempt).provider)
-    elif isinstance(news, Doubted):
-        metrics.doubted(after.attempt(news.attempt).provider)
+def tell_moved(snapshot: Snapshot, before: Video, change: Change, news: News, now_ms: int) -> None:
+    """One log line, the figures and the spans of a transition."""
+    after = change.video
+    figures.of_move(snapshot, before, change, news, now_ms)
+    _tell_disputes(change)
     trace_moved(before, after, LABELS[type(news)])
     there = 1 <= news.attempt <= len(after.attempts)
     log(
@@ -250,3 +227,17 @@ def tell_moved(before: Video, after: Video, news: News) -> None:
         version=after.version,
         created_by=after.request_id or None,
     )
+
+
+def _tell_disputes(change: Change) -> None:
+    for one in change.postings:
+        if one.kind is Kind.DISPUTE:
+            log(
+                "charge_disputed",
+                "warning",
+                video=one.video,
+                attempt=one.attempt,
+                provider=one.provider,
+                excess_micros=one.amount_micros,
+                reason=one.reason,
+            )

@@ -45,7 +45,7 @@ async def cancel_video(tools: Tools, caller: Caller, video_id: str) -> bytes:
         outcome = await tools.store.commit(change, commit_id=tools.random(12).hex(), token=None)
         if isinstance(outcome, Committed):
             tell_crossed(outcome.crossed)
-            tell_moved(video, change.video, news)
+            tell_moved(snapshot, video, change, news, outcome.now_ms)
             tools.observer.note(observations_of(video, change.video, news, outcome.now_ms))
             tools.due.set()
             tools.told.set()

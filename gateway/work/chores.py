@@ -12,7 +12,7 @@ from gateway import metrics
 from gateway.domain import doubts
 from gateway.log import log, where
 from gateway.store.errors import StoreAway
-from gateway.work import accounts, folders, queueing
+from gateway.work import accounts, folders, gauges, queueing
 from gateway.work.retire import retire
 from gateway.work.strays import sweep_strays
 from gateway.work.tools import Tools
@@ -36,6 +36,7 @@ def chores(tools: Tools, *, strays_every_s: float, retention_every_s: float) -> 
         Chore("strays", sweep_strays, "strays_failed", strays_every_s),
         Chore("retention", _retain, "retention_failed", retention_every_s),
         Chore("doubts", _count_doubts, "doubts_not_counted", DOUBTS_EVERY_S),
+        Chore("gauges", gauges.show_gauges, "gauges_not_set", gauges.EVERY_S, at_once=True),
         Chore("queues", queueing.look_at_queues, "queues_not_read", queueing.EVERY_S),
         Chore("folders", folders.note_folder, "folder_not_noted", folders.EVERY_S, at_once=True),
         Chore("accounts", accounts.watch_accounts, "accounts_not_read", accounts.EVERY_S, accounts.any_bounds(tools)),

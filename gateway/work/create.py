@@ -21,14 +21,14 @@ from gateway.domain.ledger import window_until_ms
 from gateway.domain.limits import Limited, Rate, refusal
 from gateway.domain.requests import Asked, Hint
 from gateway.domain.reuse import remade
-from gateway.domain.tags import default_tags
+from gateway.domain.tags import class_of, default_tags
 from gateway.domain.videos import FINAL, Video, adjusted, encode_public
 from gateway.domain.world import Moved, World
 from gateway.log import request_id
 from gateway.snapshot import Snapshot
 from gateway.store.outcomes import Admitted, Capped, KeyGone, Repeated, Reused, WindowPassed
 from gateway.tracing import spans
-from gateway.work import repeats, reuse
+from gateway.work import figures, repeats, reuse
 from gateway.work.book import tell_crossed
 from gateway.work.caller import Caller
 from gateway.work.inputs import Inputs
@@ -93,6 +93,7 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat, re
             project=caller.project,
             key_id=caller.key_id,
             request=weighed.request,
+            project_class=class_of(caller.owned),
             default_tags=default_tags(caller.owned, weighed.request.metadata),
             created_ms=now_ms,
             deadline_ms=now_ms + weighed.deadline_s * 1_000,
@@ -145,8 +146,7 @@ async def _admit(
                 if change.messages:
                     tools.told.set()
                 tell_crossed(crossed)
-                if reused_from is not None:
-                    metrics.video_reused(video.request.model)
+                figures.of_create(snapshot, change)
                 told = reused_from.video if reused_from is not None else None
                 return True, Created(encode_public(first.video), rate, adjusted(video.request), told)
             case Repeated(earlier):

@@ -18,6 +18,7 @@ from gateway.upstream.driver import Driver
 from gateway.upstream.webhooks import Poster
 from gateway.work.configuring import Configuring
 from gateway.work.hearers import Hearers
+from gateway.work.names_lately import NamesLately
 from gateway.work.observer import Observer
 from gateway.work.odd_words import OddWords
 from gateway.work.queues import Queues
@@ -42,6 +43,7 @@ class Tools:
     configuring: Configuring | None = None  # where the configuration can be changed; None: nowhere
     observer: Observer = field(default_factory=Observer)  # what is learnt of routes, with the other replicas
     queues: Queues = field(default_factory=Queues)  # of servers of one's own, as this process last saw them
+    names: NamesLately = field(default_factory=NamesLately)  # that series may have
     odd_words: OddWords = field(default_factory=OddWords)  # which vendors used for a state, and nobody knows
     usual: Usual = field(default_factory=Usual)  # how long clips take, for what clients are told
     watches: Watches = field(default_factory=Watches)  # the videos that clients of this process follow

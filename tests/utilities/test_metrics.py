@@ -10,14 +10,15 @@ from pathlib import Path
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import metrics
+from gateway.metrics.families import CHILDREN_MAX
 
 ROOT = Path(__file__).resolve().parents[2]
 
 FEED = """
 from gateway import metrics
 metrics.request_ended("video", "GET", "200", 0.01)
-metrics.video_moved("sora-2", "queued")
-metrics.attempt_ended("mock", "stored")
+metrics.video_moved("sora-2", "mock", "queued")
+metrics.attempt_ended("mock", "stored", None)
 metrics.poll_lag(0.2)
 metrics.store_time("face", 0.001)
 metrics.upstream("mock", "poll", "running", 0.1)
@@ -52,7 +53,7 @@ def test_workers_are_added_up(tmp_path: Path) -> None:
         run(FEED, env, tmp_path)
     found = samples(run("from gateway import metrics; print(metrics.exposition().decode())", env, tmp_path))
     assert found["telecine_requests_total[('endpoint', 'video'), ('method', 'GET'), ('status', '200')]"] == 3
-    assert found["telecine_videos_total[('model', 'sora-2'), ('state', 'queued')]"] == 3
+    assert found["telecine_videos_total[('model', 'sora-2'), ('provider', 'mock'), ('state', 'queued')]"] == 3
     assert found["telecine_poll_lag_seconds_count[]"] == 3
     assert found["telecine_requests_cut_total[]"] == 6
 
@@ -80,11 +81,11 @@ def test_labels_cannot_grow_without_bound(tmp_path: Path) -> None:
     """Should a caller ever pass what a client wrote, the rest is counted under one name."""
     code = f"""
 from gateway import metrics
-for number in range({metrics.CHILDREN_MAX} + 500):
+for number in range({CHILDREN_MAX} + 500):
     metrics.doubted(f"provider-{{number}}")
 print(metrics.exposition().decode())
 """
     everything = samples(run(code, {}, tmp_path))
     found = {name: value for name, value in everything.items() if name.startswith("telecine_doubts_total")}
-    assert len(found) == metrics.CHILDREN_MAX + 1
+    assert len(found) == CHILDREN_MAX + 1
     assert found["telecine_doubts_total[('provider', 'other')]"] == 500

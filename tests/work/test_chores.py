@@ -24,7 +24,7 @@ providers:
 models:
   sora-2: {routes: [a/sora-2]}
 """
-NAMES = {"strays", "retention", "doubts", "queues", "accounts", "unread", "folders"}
+NAMES = {"strays", "retention", "doubts", "gauges", "queues", "accounts", "unread", "folders"}
 
 
 def table(tools: Tools) -> dict[str, Chore]:

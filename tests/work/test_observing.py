@@ -15,6 +15,7 @@ from gateway.domain import chart as charts
 from gateway.domain.breaker import Scope, State, Turn, state_of
 from gateway.domain.chart import Chart
 from gateway.domain.observations import Sign
+from gateway.metrics import vendors
 from gateway.store.errors import StoreAway
 from gateway.store.health import Swap
 from gateway.store.store import Store
@@ -243,10 +244,10 @@ async def test_garbage_in_a_chart_is_written_over(here: House) -> None:
 
 def test_the_queue_is_bounded_and_what_is_dropped_is_counted() -> None:
     observer = Observer(queue_max=6)
-    before = metrics._observations_dropped.of()._value.get()
+    before = vendors._observations_dropped.of()._value.get()
     observer.note([seen()] * 5)
     assert {name: len(ones) for name, ones in observer.waiting().items()} == {"route/a/m": 3, "provider/a": 3}
-    assert metrics._observations_dropped.of()._value.get() == before + 2
+    assert vendors._observations_dropped.of()._value.get() == before + 2
     observer.done("route/a/m", 3)
     observer.note([seen()])
     assert len(observer.waiting()["provider/a"]) == 4
