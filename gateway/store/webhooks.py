@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Final, TypeVar
 
+import msgspec
 from msgspec import Struct
 
 from gateway import killpoints
@@ -12,12 +13,15 @@ from gateway.domain.audit import Deed
 from gateway.domain.change import Message
 from gateway.domain.deliveries import Delivery, Next, decode_delivery, encode_delivery
 from gateway.domain.targets import Target, decode_target, encode_target
+from gateway.log import log
 from gateway.store.edits import Edit, Edits, Field
 from gateway.store.lane import Word
 from gateway.store.loader import ADD_DELIVERIES, CLAIM_DELIVERIES, PLACE_DELIVERY
 from gateway.store.names import Names
 
 LAST: Final = "last"
+
+T = TypeVar("T")
 DEAD_LETTERS_KEPT: Final = 10_000
 LANES_LOOKED_AT: Final = 256
 PAGE_MAX: Final = 1_000
@@ -46,19 +50,24 @@ class Webhooks(Edits):
 
     async def targets(self) -> list[Target]:
         """All of them, by age."""
-        found = [decode_target(raw) for raw in await self._link.command("HVALS", self._names.targets)]
+        raw = await self._link.command("HVALS", self._names.targets)
+        found = [one for one in map(_readable(decode_target), raw) if one is not None]
         return sorted(found, key=lambda one: (one.created_ms, one.id))
 
     async def target(self, target_id: str) -> Target | None:
         raw = await self._link.command("HGET", self._names.targets, target_id)
-        return None if raw is None else decode_target(raw)
+        return None if raw is None else _readable(decode_target)(raw)
 
     async def set_target(self, before: Target | None, after: Target | None, deed: Deed) -> bool:
         """One target in the place of another, and who did it; None is none. False: it is not as it was read."""
         one = after or before
         assert one is not None
         names = self._names
-        read, write = (b"" if side is None else encode_target(side) for side in (before, after))
+        # What lies there may have been written by another version, in other words.
+        read = await self._link.command("HGET", names.targets, one.id) or b""
+        if (_readable(decode_target)(read) if read else None) != before:
+            return False
+        write = b"" if after is None else encode_target(after)
         fields = (Field(names.targets, one.id, write), Field(names.targets_changed, LAST, deed.id))
         return await self.edit(Edit(deed=deed, read=(Field(names.targets, one.id, read),), write=fields))
 
@@ -74,17 +83,21 @@ class Webhooks(Edits):
         names = self._names
         keys = (names.lanes, names.queue(lane), names.deliveries)
         _, *records = await self._link.run(CLAIM_DELIVERIES, keys, (self._now_ms(), lane, limit, lease_ms))
-        return [decode_delivery(one) for one in records]
+        return [one for one in map(_readable(decode_delivery), records) if one is not None]
 
     async def place_delivery(self, before: Delivery, then: Next) -> tuple[bool, int]:
         """Whether it was as the caller had read it; and how many old dead letters went to make room."""
         names = self._names
+        # What lies there may have been written by another version, in other words.
+        raw = await self._link.command("HGET", names.deliveries, before.id)
+        if raw is None or _readable(decode_delivery)(raw) != before:
+            return False, 0
         keys = (names.lanes, names.queue(before.lane), names.deliveries, names.dead_letters)
         words: list[Word] = [
             self._now_ms(),
             before.lane,
             before.id,
-            encode_delivery(before),
+            raw,
             b"" if then.record is None else encode_delivery(then.record),
             "" if then.due_ms is None else then.due_ms,
             DEAD_LETTERS_KEPT,
@@ -132,7 +145,8 @@ class Webhooks(Edits):
         if not ids:
             return []
         raw = await self._link.command("HMGET", self._names.deliveries, *ids)
-        return [decode_delivery(one) for one in raw if one is not None]
+        found = (_readable(decode_delivery)(one) for one in raw if one is not None)
+        return [one for one in found if one is not None]
 
     # --- the stream of events -------------------------------------------------------------------------------------
 
@@ -147,6 +161,19 @@ class Webhooks(Edits):
         """How far the stream was read; empty: never."""
         found = await self._link.command("GET", self._names.events_read)
         return "" if found is None else found.decode()
+
+
+def _readable(decode: Callable[[bytes], T]) -> Callable[[bytes], T | None]:
+    """What another version wrote, and this one cannot read, is left to that one."""
+
+    def of(raw: bytes) -> T | None:
+        try:
+            return decode(raw)
+        except msgspec.DecodeError:
+            log("record_unreadable", level="error", size_bytes=len(raw))
+            return None
+
+    return of
 
 
 def _pairs(flat: Sequence[bytes]) -> dict[str, str]:

@@ -9,12 +9,13 @@ from gateway.domain.audit import Deed
 from gateway.domain.change import Message
 from gateway.domain.deliveries import Answer, Delivery, Heard, Next, after, encode_delivery, replayed
 from gateway.domain.events import Event
-from gateway.domain.targets import Secret, Target
+from gateway.domain.targets import Secret, Target, encode_target
 from gateway.store import webhooks
 from gateway.store.errors import BrokenRule
 from gateway.store.outcomes import Admitted, Committed, Stale
 from gateway.store.store import Store
 from tests.store.samples import T0, Clock, admission, apply, following, let_in, video
+from tests.support.redis import RedisServer
 
 LEASE_MS = 30_000
 TARGET = Target(id="wht_1", scope="gateway", url="https://a.example", secrets=(Secret("whsec_AA=="),), created_ms=T0)
@@ -151,3 +152,25 @@ async def test_a_message_of_a_wrong_shape_stops_the_script_before_it_writes(book
     with pytest.raises(BrokenRule):
         await apply(books, broken)
     assert (await books.read(made.id)) == made
+
+
+async def test_what_another_version_wrote_is_placed_if_it_can_be_read_and_left_alone_if_not(
+    books: Store, empty_redis: RedisServer
+) -> None:
+    """With fields of its own, or in words that this one does not know; neither stops the others."""
+    client = empty_redis.client
+    one, strange, plain = delivery(1), delivery(2), delivery(3)
+    await books.add_deliveries([message(one), message(strange), message(plain)])
+    client.hset("{telecine}:deliveries", one.id, encode_delivery(one)[:-1] + b',"colour":"red"}')
+    client.hset(
+        "{telecine}:deliveries", strange.id, encode_delivery(strange).replace(b"video.completed", b"video.sung")
+    )
+    assert await claimed(books) == [one, plain]
+    assert await books.place_delivery(one, Next(None)) == (True, 0)
+    assert client.hexists("{telecine}:deliveries", strange.id)
+    raw = encode_target(replace(TARGET, events=(Event.VIDEO_STARTED,)))
+    client.hset("{telecine}:targets", "wht_1", raw[:-1] + b',"colour":"red"}')
+    client.hset("{telecine}:targets", "wht_2", raw.replace(b"video.started", b"video.sung"))
+    (known,) = await books.targets()
+    assert await books.target("wht_2") is None
+    assert await books.set_target(known, replace(known, disabled="x"), deed("disable"))

@@ -199,7 +199,7 @@ async def test_410_disables_the_target_and_says_so(empty_redis: RedisServer, tmp
         assert gone.asked[0].header("webhook-id") == gone.asked[1].header("webhook-id")
         entries, _ = await store.audit_page(after=None, limit=20, descending=False)
         assert [entry.action for entry in entries if entry.object == f"webhook/{target.id}"] == [
-            "webhook.create", "webhook.disable", "webhook.enable",
+            "webhook.create", "webhook.disable", "webhook.enable", "webhook.replay",
         ]  # fmt: skip
 
 
