@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-from litestar import Response, get, post, put
+from litestar import Response, get, patch, post, put
 from litestar.params import Parameter
 from msgspec import Meta, Struct
 
 from gateway.admin.desk import CONTROLS, REFUSALS, ROLE, AtDesk, Desk
 from gateway.admin.pages import LIMIT, After, Limit, Order, Page, page_of
-from gateway.config.document import FILE_BYTES_MAX
+from gateway.config.document import DEPTH_MAX, FILE_BYTES_MAX
+from gateway.config.editing import ConfigEdit, edited
 from gateway.config.masking import masked, unmasked
 from gateway.config.problems import PROBLEMS_SHOWN_MAX, ConfigError, show
 from gateway.domain.config_changes import ConfigChanges
@@ -24,6 +25,7 @@ from gateway.work.configure import AccountInUse, By, NoVersion, Outcome, differe
 from gateway.work.configuring import Configuring
 
 TAGS: Final = ["config"]
+EDITS_MAX: Final = 100
 VERSION_MAX: Final = 10**9
 Text = Annotated[str, Meta(max_length=FILE_BYTES_MAX, description="YAML, as in config.yaml. `<hidden>` keeps a value.")]
 Note = Annotated[str, Meta(max_length=NOTE_MAX, description="Why, for the history.")]
@@ -36,6 +38,19 @@ IfMatch = Annotated[
 
 class NewText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     text: Text
+    note: Note = ""
+
+
+class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`path`: keys, and places in lists from 0. `remove`: the key goes, and `value` is not looked at."""
+
+    path: Annotated[list[str | int], Meta(min_length=1, max_length=DEPTH_MAX)]
+    value: Any = None
+    remove: bool = False
+
+
+class Steps(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    edits: Annotated[list[Step], Meta(min_length=1, max_length=EDITS_MAX)]
     note: Note = ""
 
 
@@ -123,6 +138,24 @@ async def apply_config(desk: AtDesk, data: NewText, if_match: IfMatch = None) ->
     return await _done(desk, apply)
 
 
+@patch("/config", name="admin_config_edit", responses=REFUSALS, tags=TAGS, opt={ROLE: CONTROLS})
+async def edit_config(desk: AtDesk, data: Steps, if_match: IfMatch = None) -> Applied:
+    """Sets single values, or takes them away, and leaves the rest of the text as it was written. Refused as a change of
+    the whole text is."""
+    one, number = _configuring(desk), _read_version(if_match)
+    by = _by(desk, data.note)
+    edits = [ConfigEdit(tuple(step.path), step.value, step.remove) for step in data.edits]
+
+    async def apply() -> Outcome:
+        before = await desk.tools.store.config_at(number)
+        if before is None:
+            raise Outdated(_overtaken(await desk.tools.store.config_version()))
+        text = await asyncio.to_thread(edited, "edits", before.text, edits)
+        return await publish(desk.tools.store, one.maker, text, by, based_on=number)
+
+    return await _done(desk, apply)
+
+
 @post("/config/validate", name="admin_config_validate", responses=REFUSALS, tags=TAGS, status_code=200)
 async def validate_config(desk: AtDesk, data: OnlyText) -> Finding:
     """Says what is wrong with a text, each with its line, and else what it would change. Nothing is written."""
@@ -170,7 +203,7 @@ async def roll_back(desk: AtDesk, data: Back, if_match: IfMatch = None) -> Appli
     return await _done(desk, lambda: restore(desk.tools.store, one.maker, data.version, by, based_on=number))
 
 
-HANDLERS: Final = (read_config, apply_config, validate_config, list_versions, read_version, roll_back)
+HANDLERS: Final = (read_config, apply_config, edit_config, validate_config, list_versions, read_version, roll_back)
 
 
 def _configuring(desk: Desk) -> Configuring:

@@ -14,7 +14,7 @@ from msgspec import Struct
 from pydantic import SecretStr
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gateway.config.document import compose
+from gateway.config.document import NODES_MAX, compose
 from gateway.config.load import annotation_at
 from gateway.config.models import Config
 from gateway.config.problems import ConfigError, Path, Problem
@@ -29,7 +29,7 @@ _TELLING: Final = re.compile(r"secret|token|password|credential|(^|_)keys?$", re
 _ANCHOR: Final = re.compile(r"&\S+\s+")
 
 
-class _Place(Struct, frozen=True):
+class Place(Struct, frozen=True):
     """A scalar value: where it stands in the text, in characters."""
 
     path: Path
@@ -55,8 +55,8 @@ def holds_secret(annotation: object) -> bool:
 def masked(text: bytes, secret: IsSecret = is_secret) -> bytes:
     """The text with its secrets hidden. ConfigError if it is no YAML."""
     plain = text.decode()
-    found = [one for one in _scalars(text) if _hides(one, secret)]
-    shown = _replaced(plain, {(one.start, one.end): HIDDEN for one in found})
+    found = [one for one in scalars(text) if _hides(one, secret)]
+    shown = replaced(plain, {(one.start, one.end): HIDDEN for one in found})
     for one in found:
         if len(one.value) >= REPEATS_CHARS_MIN:
             shown = shown.replace(one.value, HIDDEN)
@@ -68,51 +68,52 @@ def unmasked(file: str, text: bytes, before: bytes | None) -> bytes:
     there; `before` None: nothing was."""
     if HIDDEN.encode() not in text:
         return text
-    hidden = [one for one in _scalars(text, file) if one.value == HIDDEN]
-    old = {} if before is None else {one.path: one for one in _scalars(before)}
-    lost = [Problem(one.line, one.path, f"{HIDDEN} keeps a value, and there was none here") for one in hidden
-            if one.path not in old]  # fmt: skip
-    if lost:
-        raise ConfigError(file, lost)
+    hidden = [one for one in scalars(text, file) if one.value == HIDDEN]
+    old = {} if before is None else {one.path: one for one in scalars(before)}
     kept = (before or b"").decode()
-    places = {(one.start, one.end): kept[old[one.path].start : old[one.path].end] for one in hidden}
-    return _replaced(text.decode(), places).encode()
+    places = {(one.start, one.end): kept[old[one.path].start : old[one.path].end] for one in hidden if one.path in old}
+    lost = [one for one in hidden if (one.start, one.end) not in places]
+    if lost:
+        reason = f"{HIDDEN} keeps a value, and there was none here"
+        raise ConfigError(file, [Problem(one.line, one.path, reason) for one in lost])
+    return replaced(text.decode(), places).encode()
 
 
-def _hides(one: _Place, secret: IsSecret) -> bool:
+def _hides(one: Place, secret: IsSecret) -> bool:
     return bool(one.value) and secret(one.path) and _REFERENCE.fullmatch(one.value) is None
 
 
-def _replaced(text: str, places: dict[tuple[int, int], str]) -> str:
+def replaced(text: str, places: dict[tuple[int, int], str]) -> str:
+    """The text with other words at these places, from and to, in characters."""
     for (start, end), value in sorted(places.items(), reverse=True):
         text = text[:start] + value + text[end:]
     return text
 
 
-def _scalars(text: bytes, file: str = "") -> Iterator[_Place]:
-    """Every scalar that is a value. What an alias repeats stands once, at its anchor."""
+def scalars(text: bytes, file: str = "") -> Iterator[Place]:
+    """Every scalar that is a value, in the text's order. What an alias repeats stands at its anchor, and is told for
+    each of its paths. ConfigError if it is no YAML, or too much of it."""
     root = compose(file, text)
-    plain = text.decode()
-    seen: set[int] = set()
+    plain, visits = text.decode(), 0
     waiting: list[tuple[Node, Path]] = [(root, ())] if root is not None else []
     while waiting:
         node, path = waiting.pop()
-        if id(node) in seen:
-            continue
-        seen.add(id(node))
+        visits += 1
+        if visits > NODES_MAX:
+            raise ConfigError(file, [Problem(0, (), f"more than {NODES_MAX} values, counting what aliases repeat")])
         match node:
             case MappingNode():
-                waiting += [(value, (*path, str(key.value))) for key, value in node.value]
+                waiting += [(value, (*path, str(key.value))) for key, value in reversed(node.value)]
             case SequenceNode():
-                waiting += [(value, (*path, at)) for at, value in enumerate(node.value)]
+                waiting += [(value, (*path, at)) for at, value in reversed(list(enumerate(node.value)))]
             case ScalarNode() if node.end_mark.index > node.start_mark.index:
                 yield _place(plain, node, path)
 
 
-def _place(plain: str, node: ScalarNode, path: Path) -> _Place:
+def _place(plain: str, node: ScalarNode, path: Path) -> Place:
     """Without its anchor, and without the line's end behind a block."""
     start, end = node.start_mark.index, node.end_mark.index
     if anchor := _ANCHOR.match(plain, start, end):
         start = anchor.end()
     end -= len(plain[start:end]) - len(plain[start:end].rstrip())
-    return _Place(path, str(node.value), start, end, node.start_mark.line + 1)
+    return Place(path, str(node.value), start, end, node.start_mark.line + 1)

@@ -27,7 +27,7 @@ DEARER = "  sora-2: {routes: [mock/sora-2, mock/sora-2-pro]}\n"
 @pytest.fixture
 def gateway(tmp_path: Path) -> Iterator[Gateway]:
     with Gateway(tmp_path, config=CONFIG) as running:
-        running.telecine("projects", "create", "operators")
+        running.telecine("projects", "create", "config-tests")
         yield running
 
 
@@ -38,7 +38,7 @@ def admin(gateway: Gateway) -> Iterator[httpx.Client]:
 
 
 def client(gateway: Gateway, role: int) -> httpx.Client:
-    key = gateway.telecine("keys", "create", "--project", "operators", "--role", str(role))["key"]
+    key = gateway.telecine("keys", "create", "--project", "config-tests", "--role", str(role))["key"]
     headers = {"Authorization": f"Bearer {key}"}
     return httpx.Client(base_url=gateway.url, headers=headers, trust_env=False, timeout=20)
 
@@ -120,6 +120,19 @@ def test_what_is_wrong_is_named_with_its_line_and_never_written(gateway: Gateway
     )
     assert made(admin.get("/admin/config"))["version"]["version"] == 1
     assert gateway.config.read_text() == CONFIG
+
+
+def test_single_values_are_set_where_they_stand(gateway: Gateway, admin: httpx.Client) -> None:
+    """The rest of the text stays, to the character; a place that cannot be is refused."""
+    match = read(admin)[1]
+    edits = [{"path": ["providers", "mock", "settings", "render_s"], "value": 2}]
+    assert made(admin.patch("/admin/config", json={"edits": edits}, headers=match))["version"] == 2
+    assert until(lambda: gateway.config.read_text() == CONFIG.replace("render_s: 1", "render_s: 2"), FOLLOWS_S_MAX)
+    late = [{**edits[0], "value": 3}]
+    assert admin.patch("/admin/config", json={"edits": late}, headers=match).status_code == 412
+    edits = [{"path": ["providers", "nobody", "rpm"], "remove": True}]
+    status, code, _ = refused(admin.patch("/admin/config", json={"edits": edits}, headers={"If-Match": '"2"'}))
+    assert (status, code) == (400, "invalid_config")
 
 
 def test_commands_compare_apply_list_show_and_roll_back(gateway: Gateway) -> None:

@@ -54,5 +54,17 @@ def test_a_hidden_value_that_never_was_is_a_mistake_with_its_line() -> None:
             unmasked("config.yaml", b"providers:\n  new: {api_key: <hidden>}\n", before)
 
 
+def test_a_secret_is_hidden_at_its_anchor_wherever_that_stands() -> None:
+    text = b"providers:\n  a: {account: &k sk-elsewhere, api_key: *k}\n"
+    assert masked(text) == b"providers:\n  a: {account: &k <hidden>, api_key: *k}\n"
+    assert unmasked("f", masked(text), text) == text
+
+
+def test_an_alias_bomb_costs_little() -> None:
+    rows = [b"a0: &a0 [x, x]"] + [b"a%d: &a%d [%s]" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 9)]
+    with pytest.raises(ConfigError, match="more than"):
+        masked(b"\n".join(rows))
+
+
 def test_a_text_without_hidden_values_is_left_alone() -> None:
     assert unmasked("config.yaml", b"not: [yaml", None) == b"not: [yaml"
