@@ -19,7 +19,7 @@ RUN /opt/telecine/bin/pip install --no-cache-dir . \
 
 FROM python:3.11-slim
 RUN useradd --system --uid 10001 --no-create-home telecine \
-    && install -d -o telecine -g telecine -m 700 /data
+    && install -d -o telecine -g telecine -m 700 /data /clips
 COPY --from=build /opt/telecine /opt/telecine
 COPY config.yaml /etc/telecine/config.yaml
 ENV PATH=/opt/telecine/bin:$PATH \
