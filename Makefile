@@ -54,8 +54,9 @@ lint: .venv/.ready ## Check style and form
 types: .venv/.ready ## Check types, strictly
 	@$(BIN)/mypy
 
-docs: .venv/.ready ## Write docs/configuration.md and the tables of docs/providers.md anew from the code
+docs: .venv/.ready ## Write docs/configuration.md, docs/metrics.md and the tables of docs/providers.md anew from the code
 	@$(BIN)/python -m gateway.config.reference > docs/configuration.md
+	@$(BIN)/python -m gateway.metrics.reference > docs/metrics.md
 	@$(BIN)/python -m gateway.cli.catalogue docs/providers.md
 
 clean: ## Remove everything that these chores made; data of `telecine serve` stays

@@ -24,6 +24,7 @@ LIMITS: dict[str, Any] = {
     "priority_max": 8,
     "reuse_s": 0,
     "tags": {"campaign": "spring"},
+    "project_class": "trial",
 }
 
 

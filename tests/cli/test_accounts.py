@@ -136,6 +136,15 @@ def test_a_key_and_a_project_have_a_priority_and_a_bound(folder: Path) -> None:
     assert objects(gone.out) == [{}]
 
 
+def test_a_project_has_a_class_that_its_figures_are_told_apart_by(folder: Path) -> None:
+    """One short word, and never an id; `none` takes it away."""
+    done = telecine(folder, "projects", "limit", "films", "--project-class", "trial", "--json")
+    assert objects(done.out) == [{"project_class": "trial"}]
+    wrong = telecine(folder, "projects", "limit", "films", "--project-class", "proj_1")
+    assert (wrong.status, "small letters, digits and hyphens" in wrong.err) == (2, True)
+    assert objects(telecine(folder, "projects", "limit", "films", "--project-class", "none", "--json").out) == [{}]
+
+
 @pytest.mark.parametrize(("written", "shown"), [("24h", "24h"), ("7d", "168h"), ("90", "90s"), ("off", "off")])
 def test_clips_may_be_used_again_for_a_time(folder: Path, written: str, shown: str) -> None:
     """`off` is a word of its own, against the project's; `none` says nothing any more."""

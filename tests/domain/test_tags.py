@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain import ledger
+from gateway.domain.ids import key_id, project_id
 from gateway.domain.limits import Limits, Owned
-from gateway.domain.tags import TAGS_MAX, default_tags, parse_tag
+from gateway.domain.tags import TAGS_MAX, class_of, default_tags, parse_class, parse_tag
 from gateway.domain.videos import Video, decode_video, encode_public, encode_video
 from tests.store.samples import video
 
@@ -101,3 +102,26 @@ def test_any_text_is_a_tag_within_the_bounds_or_refused(text: str) -> None:
         return
     assert f"{name}={value}" == text
     assert 1 <= len(name) <= 64 and 1 <= len(value) <= 512
+
+
+@pytest.mark.parametrize(("key", "project", "told"), [("", "", ""), ("", "trial", "trial"), ("own", "trial", "own")])
+def test_a_keys_class_goes_before_its_projects(key: str, project: str, told: str) -> None:
+    owners = (Owned("this API key", Limits(project_class=key)), Owned("this project", Limits(project_class=project)))
+    assert class_of(owners) == told
+
+
+@given(st.text(max_size=40))
+def test_a_class_is_one_short_word_or_is_refused(text: str) -> None:
+    """What is taken could stand in any label, file name or address."""
+    try:
+        assert parse_class(text) == text
+    except ValueError as error:
+        assert "small letters" in str(error)
+    else:
+        assert text.isascii() and text == text.lower() and 1 <= len(text) <= 32
+
+
+@pytest.mark.parametrize("made", [project_id(b"x" * 12), key_id(b"x" * 12)])
+def test_no_id_is_a_class(made: str) -> None:
+    with pytest.raises(ValueError, match="a class has"):
+        parse_class(made)

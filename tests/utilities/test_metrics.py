@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
+import struct
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from gateway import metrics
-from gateway.metrics.families import CHILDREN_MAX
+from gateway.log import journal
+from gateway.metrics.families import CATALOGUE, CHILDREN_MAX
+from gateway.metrics.folding import fold
+from gateway.metrics.reference import reference, undocumented
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,3 +95,66 @@ print(metrics.exposition().decode())
     found = {name: value for name, value in everything.items() if name.startswith("telecine_doubts_total")}
     assert len(found) == CHILDREN_MAX + 1
     assert found["telecine_doubts_total[('provider', 'other')]"] == 500
+
+
+def test_a_dead_workers_figures_stay_and_its_files_go(tmp_path: Path) -> None:
+    """Counters never go back, gauges go with who set them, and a thousand deaths leave no thousand files."""
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    code = FEED + "metrics.doubts_open(3)\nimport os\nprint(os.getpid())"
+    show = "from gateway import metrics; print(metrics.exposition().decode())"
+    dead = [int(run(code, env, tmp_path)) for _ in range(3)]
+    before = samples(run(show, env, tmp_path))
+    assert before["telecine_doubts_open[]"] == 3
+    for pid in dead:
+        fold(tmp_path, pid)
+    fold(tmp_path, dead[0])
+    after = samples(run(show, env, tmp_path))
+    gone = {name for name, value in before.items() if after.get(name) != value}
+    assert gone <= {"telecine_doubts_open[]"}
+    assert "telecine_doubts_open[]" not in after
+    assert not [one.name for one in tmp_path.iterdir() if any(str(pid) in one.name for pid in dead)]
+
+
+def test_what_a_dead_worker_left_unreadable_is_told_and_goes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "counter_77.db").write_bytes(struct.pack("iiI", 40, 0, 16) + b"\xff" * 52)
+    fold(tmp_path, 77)
+    journal.flush()
+    assert "figures_lost" in capfd.readouterr().err
+    assert not (tmp_path / "counter_77.db").exists()
+
+
+def test_series_of_what_is_not_configured_stay_away(tmp_path: Path) -> None:
+    """Of providers, routes and models, also where a breaker has their name; what has none of them stays."""
+    code = """
+from gateway import metrics
+for name in ("here", "gone"):
+    metrics.doubted(name)
+    metrics.breaker_state("provider", name, "open")
+    metrics.breaker_state("route", f"{name}/sora-2", "open")
+    metrics.route_health(f"{name}/sora-2", 1.0, {4: 2.0})
+    metrics.video_moved(name, None, "completed")
+    metrics.budget_crossed("project", "day", 100)
+named = metrics.Named({"here"}, {"here/sora-2"}, {"here"})
+print(metrics.exposition(named).decode())
+"""
+    shown = run(code, {}, tmp_path)
+    assert "gone" not in shown
+    found = samples(shown)
+    assert found["telecine_doubts_total[('provider', 'here')]"] == 1
+    assert found["telecine_videos_total[('model', 'here'), ('provider', 'none'), ('state', 'completed')]"] == 1
+    assert sum(name.startswith("telecine_breaker_state") for name in found) == 2
+    assert any(name.startswith("telecine_budget_events_total") for name in found)
+
+
+def test_the_manual_is_what_the_code_declares() -> None:
+    """After a change: `make docs`. No label is without a word of what it holds."""
+    assert (ROOT / "docs" / "metrics.md").read_text(encoding="utf-8") == reference()
+    assert undocumented() == []
+
+
+def test_names_and_units_follow_prometheus_conventions() -> None:
+    """Counters end in _total; histograms and times in _seconds; dollars in _usd; nothing is told in milliseconds."""
+    for one in CATALOGUE:
+        assert (one.kind == "counter") == one.name.endswith("_total"), one.name
+        assert one.kind != "histogram" or one.name.endswith("_seconds"), one.name
+        assert not re.search(r"_(ms|millis|micros|kb|mb|minutes|dollars)(_|$)", one.name), one.name

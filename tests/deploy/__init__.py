@@ -1,0 +1,1 @@
+"""What stands in deploy/ is tried: rules, dashboard and the services."""
