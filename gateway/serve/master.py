@@ -33,7 +33,7 @@ from gateway.serve.entry import Task, load
 from gateway.serve.first_key import first_key
 from gateway.serve.fleet import Fleet
 from gateway.serve.ports import reserve, url_of
-from gateway.store.datadir import make_data_dir, served, socket_of
+from gateway.store.datadir import make_data_dir, own, served, socket_of
 from gateway.store.embedded import Embedded
 from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.store import Store
@@ -155,6 +155,7 @@ def _configuration(
 def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
     """The configured store, else a private one."""
     if file.config.store.url is not None:
+        stack.callback(own(data_dir, LOCK_S_MAX).release)
         return file.config.store.url.get_secret_value()
     embedded = Embedded(data_dir, wait_s=0 if served(data_dir) else LOCK_S_MAX)
     url = embedded.start()

@@ -102,6 +102,18 @@ def served(data: Path) -> bool:
     return note is not None and note.role == "serve" and alive(note.owner)
 
 
+def own(data: Path, wait_s: float) -> Lock:
+    """The data directory itself, for a gateway whose store is elsewhere: sockets, figures and what it remembers of the
+    store are one gateway's alone. StoreRefused if another has it; one that was killed lets go within `wait_s`."""
+    lock = Lock(data)
+    note = lock.read()
+    if not lock.wait(0.0 if note is not None and alive(note.owner) else wait_s):
+        who = f"process {note.owner}" if note is not None else "another process"
+        raise StoreRefused(f"the data directory {data} is in use by {who}; give each replica one of its own")
+    lock.write(Note(os.getpid(), "serve", ""))
+    return lock
+
+
 def alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)

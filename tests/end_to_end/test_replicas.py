@@ -89,6 +89,19 @@ def test_a_replica_that_is_killed_loses_nothing(tmp_path: Path, server: RedisSer
             assert {api.get(f"/videos/{ident}/content").status_code for ident in ids} == {200}
 
 
+def test_two_replicas_never_have_one_data_directory(tmp_path: Path, server: RedisServer, vendor: RemoteVendor) -> None:
+    """The second is refused in one sentence before it touches anything; after a SIGKILL of the first, it starts."""
+    server.client.flushall()
+    with gateway(tmp_path, vendor, server, clips=None, workers=2) as one:
+        words = ("serve", "--config", str(one.config), "--data-dir", str(one.data_dir), "--port", "0")
+        done = telecine(tmp_path, *words)
+        assert (done.status, done.err.count("\n")) == (1, 1)
+        assert f"is in use by process {one.master}; give each replica one of its own" in done.err
+        assert list((one.data_dir / "metrics").iterdir())
+        one.kill()
+        one.start()
+
+
 def test_a_clip_on_another_disk_is_never_a_404(tmp_path: Path, server: RedisServer, vendor: RemoteVendor) -> None:
     """Without a shared folder a replica says 503 with a word for it, and asks to be asked again; nothing that needs the
     file is begun there; and doctor names the fault."""

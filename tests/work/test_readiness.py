@@ -14,8 +14,12 @@ import pytest
 
 from gateway.assets.local import LocalAssets
 from gateway.domain.readiness import ADVICE, Obstacle, told
+from gateway.work.configure import By, publish
+from gateway.work.configuring import Configuring
 from gateway.work.folders import STALE_MS, note_folder
-from gateway.work.readiness import DiskLook
+from gateway.work.following import Follower
+from gateway.work.making import Maker
+from gateway.work.readiness import DiskLook, obstacles
 from tests.support.gateway import Gateway, until
 from tests.support.house import house
 from tests.support.redis import RedisServer
@@ -98,6 +102,23 @@ def test_it_is_not_ready_while_the_disk_refuses(gateway: Gateway) -> None:
         asides.unlink()
         away.rename(asides)
     assert until(lambda: reasons(gateway) == [], 10, every_s=0.2)
+
+
+async def test_a_worker_says_that_it_stops_and_that_it_has_no_configuration(
+    empty_redis: RedisServer, tmp_path: Path
+) -> None:
+    """Version 0 is none: the store was away when the gateway began. The first version ends it."""
+    async with house(empty_redis.url, tmp_path, HOUSE, vendors={"a": {}}) as one:
+        disk, maker = DiskLook(), Maker("config.yaml", {})
+        assert await obstacles(one.tools, disk, stopping=False) == ([], ())
+        assert await obstacles(one.tools, disk, stopping=True) == ([Obstacle.STOPPING], ())
+        text = b"providers: {mock: {adapter: mock}}\nmodels: {sora-2: {routes: [mock/sora-2]}}\n"
+        follower = Follower(one.tools.store, maker, maker.make(text), 0, lambda _: None)
+        one.tools.configuring = Configuring(maker, follower, "replica", tmp_path / "refused")
+        assert await obstacles(one.tools, disk, stopping=False) == ([Obstacle.NO_CONFIGURATION], ())
+        await publish(one.tools.store, maker, text + b"# first\n", By(actor="file", replica=""), based_on=0)
+        assert await follower.look()
+        assert await obstacles(one.tools, disk, stopping=False) == ([], ())
 
 
 class Hanging(LocalAssets):
