@@ -30,6 +30,7 @@ from tests.support import commands
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ROOT / "config.yaml"
 READY = "Telecine listens on "
+FIRST_KEY = "A key that controls everything, shown this once: "
 READY_S_MAX = 30.0
 STOP_S_MAX = 45.0
 LEFT_S_MAX = 10.0  # what dies with its parent may take a moment

@@ -63,8 +63,8 @@ def refuses_bad_fields(run: Run) -> None:
         "a control character": ({"prompt": "a\x00b"}, "prompt", None, ()),
         "an unknown field": ({"prompt": prompt, "extra_body": {"n": 2}}, "n", "unknown_parameter", ()),
         "a known extra of others": (
-            {"prompt": prompt, "extra_body": {"webhook_url": "https://example.com"}},
-            "webhook_url",
+            {"prompt": prompt, "extra_body": {"guidance_scale": 7}},
+            "guidance_scale",
             "unknown_parameter",
             (),
         ),

@@ -51,7 +51,7 @@ async function refusesBadFields(run) {
     ["a prompt too long", { prompt: "x".repeat(32_001) }, "prompt", undefined, ["32000"]],
     ["a control character", { prompt: "a\u0000b" }, "prompt", undefined, []],
     ["an unknown field", { prompt, n: 2 }, "n", "unknown_parameter", []],
-    ["an extra of others", { prompt, webhook_url: "https://example.com" }, "webhook_url", "unknown_parameter", []],
+    ["an extra of others", { prompt, guidance_scale: 7 }, "guidance_scale", "unknown_parameter", []],
     ["synonyms that disagree", { prompt, seconds: "4", duration: 8 }, "duration", "invalid_value", []],
     ["no prompt", { seconds: "4" }, "prompt", "missing_required_parameter", []],
   ];
