@@ -109,7 +109,7 @@ def _print(symptom: Symptom, *, as_json: bool) -> None:
         print_json({"check": symptom.check, "level": str(symptom.level), "says": symptom.says, "todo": symptom.todo})
         return
     todo = f" -> {symptom.todo}" if symptom.todo else ""
-    line = f"{symptom.level:4}  {symptom.check:16}  {symptom.says}{todo}"
+    line = f"{symptom.level:4}  {symptom.check:17}  {symptom.says}{todo}"
     click.echo("".join(char if char.isprintable() else "?" for char in line))
 
 

@@ -117,6 +117,6 @@ def test_prometheus_and_grafana_find_what_they_need() -> None:
     assert source["url"] == "http://prometheus:9090" and source["uid"] == "prometheus"
     (provider,) = read("grafana/provisioning/dashboards/telecine.yml")["providers"]
     folders = dict(mount.split(":")[:2][::-1] for mount in SERVICES["grafana"]["volumes"])
-    assert (DEPLOY / folders[provider["options"]["path"]]).is_dir()
+    assert list((DEPLOY / folders[provider["options"]["path"]]).glob("*.json"))
     for one, other in (("prometheus", "gateway"), ("grafana", "prometheus"), ("gateway", "store")):
         assert set(SERVICES[one]["networks"]) & set(SERVICES[other]["networks"])
