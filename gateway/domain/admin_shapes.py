@@ -16,7 +16,7 @@ from gateway.domain.limits import COUNT_MAX, NOTHING, RPM_MAX, Limits
 from gateway.domain.moments import moment_text
 from gateway.domain.money import format_usd, parse_dollars
 from gateway.domain.priorities import PRIORITY_MAX
-from gateway.domain.tags import TAGS_MAX, parse_tag
+from gateway.domain.tags import TAGS_MAX, parse_class, parse_tag
 from providers.contract import Json, Size
 
 LIST_MAX: Final = 64
@@ -115,7 +115,7 @@ def limits_of(shape: LimitsShape | None, place: str = "limits") -> Limits:
         priority_max=shape.priority_max,
         reuse_s=shape.reuse_s,
         tags=dict(sorted(_tag(name, value, f"{place}.tags") for name, value in shape.tags.items())),
-        project_class=shape.project_class,
+        project_class=_class(shape.project_class, place),
     )
 
 
@@ -181,6 +181,13 @@ def _seconds(value: int, param: str) -> int:
     if not 1 <= value <= SECONDS_MAX:
         raise BadInput(f"Invalid value: a clip lasts 1 to {SECONDS_MAX} seconds.", param=param)
     return value
+
+
+def _class(word: str, place: str) -> str:
+    try:
+        return parse_class(word) if word else ""
+    except ValueError as error:
+        raise BadInput(f"Invalid value: {error}.", param=f"{place}.project_class") from None
 
 
 def _tag(name: str, value: str, param: str) -> tuple[str, str]:

@@ -11,7 +11,6 @@ from gateway.domain.videos import FINAL, Attempt, AttemptState, Video
 from gateway.snapshot import Snapshot
 
 DEFAULT_CLASS: Final = "default"
-_WITH_SECONDS: Final = frozenset({Kind.HOLD, Kind.SETTLE, Kind.VOID})
 
 
 def of_create(snapshot: Snapshot, change: Change) -> None:
@@ -71,12 +70,15 @@ def _heard(model: str, before: Video, after: Video, news: News, now_ms: int) -> 
 
 def _posted(video: Video, posting: Posting) -> None:
     kind, micros = posting.kind, posting.amount_micros
+    if kind is Kind.HOLD:  # each create has one, and nothing else
+        metrics.posted(video.project_class or DEFAULT_CLASS, "hold", micros, video.request.seconds)
+        return
     entry = kind.value
     if kind is Kind.VOID:
         micros = posting.released_micros
     elif kind is Kind.ADJUST:
         entry = "adjust_down" if micros < 0 else "adjust_up"
-    seconds = video.request.seconds if kind in _WITH_SECONDS else 0
+    seconds = video.request.seconds if kind is Kind.SETTLE or kind is Kind.VOID else 0
     metrics.posted(video.project_class or DEFAULT_CLASS, entry, abs(micros), seconds)
     if kind is Kind.DISPUTE:
         metrics.charge_disputed(posting.provider)

@@ -175,6 +175,27 @@ def test_workers_add_up_their_figures(tmp_path: Path) -> None:
         assert gateway.stop() == 0
 
 
+def test_a_dead_worker_takes_no_figure_back(tmp_path: Path) -> None:
+    """What it had counted stays counted, its files are removed, and the figure of workers is that of those who live."""
+    with Gateway(tmp_path, workers=2) as gateway:
+        for _ in range(20):
+            assert answers(gateway, "/readyz")
+        for _ in range(2):
+            victim = int(left_by(gateway)[0].stem.partition("_")[2])
+            os.kill(victim, signal.SIGKILL)
+            assert until(lambda victim=victim: not left_by(gateway, victim), RECOVERS_S_MAX)  # type: ignore[misc]
+            assert until(lambda: len(left_by(gateway)) >= 2, RECOVERS_S_MAX)
+        assert until(lambda: answers(gateway, "/healthz"), RECOVERS_S_MAX)
+        assert requests_counted(gateway) == 20
+        assert gateway.stop() == 0
+
+
+def left_by(gateway: Gateway, pid: int | None = None) -> list[Path]:
+    """The files of figures of one worker; None: of all that live."""
+    name = "[0-9]*" if pid is None else str(pid)
+    return list((gateway.data_dir / "metrics").glob(f"counter_{name}.db"))
+
+
 def requests_counted(gateway: Gateway) -> int:
     """Requests to `/readyz` that `/metrics` knows of."""
     connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
