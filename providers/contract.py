@@ -399,6 +399,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     audio: bool | None = None  # True, False: always so; None: a switch
     seed: bool = False
     negative_prompt: bool = False
+    prompt_max: int | None = None  # UTF-16 units of a prompt, and of a negative one; None: no limit is known
     extras: tuple[str, ...] = ()  # the vendor's own fields that a client may send: none that decides the price
     resend_safe_s: int | None = None  # resending with the same key is safe for so long; None: the vendor knows no keys
     finds: bool = False

@@ -52,6 +52,7 @@ class ModelSettings(BaseModel):
     audio: bool | None = False  # null: a switch, where the adapter knows one
     seed: bool = False
     negative_prompt: bool = False
+    prompt_max: int | None = Field(None, ge=1)
     extras: tuple[str, ...] = ()
 
     @model_validator(mode="after")

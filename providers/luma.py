@@ -64,6 +64,7 @@ RAY_32: Final = c.Abilities(
     # Of other shapes nobody tells the pixels, and a clip of another size than was asked for is a broken one.
     seconds=(5, 10), sizes=(*P720, *P540, *P1080), image=True, last_image=True, audio=False,
     last_image_alone=True,  # unverified
+    prompt_max=6_000,
     extras=("loop", "user_id"),
     prices=(
         _clip(15, 5, P540), _clip(30, 5, P720), _clip(120, 5, P1080),

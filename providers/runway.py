@@ -80,17 +80,18 @@ COMMON: Final[Mapping[str, bool | int]] = {
     "asset_life_s": 86_400,  # links live 24 to 48 hours, and looking again gives fresh ones
 }
 GEN_4_5: Final = c.Abilities(
-    seconds=tuple(range(2, 11)), sizes=P720, image=True, audio=False, seed=True,
+    seconds=tuple(range(2, 11)), sizes=P720, image=True, audio=False, seed=True, prompt_max=1_000,
     extras=("contentModeration",), prices=(_credits(12),),
 )  # fmt: skip
 VEO: Final = c.Abilities(
     seconds=(4, 6, 8), sizes=(*P720, *P1080), image=True, last_image=True, seed=True, negative_prompt=True,
-    prices=(_credits(40, audio=True), _credits(20, audio=False)),
+    prompt_max=1_000, prices=(_credits(40, audio=True), _credits(20, audio=False)),
 )  # fmt: skip
 # Seedance's lengths are those of its maker: here they are "an integer", unverified.
 SEEDANCE: Final = c.Abilities(
-    seconds=tuple(range(4, 16)), sizes=(*SEEDANCE_720, *SEEDANCE_480), image=True, seed=True, prices=(_credits(29),)
-)
+    seconds=tuple(range(4, 16)), sizes=(*SEEDANCE_720, *SEEDANCE_480), image=True, seed=True, prompt_max=3_500,
+    prices=(_credits(29),),
+)  # fmt: skip
 MODELS: Final[Mapping[str, c.Abilities]] = {
     "gen4.5": GEN_4_5,  # with an image it can do more shapes than without: only those that it always can
     # 5 and 10 are the lengths that it always had: here they are "an integer", unverified.
@@ -107,6 +108,7 @@ MODELS: Final[Mapping[str, c.Abilities]] = {
     "seedance2_5": replace(
         SEEDANCE,
         seconds=tuple(range(4, 31)),
+        prompt_max=15_000,
         sizes=(*SEEDANCE_720, *SEEDANCE_25_480, *SEEDANCE_1080),
         prices=(_credits(30, SEEDANCE_720), _credits(20, SEEDANCE_25_480), _credits(68, SEEDANCE_1080)),
     ),

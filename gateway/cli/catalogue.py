@@ -42,9 +42,10 @@ CAN: Final = (
 )
 DOES: Final = "How it is spoken with, as far as its settings say nothing else."
 KNOWN: Final = (
-    "The models that the adapters know, and their list prices; others are described in the settings, and priced at "
-    "the route."
+    "The models that the adapters know, how many characters their prompts may have, where a limit is known, and their "
+    "list prices; others are described in the settings, and priced at the route."
 )
+KNOWN_HEAD: Final = ("adapter", "model", "seconds", "sizes", "prompt up to", "cheapest to dearest clip", "read on")
 
 Ask: TypeAlias = Callable[[Abilities], bool]
 
@@ -115,7 +116,7 @@ def tables() -> str:
             DOES,
             _table(("adapter", *(name for name, _ in SPEAKS), "account", "queue"), does),
             KNOWN,
-            _table(("adapter", "model", "seconds", "sizes", "cheapest to dearest clip", "read on"), _models(every)),
+            _table(KNOWN_HEAD, _models(every)),
         )
     )
 
@@ -163,7 +164,8 @@ def _yes(said: bool) -> str:
 def _models(every: Iterable[Entry]) -> Iterator[list[str]]:
     for entry in every:
         for model, able in entry.models.items() if entry.known else ():
-            yield [entry.name, f"`{model}`", _spans(able.seconds), _sizes(able), _prices(able), _dates(able)]
+            most = str(able.prompt_max or "")
+            yield [entry.name, f"`{model}`", _spans(able.seconds), _sizes(able), most, _prices(able), _dates(able)]
 
 
 def _spans(seconds: Sequence[int]) -> str:

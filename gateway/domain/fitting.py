@@ -20,7 +20,7 @@ from gateway.domain.fields import listed, missing
 from gateway.domain.nearest import nearest_seconds, nearest_size
 from gateway.domain.references import FIRST_FRAME, LAST_FRAME
 from gateway.domain.requests import Asked
-from gateway.domain.routing import Model, Route
+from gateway.domain.routing import Model, Route, takes_prompts
 from gateway.domain.synonyms import SECONDS, Said
 from gateway.domain.videos import CharacterUse, Choice, Request, SourceVideo, StoredImage
 from providers.contract import Size, Verb
@@ -59,7 +59,7 @@ def settle(
 ) -> Request:
     """The request with everything decided. `named`: what the source's client called the model."""
     framed = (image is not None or asked.image is not None, last_image is not None or asked.last_image is not None)
-    wishes = _abilities(asked, model, framed, source, characters)
+    wishes = (*_abilities(asked, model, framed, source, characters), *_prompt_wishes(asked, model))
     size, seconds = _extent(asked, model, source, _those(model.routes, *wishes))
     _check_image(FIRST_FRAME, image, size)
     _check_image(LAST_FRAME, last_image, size)
@@ -194,6 +194,22 @@ def _abilities(
         names = set(asked.extras)
         lack = f"does not take all of these as extras: {listed(sorted(names))}"
         yield need(lambda route: names <= set(route.abilities.extras), lack, "extras")
+
+
+def _prompt_wishes(asked: Asked, model: Model) -> Iterator[_Wish]:
+    """Vendors count characters in their own ways; what is said here is the number that the strictest of them uses."""
+    for param, text in (("prompt", asked.prompt), ("negative_prompt", asked.negative_prompt)):
+
+        def fits(route: Route, text: str | None = text) -> bool:
+            return takes_prompts(route.abilities, text)
+
+        def refusal(routes: Sequence[Route], param: str = param) -> BadInput:
+            most = max(route.abilities.prompt_max or 0 for route in routes)
+            what = param.replace("_", " ")
+            lack = f"takes at most {most} characters of a {what}"
+            return BadInput(f"Invalid value: the model '{model.name}' {lack}. Send a shorter one.", param=param)
+
+        yield _Wish(fits, refusal)
 
 
 def _rendered(route: Route, source: SourceVideo) -> bool:

@@ -122,6 +122,17 @@ def _too_long(able: Abilities, route: Route, request: Request) -> bool:
     return before + request.seconds > able.extend_total_seconds_max
 
 
+def prompt_units(text: str) -> int:
+    """How long a prompt is for a vendor that limits it: in UTF-16 units, the strictest way in which any counts."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def takes_prompts(able: Abilities, *texts: str | None) -> bool:
+    """Whether none of these is too long there."""
+    limit = able.prompt_max
+    return limit is None or all(prompt_units(text) <= limit for text in texts if text is not None)
+
+
 def _from_words(request: Request) -> bool:
     return not request.images and request.verb is Verb.CREATE
 
@@ -141,6 +152,11 @@ _LACKS: Final = (
         _always,
         lambda able, _, request: request.seconds not in able.seconds,
         "cannot render {request.seconds} seconds",
+    ),
+    _Lack(
+        _always,
+        lambda able, _, request: not takes_prompts(able, request.prompt, request.negative_prompt),
+        "takes at most {able.prompt_max} characters of a prompt",
     ),
     _Lack(lambda request: request.image is not None, lambda able, *_: not able.image, "takes no image"),
     _Lack(lambda request: request.last_image is not None, lambda able, *_: not able.last_image, "takes no last frame"),

@@ -33,8 +33,9 @@ def _price(hundredths: int, frames: tuple[Size, ...], audio: bool | None = None)
 
 
 WATERMARK: Final = ("watermark_info",)
+SHORT: Final = 2_500  # of a prompt; O1 and 4.0 are named nowhere
 V3: Final = c.Abilities(
-    seconds=tuple(range(3, 16)), sizes=(*P720, *P1080, *P4K), image=True, last_image=True,
+    seconds=tuple(range(3, 16)), sizes=(*P720, *P1080, *P4K), image=True, last_image=True, prompt_max=3_072,
     extras=("multi_shot", *WATERMARK),
     prices=(_price(90, P720, True), _price(60, P720, False), _price(120, P1080, True), _price(80, P1080, False),
             _price(300, P4K)),
@@ -45,18 +46,21 @@ OMNI: Final = replace(
             _price(300, P4K)),
 )  # fmt: skip
 TURBO: Final = replace(
-    V3, sizes=(*P720, *P1080), audio=True, last_image=False, extras=WATERMARK,
+    V3, sizes=(*P720, *P1080), audio=True, last_image=False, prompt_max=SHORT, extras=WATERMARK,
     prices=(_price(80, P720), _price(100, P1080)),
 )  # fmt: skip
 O1: Final = replace(
-    TURBO, seconds=tuple(range(3, 11)), audio=False, last_image=True, extras=("elements", "refer_images", *WATERMARK),
+    TURBO, seconds=tuple(range(3, 11)), audio=False, last_image=True, prompt_max=None,
+    extras=("elements", "refer_images", *WATERMARK),
     prices=(_price(60, P720), _price(80, P1080)),
 )  # fmt: skip
 # 2.6 sounds at 1080p only, and a model is asked for sound at every size or at none.
-V2_6: Final = replace(O1, seconds=(5, 10), extras=WATERMARK, prices=(_price(30, P720), _price(50, P1080)))
+V2_6: Final = replace(
+    O1, seconds=(5, 10), prompt_max=SHORT, extras=WATERMARK, prices=(_price(30, P720), _price(50, P1080))
+)  # fmt: skip
 V2_5: Final = replace(V2_6, last_image=False)
 # Kling's own price of 4.0 is unverified, as are its paths: without one at the route nothing is sent to it.
-V4: Final = replace(TURBO, seconds=tuple(range(3, 31)), last_image=True, prices=())
+V4: Final = replace(TURBO, seconds=tuple(range(3, 31)), last_image=True, prompt_max=None, prices=())
 NEW: Final[Mapping[str, c.Abilities]] = {
     "kling-3.0": V3,
     "kling-3.0-turbo": TURBO,
@@ -76,9 +80,10 @@ V2_1: Final = replace(
 MASTER: Final = replace(V2_1, sizes=P1080, last_image=False, prices=(_price(200, P1080),))
 V1_6: Final = replace(V2_1, extras=V1_EXTRAS)
 OLD: Final[Mapping[str, c.Abilities]] = {
-    "kling-v3": replace(V3, negative_prompt=True, extras=OLD_EXTRAS),
-    "kling-v3-omni": replace(OMNI, extras=OLD_EXTRAS),
-    "kling-video-o1": replace(O1, seconds=(5, 10), extras=("element_list", *WATERMARK)),  # 3 to 10 with references only
+    "kling-v3": replace(V3, negative_prompt=True, prompt_max=SHORT, extras=OLD_EXTRAS),
+    "kling-v3-omni": replace(OMNI, prompt_max=SHORT, extras=OLD_EXTRAS),
+    # Of 3 to 10 seconds with references only.
+    "kling-video-o1": replace(O1, seconds=(5, 10), prompt_max=SHORT, extras=("element_list", *WATERMARK)),
     "kling-v2-6": replace(V2_6, negative_prompt=True),
     "kling-v2-5-turbo": replace(V2_6, negative_prompt=True),
     "kling-v2-1-master": MASTER,

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gateway.domain.errors import BadInput
 from gateway.domain.fitting import settle, unservable
 from gateway.domain.requests import Asked, ask
-from gateway.domain.routing import Model, Route, plan, why_not
+from gateway.domain.routing import Model, Route, plan, prompt_units, why_not
 from gateway.domain.synonyms import Said
 from gateway.domain.videos import CharacterUse, SourceVideo, StoredImage
 from providers.contract import Json, Size, Verb
@@ -139,6 +139,25 @@ def test_an_uploaded_clip_is_not_called_one_from_elsewhere() -> None:
     assert settle(replace(ASKED, verb=Verb.EDIT), model(route("a")), source=uploaded).source == uploaded
 
 
+def test_a_prompt_that_every_route_finds_too_long_is_refused_with_what_the_longest_takes() -> None:
+    """Nothing is written or asked for then; a route that takes it has it to itself."""
+    short, longer, any_length = route("a", prompt_max=10), route("b", prompt_max=20), route("c")
+    words = replace(ASKED, prompt="b" * 21, negative_prompt="r" * 20)
+    error = refusal(words, model(short, longer))
+    assert (error.status, error.param) == (400, "prompt")
+    assert "at most 20 characters of a prompt" in error.message and "bbb" not in error.message
+    request = settle(words, model(short, longer, any_length))
+    assert [why_not(one, request) is None for one in (short, longer, any_length)] == [False, False, True]
+    negative = replace(ASKED, negative_prompt="r" * 21)
+    assert refusal(negative, model(short, longer)).param == "negative_prompt"
+
+
+def test_a_prompts_length_is_that_of_the_strictest_way_to_count() -> None:
+    """An emoji is two UTF-16 units; a lone half of one is one, and no crash."""
+    lengths = {"boat": 4, "b\u00f6t": 3, "\N{SAILBOAT}": 1, "\N{ROWBOAT}": 2, "\ud83d": 1}
+    assert {text: prompt_units(text) for text in lengths} == lengths
+
+
 def test_an_image_must_have_the_pixels_of_the_video() -> None:
     """Said before anything is stored, also when the size is the default."""
     able = model(route("a"))
@@ -234,6 +253,7 @@ ROUTES = st.builds(
     negative_prompt=st.booleans(),
     needs_source_ref=st.booleans(),
     extend_total_seconds_max=st.sampled_from([0, 12, 120]),
+    prompt_max=st.sampled_from([None, 4, 6, 8]),
 )
 
 
@@ -248,7 +268,7 @@ def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
     asked = Asked(
         verb=verb,
         model="sora-2",
-        prompt="A boat",
+        prompt=draw(st.sampled_from(["A boat", "\N{SAILBOAT} \N{ROWBOAT}\N{ROWBOAT}"])),
         size=of_size(size) if size else None,
         seconds=of_seconds(seconds) if seconds else None,
         seed=draw(st.sampled_from([None, 1])),
@@ -286,6 +306,7 @@ def test_settling_and_planning_agree(routes: list[Route], wish: tuple[Asked, dic
                 request = replace(
                     settle(Asked(verb=Verb.CREATE, model="m", prompt="p"), model(route("x"))),
                     verb=asked.verb,
+                    prompt=asked.prompt,
                     size=size,
                     seconds=seconds,
                     seed=asked.seed,
