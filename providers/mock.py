@@ -91,7 +91,7 @@ class Mock(c.Adapter[Settings]):
             last_image=True,
             last_image_alone=True,
             characters=True,
-            audio=True,
+            audio=None,
             seed=True,
             negative_prompt=True,
             resend_safe_s=3_600 if self.settings.honours_keys else None,
@@ -144,6 +144,7 @@ class Mock(c.Adapter[Settings]):
             "negative_prompt": spec.negative_prompt,
             "characters": [_ident(Node(ref)) for ref in spec.characters],
             "source_seconds": spec.source.seconds if spec.source else 0,
+            **({"audio": spec.audio} if spec.audio is not None else {}),
             **({"callback_url": spec.callback_url} if spec.callback_url else {}),
             **self.settings.model_dump(include={"stills", "name", "queue_s", "render_s", "fate"}),
         }

@@ -31,7 +31,7 @@ def _shown(quoted: Quoted) -> dict[str, Json]:
         **_price(first),
         **_adjusted(quoted.request),
         "valid_on": quoted.day,
-        "routes": [_route(one) for one in quoted.routes],
+        "routes": [_route(one, quoted.request) for one in quoted.routes],
     }
 
 
@@ -41,14 +41,14 @@ def _adjusted(request: Request) -> dict[str, Json]:
     return {"adjusted": shown} if shown else {}
 
 
-def _route(one: QuotedRoute) -> dict[str, Json]:
+def _route(one: QuotedRoute, request: Request) -> dict[str, Json]:
     shown: dict[str, Json] = {"route": one.choice.route, "provider": one.route.provider}
     if one.price is None:
         return {**shown, "reason": one.choice.dropped}
     return {
         **shown,
         **_price(one),
-        "audio": with_sound(one.route.abilities),
+        "audio": with_sound(one.route.abilities, request.audio),
         "price_as_of": one.price.as_of,
         "source": one.price.source,
     }

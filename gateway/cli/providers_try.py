@@ -172,6 +172,7 @@ async def _created(parts: Parts, snapshot: Snapshot, trial: Trial, key_hash: str
         "routing": {"only": [trial.route.provider], "strategy": "cheapest"},
         "max_cost_usd": format_usd(trial.price_micros),
         "reuse": False,
+        "audio": trial.audio,
         **({"input_reference": {"image_url": _picture(trial.size)}} if trial.from_image else {}),
     }
     caller = await identify(parts.tools, key_hash)

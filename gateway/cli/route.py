@@ -62,6 +62,7 @@ class Extent(click.ParamType[Size]):
 @option("--size", type=Extent(), default=DEFAULT_SIZE, show_default=True, help="Of the clip.")
 @option("--seconds", type=Whole(1, SECONDS_MAX), default=DEFAULT_SECONDS, show_default=True, help="Of the clip.")
 @option("--verb", type=click.Choice([verb.value for verb in Verb]), default="create", show_default=True, help="Of it.")
+@option("--audio", type=click.Choice(["true", "false"]), help="With or without sound, as `audio` in a request.")
 @option("--strategy", type=click.Choice([one.value for one in Strategy]), help="Instead of the model's.")
 @option("--max-price", type=Dollars(), metavar="DOLLARS", help="As `max_cost_usd` in a request.")
 @json_option
@@ -72,6 +73,7 @@ def command(
     size: Size,
     seconds: int,
     verb: str,
+    audio: str | None,
     strategy: str | None,
     max_price: int | None,
     json: bool,
@@ -97,7 +99,9 @@ def command(
         raise Failure(f'no model is called "{model}"{did_you_mean(model, [*snapshot.models, *snapshot.aliases])}')
     chosen = Strategy(strategy) if strategy is not None else None
     wanted = Preferences(strategy=chosen, max_cost_micros=max_price)
-    request = _request(found, Request(verb=Verb(verb), model=model, prompt="", seconds=seconds, size=size))
+    sound = None if audio is None else audio == "true"
+    asked = Request(verb=Verb(verb), model=model, prompt="", seconds=seconds, size=size, audio=sound)
+    request = _request(found, asked)
     observed, busy = with_store(place, lambda store: _looked(store, snapshot, found))
     choices = tuple(_with_busy(one, busy) for one in _planned(found, request, wanted, observed))
     if json:

@@ -18,6 +18,7 @@ class Trial(Struct, frozen=True, kw_only=True):
     route: Route
     seconds: int
     size: Size
+    audio: bool | None = None  # said where the model has a switch
     price_micros: int
 
     @property
@@ -36,11 +37,12 @@ def _trials(route: Route, day: str) -> Iterable[Trial]:
     able = route.abilities
     if Verb.CREATE not in able.verbs:
         return
-    for seconds, size in product(able.seconds, able.sizes):
-        price = line_for(route.prices, size, seconds, sound=with_sound(able), day=day)
+    switch = (True, False) if able.audio is None else (None,)
+    for seconds, size, audio in product(able.seconds, able.sizes, switch):
+        price = line_for(route.prices, size, seconds, sound=with_sound(able, audio), day=day)
         if price is not None:
             micros = cost_micros(price, seconds, verb=Verb.CREATE, image=able.needs_image)
-            yield Trial(route=route, seconds=seconds, size=size, price_micros=micros)
+            yield Trial(route=route, seconds=seconds, size=size, audio=audio, price_micros=micros)
 
 
 def _order(trial: Trial) -> tuple[int, int, int]:

@@ -77,6 +77,7 @@ def settle(
         characters=characters,
         seed=asked.seed,
         negative_prompt=asked.negative_prompt,
+        audio=asked.audio,
         metadata=asked.metadata,
         extras=asked.extras,
         asked_size=asked.size.value if asked.size is not None and other_size else None,
@@ -188,6 +189,9 @@ def _abilities(
         yield need(lambda route: not route.abilities.needs_image, "needs an input image", FIRST_FRAME)
     if asked.negative_prompt is not None:
         yield need(lambda route: route.abilities.negative_prompt, "takes no negative prompt", "negative_prompt")
+    if asked.audio is not None:
+        lack = "makes no sound" if asked.audio else "makes no clips without sound"
+        yield need(lambda route: route.abilities.audio in (None, asked.audio), lack, "audio")
     if asked.seed is not None:
         yield need(lambda route: route.abilities.seed, "takes no seed", "seed")
     if asked.extras:

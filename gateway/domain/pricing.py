@@ -30,9 +30,10 @@ class Quote(Struct, frozen=True):
     price: Price  # the line that it was read from
 
 
-def with_sound(abilities: Abilities) -> bool:
-    """Whether a clip has sound. A model with a switch is always asked for it: no request can turn it off."""
-    return abilities.audio is not False
+def with_sound(abilities: Abilities, wanted: bool | None = None) -> bool:
+    """Whether a clip has sound. `wanted`: what the request says; a model with a switch is asked for sound where it says
+    nothing, and one without does as it always does."""
+    return abilities.audio if abilities.audio is not None else wanted is not False
 
 
 def quote(prices: Sequence[Price], request: Request, *, sound: bool, day: str) -> Quote | None:

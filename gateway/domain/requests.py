@@ -45,6 +45,7 @@ _COMMON: Final = frozenset(
         "metadata",
         "seed",
         "negative_prompt",
+        "audio",
         "routing",
         "max_cost_usd",
         "priority",
@@ -79,6 +80,7 @@ class Asked(Struct, frozen=True, kw_only=True):
     size: Said[Size] | None = None
     seed: int | None = None
     negative_prompt: str | None = None
+    audio: bool | None = None  # with or without sound
     metadata: dict[str, str] = {}
     extras: dict[str, Json] = {}  # a vendor's own fields, by its own names
     priority: int | None = None
@@ -125,6 +127,7 @@ def ask(verb: Verb, fields: Mapping[str, Json], files: Mapping[str, Upload], *, 
         size=size_of(given),
         seed=read.within("seed", read.whole("seed", given["seed"]), 0, SEED_MAX) if "seed" in given else None,
         negative_prompt=_negative(given),
+        audio=read.flag("audio", given["audio"]) if "audio" in given else None,
         metadata=read.metadata("metadata", given["metadata"]) if "metadata" in given else {},
         extras=read.extras("extras", given["extras"]) if "extras" in given else {},
         priority=priority_of("priority", given["priority"]) if "priority" in given else None,

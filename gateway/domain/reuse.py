@@ -48,6 +48,7 @@ def likeness(project: str, request: Request, plan: Iterable[Choice]) -> str:
         [one.id for one in request.characters],
         *sorted(request.extras.items()),
         *([last.sha256] if last else ()),
+        *([request.audio] if request.audio is not None else ()),
     ]
     return hashlib.sha256(msgspec.json.encode(parts)).hexdigest()
 

@@ -169,6 +169,8 @@ _LACKS: Final = (
         lambda able, *_: not able.negative_prompt,
         "takes no negative prompt",
     ),
+    _Lack(lambda request: request.audio is True, lambda able, *_: able.audio is False, "makes no sound"),
+    _Lack(lambda request: request.audio is False, lambda able, *_: able.audio is True, "makes no clips without sound"),
     _Lack(
         lambda request: bool(request.extras),
         lambda able, _, request: not request.extras.keys() <= set(able.extras),
@@ -191,7 +193,7 @@ _LACKS: Final = (
 
 def quote_on(route: Route, request: Request, day: str) -> Quote | None:
     """What the request costs there on a day (YYYY-MM-DD in UTC), None if the route has no price for it."""
-    return quote(route.prices, request, sound=with_sound(route.abilities), day=day)
+    return quote(route.prices, request, sound=with_sound(route.abilities, request.audio), day=day)
 
 
 def plan(

@@ -107,6 +107,7 @@ class Request(Struct, frozen=True, kw_only=True, omit_defaults=True):
     characters: tuple[CharacterUse, ...] = ()
     seed: int | None = None
     negative_prompt: str | None = None
+    audio: bool | None = None  # with or without sound; None: as each route makes them, with it where that can be chosen
     metadata: dict[str, str] = {}
     extras: dict[str, Json] = {}
     asked_size: Size | None = None  # where another one, the nearest, is rendered

@@ -181,6 +181,7 @@ class Counter:
             source_seconds=wanted.source_seconds,
             names=names,
             stills=wanted.stills,
+            silent=not wanted.audio,
             start_ms=self._now_ms(),
             queue_ms=round(1000 * float(fate.get("queue", queue_s))),
             render_ms=round(1000 * float(fate.get("time", render_s))),

@@ -48,6 +48,7 @@ class Job(Struct, frozen=True, kw_only=True, array_like=True):
     render_ms: int
     fate: dict[str, str] = {}
     last_image: str | None = None
+    silent: bool = False
 
     @property
     def done_ms(self) -> int:
@@ -155,6 +156,7 @@ def order_of(job: Job) -> Order:
         stitched=job.verb == "extend",
         names=job.names,
         last_image=job.last_image,
+        silent=job.silent,
     )
 
 

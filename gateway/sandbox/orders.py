@@ -35,6 +35,7 @@ class Order(Struct, frozen=True, kw_only=True):
     stitched: bool = False  # the source first, the new footage after it
     names: tuple[str, ...] = ()
     last_image: str | None = None  # the clip ends with it
+    silent: bool = False
 
     @property
     def total_seconds(self) -> int:

@@ -41,6 +41,7 @@ class Wanted(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     height: int
     seed: int | None = None
     negative_prompt: str | None = None
+    audio: bool = True
     characters: list[str] = []
     source_seconds: int = 0
     stills: bool = False

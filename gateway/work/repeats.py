@@ -79,6 +79,7 @@ def _of_video(caller: Caller, asked: Asked) -> list[object]:
     later += [asked.extras] if asked.extras else []
     later += [["webhook", asked.webhook_url]] if asked.webhook_url is not None else []
     later += [["last frame", _image(asked.last_image)]] if asked.last_image else []
+    later += [["audio", asked.audio]] if asked.audio is not None else []
     return [
         caller.key_id,
         asked.verb,

@@ -54,6 +54,7 @@ async def prepare(tools: Tools, old_id: str) -> Retried:
         size=None if source is not None else Said(size, "size", f"Invalid value: the video is {size}."),
         seed=request.seed,
         negative_prompt=request.negative_prompt,
+        audio=request.audio,
         metadata=request.metadata,
         extras=request.extras,
         priority=None,

@@ -21,7 +21,7 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
         seconds=request.seconds,
         size=request.size,
         # What decides the price is never left to a vendor's default.
-        audio=with_sound(route.abilities) if route.abilities.audio is None else None,
+        audio=with_sound(route.abilities, request.audio) if route.abilities.audio is None else None,
         image=await _image(tools, request.image) if with_files else None,
         last_image=await _image(tools, request.last_image) if with_files else None,
         source=Source(

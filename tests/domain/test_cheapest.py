@@ -48,6 +48,14 @@ def test_nothing_that_they_make_costs_less(routes: list[Route]) -> None:
                     assert trial.price_micros == quoted.micros
 
 
+def test_a_trial_goes_without_sound_where_that_costs_less() -> None:
+    """And with it where it costs the same; what has no switch is not asked for either."""
+    dear = (replace(PRICE, audio=True), replace(PRICE, audio=False, per_second_micros=25_000))
+    for prices, switch, audio in ((dear, None, False), ((PRICE,), None, True), (dear, True, None), (dear, False, None)):
+        trial = cheapest([replace(route("a", audio=switch), prices=prices)], DAY)
+        assert trial is not None and trial.audio is audio
+
+
 def test_what_cannot_be_tried_is_not() -> None:
     """Nothing that creates, nothing that has a price, nothing at all."""
     assert cheapest([], DAY) is None

@@ -71,6 +71,7 @@ def test_an_open_choice_follows_what_was_said() -> None:
         ({"size": of_size(WIDE), "seconds": of_seconds(8)}, "seconds", ["'12'", "with this size"]),
         ({"seed": 1}, "seed", ["sora-2"]),
         ({"negative_prompt": "rain"}, "negative_prompt", []),
+        ({"audio": False}, "audio", ["sora-2", "makes no clips without sound"]),
         ({"characters": ("char_1",)}, "characters", []),
         ({"extras": {"mood": "calm"}}, "extras", ["'mood'"]),
         ({"verb": Verb.REMIX}, "model", ["remix"]),
@@ -80,7 +81,13 @@ def test_a_wish_that_no_route_has_is_refused_with_what_is_allowed(
     changes: dict[str, object], param: str, names: list[str]
 ) -> None:
     """The field in trouble, and the values that would do beside everything else that was said."""
-    lesser: dict[str, Any] = {"seed": False, "negative_prompt": False, "characters": False, "verbs": (Verb.CREATE,)}
+    lesser: dict[str, Any] = {
+        "seed": False,
+        "negative_prompt": False,
+        "characters": False,
+        "audio": True,
+        "verbs": (Verb.CREATE,),
+    }
     tall = route("a", seconds=(4, 8), sizes=(TALL,), **lesser)
     wide = route("b", seconds=(12,), sizes=(WIDE,), **lesser)
     error = refusal(replace(ASKED, **changes), model(tall, wide))
@@ -251,6 +258,7 @@ ROUTES = st.builds(
     characters=st.booleans(),
     seed=st.booleans(),
     negative_prompt=st.booleans(),
+    audio=st.sampled_from([True, False, None]),
     needs_source_ref=st.booleans(),
     extend_total_seconds_max=st.sampled_from([0, 12, 120]),
     prompt_max=st.sampled_from([None, 4, 6, 8]),
@@ -273,6 +281,7 @@ def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
         seconds=of_seconds(seconds) if seconds else None,
         seed=draw(st.sampled_from([None, 1])),
         negative_prompt=draw(st.sampled_from([None, "rain"])),
+        audio=draw(st.sampled_from([None, True, False])),
         extras=draw(st.sampled_from([{}, {"mood": "calm"}, {"mood": "calm", "steps": 4}])),
     )
     owner = draw(st.sampled_from([None, "a", "b"]))
@@ -311,6 +320,7 @@ def test_settling_and_planning_agree(routes: list[Route], wish: tuple[Asked, dic
                     seconds=seconds,
                     seed=asked.seed,
                     negative_prompt=asked.negative_prompt,
+                    audio=asked.audio,
                     extras=asked.extras,
                     **beside,
                 )

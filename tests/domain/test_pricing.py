@@ -74,11 +74,19 @@ def test_a_later_line_replaces_only_what_it_fits() -> None:
 
 
 def test_sound_is_what_the_model_does() -> None:
-    """A model with a switch is asked for sound, so its clips cost what clips with sound cost."""
+    """A model with a switch is asked for sound unless the request wants none, and its clips cost accordingly; a route
+    that cannot do what is wanted is dropped."""
     assert [with_sound(replace(ABLE, audio=audio)) for audio in (True, None, False)] == [True, True, False]
     prices = (line("silent", audio=False, per_clip_micros=1), line("loud", audio=True, per_clip_micros=2))
     routes = [replace(route(str(audio), audio=audio), prices=prices) for audio in (True, None, False)]
     assert [one.price_micros for one in plan(model(*routes), REQUEST, DAY)] == [2, 2, 1]
+    planned = {wanted: plan(model(*routes), replace(REQUEST, audio=wanted), DAY) for wanted in (True, False)}
+    assert [one.price_micros for one in planned[True]] == [2, 2, None]
+    assert [one.price_micros for one in planned[False]] == [1, 1, None]
+    assert [planned[wanted][2].dropped for wanted in (True, False)] == [
+        "makes no sound",
+        "makes no clips without sound",
+    ]
 
 
 # --- how much ----------------------------------------------------------------------------------------------------

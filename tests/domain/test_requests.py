@@ -88,6 +88,13 @@ def test_null_is_absent() -> None:
 
 def test_the_extras_are_kept() -> None:
     """Metadata, seed and negative prompt travel beside OpenAI's own fields."""
+    assert [create(audio=said).audio for said in (True, False, "true", "false", None)] == [
+        True,
+        False,
+        True,
+        False,
+        None,
+    ]
     asked = create(seed="42", negative_prompt="rain", metadata={"order": "7", "note": ""})
     assert (asked.seed, asked.negative_prompt, asked.metadata) == (42, "rain", {"order": "7", "note": ""})
 
@@ -176,6 +183,9 @@ def test_a_character_has_a_name_and_a_clip() -> None:
         (Verb.CREATE, {"prompt": "p", "seed": 2**31}, "invalid_value", "seed"),
         (Verb.CREATE, {"prompt": "p", "seed": 10**400}, "invalid_value", "seed"),
         (Verb.CREATE, {"prompt": "p", "negative_prompt": 1}, "invalid_type", "negative_prompt"),
+        (Verb.CREATE, {"prompt": "p", "audio": "on"}, "invalid_type", "audio"),
+        (Verb.CREATE, {"prompt": "p", "audio": 1}, "invalid_type", "audio"),
+        (Verb.CREATE, {"prompt": "p", "generate_audio": True}, "unknown_parameter", "generate_audio"),
         (Verb.CREATE, {"prompt": "p", "metadata": "x"}, "invalid_type", "metadata"),
         (Verb.CREATE, {"prompt": "p", "extras": "x"}, "invalid_type", "extras"),
         (Verb.CREATE, {"prompt": "p", "extras": "[1]"}, "invalid_type", "extras"),

@@ -51,6 +51,7 @@ OTHERS: dict[str, Any] = {
     "size": [Size(1280, 720)],
     "seed": [0, 1],
     "negative_prompt": ["rain", "snow"],
+    "audio": [True, False],
     "image": [PICTURE, replace(PICTURE, sha256="bb")],
     "last_image": [PICTURE, replace(PICTURE, sha256="bb")],
     "source": [CLIP, replace(CLIP, video="video_2"), replace(CLIP, video=None, sha256="cc")],

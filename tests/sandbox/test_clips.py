@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
+import av
 import pytest
+from msgspec.structs import replace
 from PIL import Image as Pictures
 
 from gateway.sandbox.orders import Order
@@ -74,6 +76,15 @@ async def test_seed_and_prompt_decide_the_picture(mock: Talk) -> None:
     assert apart(begin, end) > 2
     for other in (spec(BOAT, seed=2), spec("Two cats", seed=1), spec(BOAT, negative_prompt="cats", seed=1)):
         assert apart(stills(await mock.clip(other), 0.0)[0], begin) > 3
+
+
+async def test_sound_can_be_left_out(mock: Talk) -> None:
+    """The picture is the same, and there is no sound to be heard."""
+    loud, silent = [await mock.clip(replace(spec(BOAT, seed=1), audio=audio)) for audio in (True, False)]
+    with av.open(io.BytesIO(silent), "r") as file:
+        assert len(file.streams) == 1 and file.streams.video
+    assert apart(stills(silent, 0.5)[0], stills(loud, 0.5)[0]) == 0
+    check(loud, Size(128, 128), 1)
 
 
 def drawn(picture: Pictures.Image) -> Image:

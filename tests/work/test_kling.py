@@ -124,6 +124,24 @@ async def test_a_picture_becomes_the_first_frame(empty_redis: RedisServer, tmp_p
         assert task.order.body["contents"][1] == {"type": "first_frame", "url": data}
 
 
+@pytest.mark.parametrize(("audio", "told", "micros"), [(True, "native", 504_000), (False, "off", 336_000)])
+async def test_sound_is_the_clients_choice_and_is_paid_as_chosen(
+    audio: bool, told: str, micros: int, empty_redis: RedisServer, tmp_path: Path
+) -> None:
+    """What is held is what the vendor takes for a clip of that kind; only a route that can choose is asked for none."""
+    async with here(empty_redis, tmp_path) as (one, vendor):
+        video = await one.create(**ASKED, audio=audio)
+        record = await one.record(video)
+        assert (record.request.audio, record.plan[0].price_micros) == (audio, micros)
+        assert {choice.route: choice.dropped for choice in record.plan}["b/sora-2"] == (
+            None if audio else "makes no clips without sound"
+        )
+        assert (await one.until(video))["status"] == "completed"
+        (task,) = vendor.tasks.values()
+        assert task.order.body["settings"]["audio"] == told
+        assert await one.money(video) == [("hold", "1", micros), ("settle", "1", micros)]
+
+
 async def test_the_vendors_own_fields_pass_where_they_are_known(empty_redis: RedisServer, tmp_path: Path) -> None:
     """Only the route that knows them is asked, and never for what decides the price."""
     async with here(empty_redis, tmp_path) as (one, vendor):

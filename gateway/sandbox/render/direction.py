@@ -37,8 +37,8 @@ def shoot(order: Order, uploads: Path, out: Path) -> None:
     scene = Scene(random, *size)
     recoloured = order.source is not None and not order.stitched
     caption = Caption(order.caption, order.names, order.label, size, scene.palette.light, above=recoloured)
-    sounds = tune(random, order.seconds)
-    if order.stitched and order.source:
+    sounds = None if order.silent else tune(random, order.seconds)
+    if sounds is not None and order.stitched and order.source:
         sounds = _before(uploads / order.source, order.source_seconds, sounds)
     film.write(out, _frames(order, uploads, fps, scene, caption), sounds, size=size, fps=fps)
 

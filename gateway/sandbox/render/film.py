@@ -27,8 +27,11 @@ class WrongSource(Exception):
     """The file that was sent cannot be read as a clip."""
 
 
-def write(path: Path, frames: Iterable[Sheet], samples: array[float], *, size: tuple[int, int], fps: int) -> None:
-    """Write the file, index first. The two streams advance together, so that a player need not seek."""
+def write(
+    path: Path, frames: Iterable[Sheet], samples: array[float] | None, *, size: tuple[int, int], fps: int
+) -> None:
+    """Write the file, index first. `samples`: None for a clip without sound. The two streams advance together, so
+    that a player need not seek."""
     options = {"movflags": "+faststart", "fflags": "+bitexact"}
     with av.open(str(path), "w", format="mp4", options=options) as out:
         picture = out.add_stream("libx264", rate=fps, options=X264)
@@ -38,19 +41,25 @@ def write(path: Path, frames: Iterable[Sheet], samples: array[float], *, size: t
         picture.thread_count = THREADS
         picture.codec_context.color_range = 1
         picture.codec_context.colorspace = picture.codec_context.color_primaries = picture.codec_context.color_trc = 1
-        sound = out.add_stream("aac", rate=RATE, layout="mono")
-        sound.bit_rate = 96_000
-        chunks = _chunks(samples)
+        sound = out.add_stream("aac", rate=RATE, layout="mono") if samples is not None else None
+        packets = _heard(sound, samples) if sound is not None and samples is not None else iter(())
         for n, sheet in enumerate(frames):
             frame = sheet.frame()
             frame.pts, frame.time_base = n, Fraction(1, fps)
             out.mux(picture.encode(frame))
-            for chunk in islice(chunks, RATE // AAC_FRAME // fps):
-                out.mux(sound.encode(chunk))
+            for packet in islice(packets, RATE // AAC_FRAME // fps):
+                out.mux(packet)
         out.mux(picture.encode(None))
-        for chunk in chunks:
-            out.mux(sound.encode(chunk))
-        out.mux(sound.encode(None))
+        for packet in packets:
+            out.mux(packet)
+
+
+def _heard(sound: av.AudioStream, samples: array[float]) -> Iterator[list[av.Packet[av.AudioStream]]]:
+    """What each frame of samples adds to the file, and at last what the encoder held back."""
+    sound.bit_rate = 96_000
+    for chunk in _chunks(samples):
+        yield sound.encode(chunk)
+    yield sound.encode(None)
 
 
 def _chunks(samples: array[float]) -> Iterator[av.AudioFrame]:
