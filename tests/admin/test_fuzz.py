@@ -26,7 +26,6 @@ EXAMPLES = 4
 EXAMPLES_SLOW = 300
 QUIET = settings(
     database=None,
-    deadline=None,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

@@ -355,7 +355,7 @@ NAMES = [
 PATHS = ["/videos", "/videos/edits", "/videos/extensions", "/videos/characters", "/videos/video_1/remix"]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     path=st.sampled_from(PATHS), fields=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=4), JSONS, max_size=5)
 )
@@ -365,7 +365,7 @@ def test_any_fields_are_refused_in_openais_shape(api: httpx.Client, path: str, f
     assert_shape(reply)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(path=st.sampled_from(PATHS), data=st.binary(max_size=200), torn=st.booleans())
 def test_any_bytes_are_refused_in_openais_shape(api: httpx.Client, path: str, data: bytes, torn: bool) -> None:
     """As a form, from its beginning or after a part that is well."""

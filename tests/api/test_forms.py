@@ -71,7 +71,7 @@ async def test_what_sdks_send_is_understood(tmp_path: Path) -> None:
     assert files == [CLIP]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cuts=st.lists(st.integers(0, 10_000), max_size=12), value=st.text(max_size=30), clip=st.binary(max_size=30))
 def test_it_does_not_matter_how_the_bytes_arrive(
     tmp_path_factory: pytest.TempPathFactory, cuts: list[int], value: str, clip: bytes
@@ -175,7 +175,7 @@ ORDERLY = body(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     st.binary(max_size=80)
     | st.lists(

@@ -138,7 +138,7 @@ def test_nobody_there_is_one_sentence(tmp_path: Path) -> None:
     assert telecine(tmp_path, "providers", "probe", "http://127.0.0.1:9", "--key-from", "sk-a").status == 2
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=200, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
 @given(conversations([], "account"))
 def test_whatever_a_site_says_is_told_or_unreadable(answers: list[Reply]) -> None:
     """Bounded, without work, and in printable sentences."""

@@ -64,7 +64,7 @@ def test_a_place_that_cannot_be_is_refused(path: Any) -> None:
         edited("f", TEXT, [ConfigEdit(("absent",), remove=True)])
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     st.none() | st.booleans() | st.integers(-(10**9), 10**9) | st.text(max_size=20).filter(lambda text: "$" not in text)
 )

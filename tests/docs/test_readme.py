@@ -40,6 +40,7 @@ def typed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     dropped = ("TELECINE_", "OPENAI_", "VIRTUAL_ENV", "PYTHON", "COV_", "COVERAGE")
     environ = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     environ["PATH"] = f"{tools}{os.pathsep}{environ['PATH']}"
+    environ["PIP_NO_COMPILE"] = "1"  # Python compiles what it comes to import; most of it never is
     done = subprocess.run(
         ["bash", "-c", script(free_port())],
         cwd=place,

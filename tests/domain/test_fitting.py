@@ -296,7 +296,7 @@ def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
 TIMED = (Verb.CREATE, Verb.EXTEND)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(routes=st.lists(ROUTES, min_size=1, max_size=3), wish=wishes())
 def test_settling_and_planning_agree(routes: list[Route], wish: tuple[Asked, dict[str, Any]]) -> None:
     """What is settled can be rendered by a route; what is refused can be by none, whatever it leaves open."""

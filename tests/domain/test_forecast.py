@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.domain.forecast import PRIOR_SUCCESS, SUCCESS_MIN, expected_micros, forecast, latency_s, success
@@ -19,7 +19,6 @@ def test_without_observations_nothing_speaks_against_a_route() -> None:
     assert forecast(UNKNOWN, 8).latency_s is None
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1), st.floats(0, 10**6))
 def test_a_chance_is_a_share_that_can_be_divided_by(share: float, weight: float) -> None:
     """And lies between what was seen and the benefit of the doubt."""
@@ -48,7 +47,6 @@ def test_beyond_what_was_seen_a_longer_clip_takes_longer_and_a_shorter_one_as_lo
     assert latency_s({}, 8) is None
 
 
-@settings(deadline=None)
 @given(LINES, st.integers(1, 120))
 def test_no_latency_lies_outside_what_was_seen_in_proportion(
     learnt: dict[int, tuple[float, float, float]], seconds: int

@@ -95,7 +95,7 @@ def in_the_air(video: Video) -> int:
     return sum(one.state not in (AttemptState.PLANNED, AttemptState.CLOSED) for one in video.attempts)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(ROUTES, st.lists(NEWS, max_size=40), st.lists(st.integers(0, 120_000), min_size=40, max_size=40), st.booleans())
 def test_promises_hold_under_any_news(
     routes: list[dict[str, object]], news: list[object], pauses: list[int], leaves_late: bool
@@ -145,7 +145,7 @@ def _assert_something_is_due(video: Video, config: object, now_ms: int) -> None:
         assert (action.due_ms is not None) == bool(video.open_attempts or video.sweep_ms)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(ROUTES, st.lists(NEWS, max_size=30))
 def test_left_alone_every_video_ends(routes: list[dict[str, object]], news: list[object]) -> None:
     """After any history, deadlines alone bring the video to a final state and close every attempt."""

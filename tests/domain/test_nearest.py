@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -58,7 +58,6 @@ def test_the_nearest_size_keeps_the_orientation_then_the_shape_then_the_area(ask
     assert nearest_size(asked, offered) == (SQUARE if asked == Size(0, 0) else found)
 
 
-@settings(deadline=None)
 @given(st.builds(Size, SIDES, SIDES), st.lists(st.builds(Size, SIDES, SIDES), min_size=1, max_size=9))
 def test_the_nearest_size_is_one_that_is_offered_and_itself_if_it_can_be(asked: Size, offered: list[Size]) -> None:
     """Whatever sides; a landscape is never turned while another landscape is offered."""
@@ -70,7 +69,6 @@ def test_the_nearest_size_is_one_that_is_offered_and_itself_if_it_can_be(asked: 
         assert found.width > found.height
 
 
-@settings(deadline=None)
 @given(st.integers(-5, 10**12), st.lists(st.integers(1, 100), min_size=1, max_size=9))
 def test_the_nearest_length_is_not_shorter_where_one_is_not(asked: int, offered: list[int]) -> None:
     found = nearest_seconds(asked, offered)
@@ -97,7 +95,6 @@ def test_what_a_route_has_is_rendered_as_asked_and_nothing_is_told() -> None:
     assert (request.size, request.seconds, adjusted(request)) == (TALL, 12, {})
 
 
-@settings(deadline=None)
 @given(st.builds(Size, SIDES, SIDES), st.integers(1, 10**9))
 def test_a_route_can_always_render_what_is_nearest(size: Size, seconds: int) -> None:
     request = settle(wish(size, seconds), LOOSE)

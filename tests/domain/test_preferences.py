@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -67,7 +67,6 @@ def test_the_highest_price_may_stand_beside_routing() -> None:
     assert "disagree" in refused(max_cost_usd="0.4", routing={"max_cost_usd": "0.5"}).message
 
 
-@settings(deadline=None)
 @given(st.integers(0, 10**10 * MICROS - 1))
 def test_a_price_is_read_to_the_micro_dollar(micros: int) -> None:
     """As text always; as a JSON number as long as a double has its digits."""

@@ -300,7 +300,7 @@ JSONS: st.SearchStrategy[Json] = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     verb=st.sampled_from(list(Verb)),
     fields=st.dictionaries(st.sampled_from(NAMES) | st.text(max_size=5), JSONS, max_size=8),

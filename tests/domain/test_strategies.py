@@ -57,7 +57,6 @@ def by(strategy: Strategy, *candidates: Candidate) -> list[str]:
     return order(Policy(strategy=strategy), candidates)
 
 
-@settings(deadline=None)
 @given(POLICIES, FIELDS, DRAWS)
 def test_every_candidate_is_ranked_exactly_once(policy: Policy, field: list[Candidate], draw: float) -> None:
     """A rank is a permutation, whatever was observed; the same again for the same draw; scores are finite numbers."""
@@ -67,7 +66,6 @@ def test_every_candidate_is_ranked_exactly_once(policy: Policy, field: list[Cand
     assert all(each.score is None or math.isfinite(each.score) for each in found)
 
 
-@settings(deadline=None)
 @given(POLICIES, FIELDS, DRAWS)
 def test_a_route_whose_breaker_is_open_stands_last_and_says_so(
     policy: Policy, field: list[Candidate], draw: float
@@ -80,7 +78,6 @@ def test_a_route_whose_breaker_is_open_stands_last_and_says_so(
             assert each.note == "its breaker is open for 12 s more"
 
 
-@settings(deadline=None)
 @given(FIELDS, DRAWS, st.floats(0, 1))
 def test_ordered_keeps_the_order_that_was_written(field: list[Candidate], draw: float, explore: float) -> None:
     """No observation and no chance moves it; only an open breaker does."""
@@ -89,7 +86,6 @@ def test_ordered_keeps_the_order_that_was_written(field: list[Candidate], draw: 
     assert places == sorted(places)
 
 
-@settings(deadline=None)
 @given(FIELDS, st.sampled_from([Strategy.CHEAPEST, Strategy.HEALTHIEST, Strategy.BALANCED]), st.data())
 def test_to_be_cheaper_or_healthier_never_costs_a_rank(
     field: list[Candidate], strategy: Strategy, data: st.DataObject
@@ -106,7 +102,6 @@ def test_to_be_cheaper_or_healthier_never_costs_a_rank(
     assert order(policy, after, draw).index(old.route) <= order(policy, field, draw).index(old.route)
 
 
-@settings(deadline=None)
 @given(FIELDS)
 def test_cheapest_is_sorted_by_what_a_clip_comes_to(field: list[Candidate]) -> None:
     """Price by chance of success: a route that is a tenth cheaper and fails half of the time is no bargain."""
@@ -156,7 +151,7 @@ def test_weighted_is_first_as_often_as_its_share_says() -> None:
     assert {found[-1] for found in orders} == {"none"}
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(FIELDS, st.sampled_from(sorted(EXPLORING)), st.sampled_from([0.0, 0.05, 0.3]))
 def test_no_more_than_the_share_explores(field: list[Candidate], strategy: Strategy, explore: float) -> None:
     """Over all draws, whatever is known of whom."""
@@ -185,14 +180,12 @@ def test_a_route_that_cannot_be_the_best_is_not_explored() -> None:
         assert order(policy, [one("best", 0, 20), dear, shut], draw) == ["best", "dear", "shut"]
 
 
-@settings(deadline=None)
 @given(st.sampled_from([Strategy.ORDERED, Strategy.WEIGHTED]), FIELDS, DRAWS)
 def test_what_the_operator_wrote_is_never_explored(strategy: Strategy, field: list[Candidate], draw: float) -> None:
     policy = Policy(strategy=strategy, explore=1.0)
     assert explored(rank(policy, field, now_ms=T0, draw=draw)) is None
 
 
-@settings(deadline=None)
 @given(POLICIES, st.lists(st.tuples(st.booleans(), OBSERVED), max_size=8), DRAWS)
 def test_what_was_dropped_stays_dropped_behind_everything_that_was_kept(
     policy: Policy, facts: list[tuple[bool, Observed]], draw: float

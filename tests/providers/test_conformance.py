@@ -77,7 +77,7 @@ def fuzz(adapter: Adapter[Any], chosen: dict[str, Any], verb: str) -> settings:
     first = chosen == next(iter(settings_of(kind).values()))
     return settings(
         max_examples=(100 if first else 30) if own else 3,
-        deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck),
+        derandomize=True, database=None, suppress_health_check=list(HealthCheck),
     )  # fmt: skip
 
 

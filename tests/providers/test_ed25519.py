@@ -42,7 +42,7 @@ def test_the_examples_of_the_standard_hold(secret: str, public: str, message: st
     assert key_of(signer.jwk_x) == key
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(message=st.binary(max_size=40), at=st.integers(0, 64 * 8 - 1))
 def test_a_signature_with_one_bit_changed_is_none(message: bytes, at: int) -> None:
     """Nor is it one of another message."""
@@ -54,7 +54,7 @@ def test_a_signature_with_one_bit_changed_is_none(message: bytes, at: int) -> No
 
 
 @given(signature=st.binary(max_size=70), message=st.binary(max_size=8), key=st.binary(max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_what_is_no_signature_is_refused_without_an_error(signature: bytes, message: bytes, key: bytes) -> None:
     """Lengths, points that are none, keys that are none."""
     assert not is_signature(signature, message, key)

@@ -390,8 +390,6 @@ def test_store_and_bookkeeper_agree(empty_redis: RedisServer, lives: int) -> Non
     Life.examples = 0
     run_state_machine_as_test(
         Life,
-        settings=settings(
-            max_examples=lives, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
-        ),
+        settings=settings(max_examples=lives, stateful_step_count=40, suppress_health_check=list(HealthCheck)),
     )
     assert Life.examples >= lives

@@ -99,7 +99,7 @@ async def test_what_was_refused_does_not_count(books: Store, empty_redis: RedisS
     assert everything(empty_redis) == before
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(rpm=st.integers(1, 120), steps=st.lists(st.integers(0, 5_000), min_size=1, max_size=60))
 async def test_no_minute_brings_more_than_twice_the_limit_and_no_patience_is_lost(
     books: Store, empty_redis: RedisServer, clock: Clock, rpm: int, steps: list[int]

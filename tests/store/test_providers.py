@@ -168,7 +168,7 @@ async def test_limits_that_left_the_configuration_are_gone_and_what_is_in_flight
 
 
 @given(limit=st.integers(1, 40), waits=st.lists(st.integers(0, 9_000), min_size=1, max_size=60))
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_minute_has_more_polls_than_the_limit(empty_redis: RedisServer, limit: int, waits: list[int]) -> None:
     """And whoever waits as long as it was told may poll then."""
     empty_redis.client.flushall()
@@ -316,7 +316,7 @@ async def test_no_more_are_called_than_the_minute_has_room_for(books: Store, clo
     assert len(await called(books)) == 0
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     steps=st.lists(st.tuples(st.sampled_from(["ask", "wait", "end", "call", "tick"]), st.integers(0, 11)), max_size=60),
     concurrency=st.integers(1, 3),

@@ -86,7 +86,7 @@ async def test_a_charge_that_sums_cannot_count_is_refused_whole(books: Store, em
     assert everything(empty_redis) == before
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     cap=AMOUNTS,
     prices=st.lists(AMOUNTS, min_size=1, max_size=6),

@@ -198,7 +198,7 @@ def test_trimmed_books_are_the_same_books(empty_redis: RedisServer, books: int) 
     """Balances, budgets and caps are exact before and after; trimming again, or by two at once, changes nothing."""
     trimmed = 0
 
-    @settings(max_examples=books, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=books, suppress_health_check=list(HealthCheck))
     @given(deeds=DEEDS)
     def play(deeds: list[Deed]) -> None:
         nonlocal trimmed

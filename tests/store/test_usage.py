@@ -176,7 +176,6 @@ def test_however_it_is_rolled_up_every_entry_counts_once(empty_redis: RedisServe
         settings=settings(
             max_examples=60,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
     )
