@@ -156,9 +156,17 @@ async def edit_config(desk: AtDesk, data: Steps, if_match: IfMatch = None) -> Ap
     return await _done(desk, apply)
 
 
-@post("/config/validate", name="admin_config_validate", responses=REFUSALS, tags=TAGS, status_code=200)
+@post(
+    "/config/validate",
+    name="admin_config_validate",
+    responses=REFUSALS,
+    tags=TAGS,
+    status_code=200,
+    opt={ROLE: CONTROLS},
+)
 async def validate_config(desk: AtDesk, data: OnlyText) -> Finding:
-    """Says what is wrong with a text, each with its line, and else what it would change. Nothing is written."""
+    """Says what is wrong with a text, each with its line, and else what it would change. Nothing is written. It is read
+    with the gateway's own environment, so that takes a key that controls."""
     store, one = desk.tools.store, _configuring(desk)
     try:
         text = await _whole(desk, data.text, await store.config_version())

@@ -8,7 +8,7 @@ from litestar import get, post, put
 from litestar.params import Parameter
 from msgspec import Meta, Struct
 
-from gateway.admin.desk import REFUSALS, AtDesk, Desk
+from gateway.admin.desk import ADMINISTERS, REFUSALS, AtDesk, Desk, require
 from gateway.admin.pages import LIMIT, After, Limit, Order, Page, page_of
 from gateway.domain import ids
 from gateway.domain.admin_shapes import (
@@ -21,7 +21,7 @@ from gateway.domain.admin_shapes import (
 )
 from gateway.domain.errors import Absent, BadInput, Conflict
 from gateway.domain.fields import shown
-from gateway.domain.keys import Project
+from gateway.domain.keys import Project, Status
 from gateway.store.outcomes import NameTaken
 
 TAGS: Final = ["projects"]
@@ -80,8 +80,11 @@ async def limit_project(desk: AtDesk, project: NameOrId, data: LimitsShape) -> P
 
 @post("/projects/{project:str}/close", name="admin_project_close", status_code=200, responses=REFUSALS, tags=TAGS)
 async def close_project(desk: AtDesk, project: NameOrId) -> ProjectShape:
-    """No key of it may ask from now on. Videos that were admitted are finished, and charged. It cannot be undone."""
+    """No key of it may ask from now on. Videos that were admitted are finished, and charged. It cannot be undone, and
+    ends its keys, so whoever does it may do that to each of them."""
     found = await known_project(desk, project)
+    keys = await desk.tools.store.list_keys(found.id)
+    require(desk.caller, max((one.role for one in keys if one.status is Status.ACTIVE), default=ADMINISTERS))
     await desk.tools.store.close_project(found.id, actor=desk.caller.key_id)
     return project_shape(await known_project(desk, found.id))
 

@@ -79,6 +79,12 @@ def compose(file: str, raw: bytes) -> Node | None:
     return root
 
 
+def references(raw: bytes) -> frozenset[str]:
+    """The names of all variables that a text speaks of, wherever it does."""
+    found = _VARIABLE.finditer(raw.decode("utf-8", "replace"))
+    return frozenset(one.group(1) for one in found if one.group(1))
+
+
 class _Reader:
     """Turns nodes into data. Counts every node that it sees, so an alias costs what it expands to."""
 

@@ -63,6 +63,11 @@ def masked(text: bytes, secret: IsSecret = is_secret) -> bytes:
     return shown.encode()
 
 
+def literal_secrets(text: bytes, secret: IsSecret = is_secret) -> frozenset[str]:
+    """The values that `masked` hides. ConfigError if it is no YAML."""
+    return frozenset(one.value for one in scalars(text) if _hides(one, secret))
+
+
 def unmasked(file: str, text: bytes, before: bytes | None) -> bytes:
     """What was sent, with every hidden value as it stood before at the same place. ConfigError for one that was not
     there; `before` None: nothing was."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from gateway.domain.money import format_usd
@@ -67,6 +68,19 @@ def changes(before: ConfigView, after: ConfigView, *, restart: tuple[str, ...] =
         accounts_lost=tuple(name for name, account in before.accounts.items() if account not in kept_accounts),
         restart=restart,
     )
+
+
+def told(found: ConfigChanges, say: Callable[[str], str]) -> ConfigChanges:
+    """The same with every word of it as `say` has it."""
+
+    def again(value: Any) -> Any:
+        if isinstance(value, str):
+            return say(value)
+        if isinstance(value, dict):
+            return {name: again(below) for name, below in value.items()}
+        return [again(one) for one in value] if isinstance(value, list | tuple) else value
+
+    return msgspec.convert(again(msgspec.to_builtins(found)), ConfigChanges)
 
 
 def price_text(prices: tuple[Price, ...]) -> str:

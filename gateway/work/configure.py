@@ -15,8 +15,9 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from gateway.config.problems import ConfigError
+from gateway.config.unsaid import said, unsaid_of
 from gateway.domain.audit import Deed
-from gateway.domain.config_changes import ConfigChanges
+from gateway.domain.config_changes import ConfigChanges, told
 from gateway.domain.config_versions import ConfigFacts, ConfigNow, config_digest
 from gateway.domain.events import Event
 from gateway.log import log
@@ -78,14 +79,17 @@ async def restore(store: Store, maker: Maker, number: int, by: By, *, based_on: 
 
 
 async def difference(store: Store, maker: Maker, text: bytes) -> ConfigChanges:
-    """What a text would change of what counts. ConfigError for either; NoVersion."""
+    """What a text would change of what counts, without values that are secrets or the environment's. ConfigError for
+    either; NoVersion."""
     now = await store.config_now()
     if now is None:
         raise NoVersion("No configuration counts yet: telecine serve makes the first version.")
     before = await asyncio.to_thread(maker.make, now.text, title(now.version.number))
     started = maker if maker.started is not None else dataclasses.replace(maker, started=before.file.config)
     after = await asyncio.to_thread(started.make, text)
-    return await asyncio.to_thread(compare, before, after)
+    found = await asyncio.to_thread(compare, before, after)
+    unsaid = {**unsaid_of(now.text, maker.environ), **unsaid_of(text, maker.environ)}
+    return told(found, lambda words: said(words, unsaid))
 
 
 def _deed(facts: ConfigFacts, now: ConfigNow | None, by: By) -> Deed:

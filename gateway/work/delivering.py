@@ -140,7 +140,12 @@ async def deliver(tools: Tools, one: Delivery) -> Answer:
     if target is None or target.disabled:
         # It may have been made or enabled since this process looked; what ends a delivery has to be true.
         target = await tools.store.target(one.target)
-    answer = await _try(tools, one, target)
+    try:
+        answer = await _try(tools, one, target)
+    except Exception as error:
+        # Counted as any other try: what fails each time must come to an end, too.
+        log("delivering_failed", level="error", delivery=one.id, **where(error))
+        answer = Answer(Heard.UNREACHABLE)
     if answer.heard is Heard.GONE and target is not None and not target.of_requests:
         await _disable(tools, target)
     then = deliveries.after(one, answer, tools.clock.now_ms(), jitter=tools.chance())

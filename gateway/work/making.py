@@ -9,7 +9,9 @@ from msgspec.structs import replace
 
 from gateway.config.load import ConfigFile, parse_config
 from gateway.config.models import Config
+from gateway.config.problems import ConfigError
 from gateway.config.restarts import as_started, needs_restart
+from gateway.config.unsaid import said_problems, unsaid_of
 from gateway.snapshot import Snapshot, build_snapshot
 
 
@@ -39,8 +41,15 @@ class Maker:
     started: Config | None = None
 
     def make(self, text: bytes, name: str | None = None) -> Made:
-        """ConfigError with everything that is wrong. `name`: whose text it is, for complaints; by default the file's.
-        Takes some ten milliseconds of a processor: not for an event loop."""
+        """ConfigError with everything that is wrong, and no value that is a secret or the environment's. `name`: whose
+        text it is, for complaints; by default the file's. Takes some ten milliseconds of a processor: not for an event
+        loop."""
+        try:
+            return self._make(text, name)
+        except ConfigError as error:
+            raise said_problems(error, unsaid_of(text, self.environ)) from None
+
+    def _make(self, text: bytes, name: str | None) -> Made:
         file = parse_config(name or self.file, text, self.environ)
         self.check(file)
         if self.started is None:

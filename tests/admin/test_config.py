@@ -93,10 +93,11 @@ def test_a_change_of_what_is_no_more_what_counts_is_refused(admin: httpx.Client)
     assert read(admin)[0] == text + "# one\n"
 
 
-def test_a_lower_role_reads_and_tries_and_changes_nothing(gateway: Gateway) -> None:
+def test_a_lower_role_reads_and_neither_tries_nor_changes_anything(gateway: Gateway) -> None:
+    """A text that is tried is read with the gateway's own environment, where its vendors' keys are."""
     with client(gateway, 10) as one:
         text, match = read(one)
-        made(one.post("/admin/config/validate", json={"text": text}))
+        assert one.post("/admin/config/validate", json={"text": text}).status_code == 403
         assert one.put("/admin/config", json={"text": text + "#"}, headers=match).status_code == 403
         assert one.post("/admin/config/rollback", json={"version": 1}, headers=match).status_code == 403
     with client(gateway, 1) as one:
@@ -133,6 +134,23 @@ def test_single_values_are_set_where_they_stand(gateway: Gateway, admin: httpx.C
     edits = [{"path": ["providers", "nobody", "rpm"], "remove": True}]
     status, code, _ = refused(admin.patch("/admin/config", json={"edits": edits}, headers={"If-Match": '"2"'}))
     assert (status, code) == (400, "invalid_config")
+
+
+def test_no_text_that_is_tried_gets_a_value_of_the_environment_told(gateway: Gateway, admin: httpx.Client) -> None:
+    """`TELECINE_TEST_MARK` stands for a vendor's key: a difference and a complaint name it, and do not show it."""
+    text, match = read(admin)
+    shown = text.replace("routes: [mock", 'owned_by: "${TELECINE_TEST_MARK}", routes: [mock')
+    (change,) = made(admin.post("/admin/config/validate", json={"text": shown}))["changes"]["settings"]
+    assert (change["name"], change["after"]) == ("models.sora-2.owned_by", "${TELECINE_TEST_MARK}")
+    wrong = text.replace("adapter: mock", 'adapter: "${TELECINE_TEST_MARK}"')
+    (problem,) = made(admin.post("/admin/config/validate", json={"text": wrong}))["problems"]
+    assert "${TELECINE_TEST_MARK}" in problem["reason"]
+    assert "${TELECINE_TEST_MARK}" in refused(admin.put("/admin/config", json={"text": wrong}, headers=match))[2]
+    aliased = text.replace("api_key: <hidden>", "api_key: &key <hidden>").replace(
+        "routes: [mock", "owned_by: *key, routes: [mock"
+    )
+    finding = admin.post("/admin/config/validate", json={"text": aliased})
+    assert made(finding)["valid"] and "sk-literal-secret" not in finding.text
 
 
 def test_commands_compare_apply_list_show_and_roll_back(gateway: Gateway) -> None:

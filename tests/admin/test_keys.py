@@ -126,6 +126,19 @@ def test_nobody_makes_or_changes_a_key_of_a_higher_role(
     assert made(admin.get(f"/admin/keys/{above['id']}"))["status"] == "active"
 
 
+def test_nobody_closes_a_project_that_has_a_key_of_a_higher_role(
+    admin: httpx.Client, client: Callable[[int], httpx.Client]
+) -> None:
+    """It would end that key, and nothing brings it back."""
+    lower, above = client(10), new_key(admin, "controllers", role=100)
+    assert lower.post("/admin/projects/controllers/close").status_code == 403
+    assert made(admin.get("/admin/projects/controllers"))["status"] == "active"
+    body = {"scope": f"key:{above['id']}", "window": "day", "cap_usd": "0"}
+    assert lower.put("/admin/budgets", json=body).status_code == 403
+    made(admin.post(f"/admin/keys/{above['id']}/revoke"))
+    assert made(lower.post("/admin/projects/controllers/close"))["status"] == "closed"
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

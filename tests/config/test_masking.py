@@ -40,6 +40,13 @@ def test_secrets_are_hidden_and_the_rest_stays_as_it_was_written() -> None:
     assert len(shown.splitlines()) == len(TEXT.splitlines()) - 2  # a block of two lines
 
 
+def test_a_secret_that_an_alias_brings_to_another_place_is_hidden_at_its_anchor() -> None:
+    text = TEXT.replace(b"m: {routes", b"m: {owned_by: *shared, routes").replace(b"api-key}", b"api-key}  # &x")
+    shown = masked(text)
+    assert b"sk-live" not in shown and b"owned_by: *shared" in shown
+    assert unmasked("config.yaml", shown, text).splitlines()[1:] == text.splitlines()[1:]
+
+
 def test_what_was_hidden_and_is_sent_back_keeps_its_value() -> None:
     """Also beside other edits; only what a comment repeated stays hidden."""
     sent = masked(TEXT).replace(b"adapter: kling", b"adapter: runway").replace(b"models:\n  m:", b"models:\n  n:")

@@ -94,7 +94,7 @@ async def test_a_redirect_that_keeps_the_post_is_followed_a_few_times(tmp_path: 
 @pytest.mark.parametrize(
     "location",
     ["https://127.0.0.2/", "https://169.254.169.254/", "http://images.example/", "file:///etc/passwd", "https://in.example/",
-     "https://localhost/", "https://[::1]/", "//10.0.0.1/", "https://a:b@images.example/"],
+     "https://localhost/", "https://[::1]/", "//10.0.0.1/", "https://a:b@images.example/", "https://xn--a.example/"],
 )  # fmt: skip
 async def test_a_redirect_that_leads_inside_is_not_followed(tmp_path: Path, location: str) -> None:
     names = {"in.example": ["10.0.0.1"]}
@@ -114,7 +114,8 @@ async def test_no_name_leads_inside_whatever_it_led_to_before(tmp_path: Path, ad
 
 @pytest.mark.parametrize(
     "url",
-    ["http://a.example/", "https://127.0.0.1/", "https://0x7f.1/", "https://[::1]/", "https://localhost/", "nonsense"],
+    ["http://a.example/", "https://127.0.0.1/", "https://0x7f.1/", "https://[::1]/", "https://localhost/", "nonsense",
+     "https://xn--a.example/"],
 )  # fmt: skip
 async def test_what_is_inside_by_its_spelling_is_refused_before_anything_is_looked_up(url: str) -> None:
     poster = Poster(lookup=lambda _: [])
