@@ -1,6 +1,6 @@
 """`make bench`: the product beside this machine's floor, measured in interleaved rounds.
 
-    python -m tests.bench [--quick] [--only WORD ...] [--json FILE]
+    python -m tests.bench [--quick] [--only WORD ...] [--peer PROGRAM] [--json FILE]
 
 One worker, the configuration as shipped with a fast simulated vendor before the mock, logs and metrics on.
 """
@@ -13,13 +13,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from tests.bench import load
-from tests.bench.calls import creates, limited, reads
+from tests.bench.calls import creates, limited, peer, reads
 from tests.bench.content import content
 from tests.bench.pace import FULL, QUICK, Pace
 from tests.bench.planning import planning
@@ -48,6 +49,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="less than a minute, one short round: does it run?")
     parser.add_argument("--only", nargs="+", choices=list(MEASURES), help="measure only these")
+    parser.add_argument(
+        "--peer", metavar="PROGRAM", help="a LiteLLM proxy: measure creates and retrieves beside it, too"
+    )
     parser.add_argument("--json", type=Path, help="write the rows there, too")
     given = parser.parse_args()
     began = time.monotonic()
@@ -58,9 +62,10 @@ def main() -> None:
     rows: list[Row] = []
     missing: list[str] = []
     with tempfile.TemporaryDirectory(prefix="telecine-bench-") as folder:
-        for name in given.only or MEASURES:
+        measures = dict(MEASURES) | ({"peer": partial(peer, given.peer)} if given.peer else {})
+        for name in [*(given.only or MEASURES), *(["peer"] if given.peer else [])]:
             try:
-                rows += MEASURES[name](Path(folder) / name, pace)
+                rows += measures[name](Path(folder) / name, pace)
             except AssertionError as error:
                 missing.append(f"{name} could not be measured: {error}")
                 print(f"  {missing[-1]}", flush=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -17,6 +18,9 @@ from tests.support.gateway import ROOT, command_line, free_port, until
 from tests.support.vendor_beside import vendor_beside
 
 START_S_MAX: Final = 30.0
+PEER_START_S_MAX: Final = 90.0
+PEER_MODEL: Final = "sora-2"
+PEER_KEY: Final = "sk-peer"
 STOP_S_MAX: Final = 20.0
 DOWNLOAD_S_MAX: Final = 60.0
 NGINX_HOME: Final = ROOT / ".envs" / "nginx"
@@ -34,12 +38,14 @@ http {{
 
 
 @contextmanager
-def process_on(port: int, command: Sequence[str], folder: Path, name: str) -> Iterator[subprocess.Popen[bytes]]:
+def process_on(
+    port: int, command: Sequence[str], folder: Path, name: str, *, start_s_max: float = START_S_MAX
+) -> Iterator[subprocess.Popen[bytes]]:
     """Something that serves on a port, until the block ends."""
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
     try:
-        listening = until(lambda: _answers(port) or process.poll() is not None, START_S_MAX)
+        listening = until(lambda: _answers(port) or process.poll() is not None, start_s_max)
         assert listening and process.poll() is None, (folder / f"{name}.log").read_text()[-2_000:]
         for line in descendants(process):
             print(f"  {name:<12} {line}", flush=True)
@@ -87,6 +93,22 @@ def bare_route(folder: Path) -> Iterator[int]:
     port = free_port()
     command = [*SERVES, sys.executable, "-m", "tests.bench.floor", str(port), str(folder / "floor")]
     with process_on(port, command, folder, "floor"):
+        yield port
+
+
+@contextmanager
+def litellm(folder: Path, program: str, vendor: str) -> Iterator[int]:
+    """The port of a LiteLLM proxy, the peer that targets are of: one worker, no database, the same vendor."""
+    port, config = free_port(), folder / "litellm.yaml"
+    upstream = {"model": f"openai/{PEER_MODEL}", "api_base": vendor, "api_key": "sk-vendor"}
+    settings = {
+        "model_list": [{"model_name": PEER_MODEL, "litellm_params": upstream}],
+        "general_settings": {"master_key": PEER_KEY},
+        "litellm_settings": {"telemetry": False},
+    }
+    config.write_text(json.dumps(settings))  # JSON is YAML
+    command = [*SERVES, program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    with process_on(port, [*command, "--num_workers", "1"], folder, "litellm", start_s_max=PEER_START_S_MAX):
         yield port
 
 

@@ -11,6 +11,7 @@ from tests.bench.pace import Pace, tell, tell_processes
 from tests.bench.rows import PEER_CREATES_PER_S, PEER_RETRIEVES_PER_S, Row, Target
 
 CONNECTIONS: Final = (16, 64)
+PEER_CONNECTIONS: Final = 16
 LISTED: Final = 50
 RETRIEVES: Final = {16: Target(least=20 * PEER_RETRIEVES_PER_S, ratio_least=0.75), 64: Target(ratio_least=0.75)}
 LIMITED: Final = Target(ratio_least=0.85)
@@ -54,6 +55,34 @@ def limited(folder: Path, pace: Pace) -> list[Row]:
                     seen.add(whose, connections, answered)
                 tell(f"  round {number + 1}, {connections} connections: {seen.last()}")
     return seen.rows("creates with all limits and caps", dict.fromkeys(CONNECTIONS, LIMITED), {})
+
+
+def peer(program: str, folder: Path, pace: Pace) -> list[Row]:
+    """Creates and retrieves beside a peer on this machine, in turn: in these rows the peer is the floor."""
+    tell("creates and retrieves beside a peer")
+    folder.mkdir(parents=True)
+    made, read = Figures((PEER_CONNECTIONS,)), Figures((PEER_CONNECTIONS,))
+    with (
+        beside.fast_vendor(folder) as vendor,
+        beside.litellm(folder, program, vendor) as port,
+    ):
+        theirs = stage.create(beside.PEER_KEY)
+        known = stage.call(f"http://127.0.0.1:{port}/v1/videos", beside.PEER_KEY, theirs)["id"]
+        for number in range(pace.rounds):
+            with stage.product(folder / f"{number}", vendor) as (gateway, key):
+                ours = stage.create(key)
+                mine = stage.call(f"{gateway.base_url}/videos", key, ours)["id"]
+                asked = stage.get(f"/v1/videos/{mine}", key)
+                read.add("product", PEER_CONNECTIONS, _load(folder, gateway.port, asked, PEER_CONNECTIONS, pace))
+                made.add("product", PEER_CONNECTIONS, _load(folder, gateway.port, ours, PEER_CONNECTIONS, pace))
+            asked = stage.get(f"/v1/videos/{known}", beside.PEER_KEY)
+            read.add("floor", PEER_CONNECTIONS, _load(folder, port, asked, PEER_CONNECTIONS, pace))
+            made.add("floor", PEER_CONNECTIONS, _load(folder, port, theirs, PEER_CONNECTIONS, pace))
+            tell(f"  round {number + 1}: creates {made.last()}; retrieves {read.last()}")
+    return [
+        *made.rows("creates beside the peer", {PEER_CONNECTIONS: Target(ratio_least=10)}, {}),
+        *read.rows("retrieves beside the peer", {PEER_CONNECTIONS: Target(ratio_least=20)}, {}),
+    ]
 
 
 def reads(folder: Path, pace: Pace) -> list[Row]:
@@ -102,7 +131,8 @@ def _load(folder: Path, port: int, requests: str | list[str], connections: int, 
 class Figures:
     """What the rounds of a measurement saw, by connections."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: tuple[int, ...] = CONNECTIONS) -> None:
+        self._at = connections
         self.seen: dict[tuple[str, int], list[load.Answered]] = {}
 
     def add(self, whose: str, connections: int, answered: load.Answered) -> None:
@@ -115,7 +145,7 @@ class Figures:
 
     def rows(self, name: str, rates: Mapping[int, Target], tails: Mapping[int, Target]) -> list[Row]:
         rows = []
-        for connections in CONNECTIONS:
+        for connections in self._at:
             product, floor = self.seen["product", connections], self.seen["floor", connections]
             at = f"{name}, {connections} connections"
             rows += [
