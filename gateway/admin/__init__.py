@@ -7,12 +7,12 @@ from typing import Final
 from litestar import Router
 from litestar.di import Provide
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from gateway import __version__
 from gateway.admin import audit, budgets, config, keys, projects, providers, usage, videos, webhooks
 from gateway.admin.desk import desk_of, framed, may
+from gateway.admin.page import PlainPage
 
 ROOMS: Final = (config, projects, keys, budgets, providers, videos, webhooks, usage, audit)
 HANDLERS: Final = tuple(one for room in ROOMS for one in room.HANDLERS)
@@ -36,7 +36,7 @@ def document() -> OpenAPIConfig:
         title="Telecine: administration",
         version=__version__,
         path=DOCS,
-        render_plugins=[ScalarRenderPlugin()],
+        render_plugins=[PlainPage()],
         components=Components(security_schemes={"key": key}),
         security=[{"key": []}],
         use_handler_docstrings=True,

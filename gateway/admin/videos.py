@@ -11,6 +11,7 @@ from msgspec import Struct
 from gateway.admin.desk import REFUSALS, AtDesk, Desk
 from gateway.admin.pages import ID_CHARS_MAX, LIMIT, Limit
 from gateway.admin.projects import known_project
+from gateway.api.videos import KEY_CHARS_MAX
 from gateway.domain.admin_shapes import NAME_CHARS_MAX
 from gateway.domain.errors import BadInput, Conflict
 from gateway.domain.explain import explain
@@ -28,6 +29,12 @@ TEXT_CHARS_MAX: Final = 512
 STATES: Final = frozenset({*(one.value for one in State), "in_progress"})
 VideoId = Annotated[str, Parameter(max_length=ID_CHARS_MAX, description="The video's id.")]
 Moment = Annotated[str | None, Parameter(max_length=40, description="A UTC date, or RFC 3339.")]
+Again = Annotated[
+    str | None,
+    Parameter(
+        header="Idempotency-Key", min_length=1, max_length=KEY_CHARS_MAX, description="What this wish is named by."
+    ),
+]
 Filter = Annotated[str | None, Parameter(max_length=TEXT_CHARS_MAX)]
 
 
@@ -147,9 +154,10 @@ async def cancel_video(desk: AtDesk, video_id: VideoId) -> CancelShape:
 
 
 @post("/videos/{video_id:str}/retry", name="admin_video_retry", status_code=200, responses=REFUSALS, tags=TAGS)
-async def retry_video(desk: AtDesk, video_id: VideoId) -> RetryShape:
+async def retry_video(desk: AtDesk, video_id: VideoId, again: Again = None) -> RetryShape:
     """Makes a new video of the record of one that has ended, for the same project and key, which pay for it as for any
-    other. Its images are kept; where they are gone it is refused."""
+    other. Its images are kept; where they are gone it is refused. Sent again with the same `Idempotency-Key` it answers
+    with the video that it made first."""
     if not VIDEO_ID.fullmatch(video_id):
         raise absent(video_id)
     retried = await retry.prepare(desk.tools, video_id)
@@ -157,8 +165,8 @@ async def retry_video(desk: AtDesk, video_id: VideoId) -> RetryShape:
     await desk.tools.store.note_wish(
         desk.caller.key_id, "video.retry", f"video/{video_id}", {**told}, {"retry": retried.identity}
     )
-    await retry.make(desk.tools, retried)
-    return RetryShape(id=retried.identity, retry_of=video_id)
+    made = await retry.make(desk.tools, retried, f"{desk.caller.key_id} {again}" if again is not None else None)
+    return RetryShape(id=made, retry_of=video_id)
 
 
 async def _known(desk: Desk, video_id: str) -> Video:

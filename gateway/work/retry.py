@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+import msgspec
 from msgspec import Struct
 
 from gateway.assets.store import AssetMissing
@@ -69,12 +70,16 @@ async def prepare(tools: Tools, old_id: str) -> Retried:
     return Retried(identity, old, await _caller(tools, old), asked)
 
 
-async def make(tools: Tools, retried: Retried) -> bytes:
-    """Its public JSON. Raises ClientError as any create does."""
-    # A key of its own: no client's resend is answered with it, and it with no other's video.
-    hint = Hint(idempotency_key=f"retry {retried.identity}")
+async def make(tools: Tools, retried: Retried, again: str | None = None) -> str:
+    """The id of the new video, or of the one that the same wish made before. `again`: what an operator names a wish by,
+    None for one that stands by itself. Raises ClientError as any create does."""
+    # Not a client's own kind of key: no client's resend is answered with it, and it with no other's video.
+    named = retried.identity if again is None else f"of {retried.old.id} by {again}"
+    hint = Hint(idempotency_key=f"retry {named}")
     retry = Retry(of=retried.old.id, identity=retried.identity)
-    return (await create_video(tools, retried.caller, retried.asked, hint, retry=retry)).face
+    face = (await create_video(tools, retried.caller, retried.asked, hint, retry=retry)).face
+    made: str = msgspec.json.decode(face)["id"]
+    return made
 
 
 async def _caller(tools: Tools, old: Video) -> Caller:

@@ -21,6 +21,18 @@ def test_the_document_lists_every_call_and_what_it_may_answer(gateway: Gateway) 
             assert operation["description"]
     page = httpx.get(f"{gateway.url}/admin/docs", trust_env=False)
     assert page.status_code == 200 and "Telecine: administration" in page.text
+    for path, operations in document["paths"].items():
+        for method in operations:
+            assert f"<b>{method.upper()}</b> {path}<" in page.text
+    assert "<code>limits.max_cost_usd</code>" in page.text  # a field of an object inside a body
+
+
+def test_the_page_of_all_calls_loads_nothing_from_elsewhere_and_runs_nothing(gateway: Gateway) -> None:
+    """A gateway may stand in a closed network, and a script beside its keys is somebody else's code."""
+    page = httpx.get(f"{gateway.url}/admin/docs", trust_env=False).text
+    assert "default-src 'none'" in page
+    for word in ("<script", "<link", "src=", "http://", "https://cdn", "@import", "url("):
+        assert word not in page, word
 
 
 def test_only_who_administers_comes_in(gateway: Gateway, client: Callable[[int], httpx.Client]) -> None:

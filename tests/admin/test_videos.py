@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -120,6 +121,18 @@ def test_an_ended_video_is_made_again_of_its_record(maker: Maker, admin: httpx.C
     assert new["money"]["cost_usd"] == old["money"]["cost_usd"] != "0.00"
     (deed,) = audit(admin, f"video/{first}")
     assert (deed["action"], deed["after"]) == ("video.retry", {"retry": again["id"]})
+
+
+def test_a_retry_that_is_sent_again_under_its_name_is_charged_once(maker: Maker, admin: httpx.Client) -> None:
+    first = maker.make("[mock:fast] once")
+    maker.ended(first)
+    place = f"/admin/videos/{first}/retry"
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _: admin.post(place, headers={"Idempotency-Key": "take two"}), range(4)))
+    (again,) = {made(one)["id"] for one in answers}
+    other = made(admin.post(place, headers={"Idempotency-Key": "take three"}))["id"]
+    assert len({first, again, other, made(admin.post(place))["id"]}) == 4
+    assert [maker.ended(one)["retry_of"] for one in (again, other)] == [first, first]
 
 
 def test_what_cannot_be_made_again_is_refused_by_name(gateway: Gateway, admin: httpx.Client) -> None:
