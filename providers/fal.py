@@ -139,8 +139,7 @@ SEEDANCE: Final = c.Abilities(
         _price(682_000, SEEDANCE_1080), _price(1_555_200, SEEDANCE_4K),
     ),
 )  # fmt: skip
-# Unverified: ids of models but Pika's, prices of Veo 3.1 and of Veo 3 without sound, lengths of Seedance and H3, the
-# fields of last frames.
+# Unverified: ids but Pika's, prices of Veo 3.1 and of silent Veo 3, lengths of Seedance and H3, fields of last frames.
 MODELS: Final[Mapping[str, tuple[c.Abilities, Wire]]] = {
     "bytedance/seedance-2.0": (SEEDANCE, SEEDANCE_WIRE),
     "bytedance/seedance-2.5": (
@@ -253,6 +252,8 @@ class Fal(c.Adapter[FalSettings]):
                 return c.Running()
             case "COMPLETED":
                 result = yield Call(method="GET", path=_path(ref))
+                if result.status == 500 and not _typed(read_json(result), result):  # whose is it? fal's own may be over
+                    result = yield Call(method="GET", path=_path(ref))
                 return _result(status, result)
             case _:
                 raise Unreadable("a status outside the contract")
@@ -351,16 +352,15 @@ def _result(status: Node, reply: Reply) -> c.PollVerdict:
         return c.Broken(why=TYPES.get(typed, Why.INTERNAL), message=said(status["error"]) or clean(typed))
     if reply.status == 200:
         link = answer["video"]["url"]
-        if link.missing:
-            return c.Broken(why=Why.INTERNAL, message="completed without a clip")
-        return c.Finished(assets=(c.Remote(link=link.link()),))
+        broken = c.Broken(why=Why.INTERNAL, message="completed without a clip")
+        return broken if link.missing else c.Finished(assets=(c.Remote(link=link.link()),))
     own, refused = _typed(answer, reply), _refusal(reply)
     if reply.status == 400 and EARLY.search(refused.message):
         return c.Running()
-    if not typed and reply.status != 422 and (not own or (reply.status in PASSING and own not in TYPES)):
+    if not typed and reply.status not in (422, 500) and (not own or (reply.status in PASSING and own not in TYPES)):
         return _passing(refused)
     why = TYPES.get(own or typed, refused.why if refused.why in (Why.INVALID, Why.BLOCKED) else Why.INTERNAL)
-    return c.Broken(why=why, message=refused.message, free=True if reply.status >= 500 else None)
+    return c.Broken(why=why, message=refused.message, free=True if reply.status >= 500 and (own or typed) else None)
 
 
 def _passing(refused: c.Refused) -> c.Refused:

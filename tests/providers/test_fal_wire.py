@@ -209,6 +209,7 @@ def fate(do: str, status: int = 500, code: str | None = None) -> Fault:
         (fate("fail", 422, "content_policy_violation"), Why.BLOCKED, None),
         (fate("fail", 422, "image_too_small"), Why.INVALID, None),
         (fate("fail", 500, "generation_failed"), Why.INTERNAL, True),
+        (fate("fail", 500), Why.INTERNAL, None),
         (fate("fail", 504, "startup_timeout"), Why.OVERLOADED, True),
         (fate("complete_empty"), Why.INTERNAL, None),
         (fate("complete_with_error", code="runner_disconnected"), Why.OVERLOADED, None),
@@ -218,7 +219,7 @@ def fate(do: str, status: int = 500, code: str | None = None) -> Fault:
 async def test_a_run_that_is_completed_without_a_clip_is_broken(
     pair: Pair, fault: Fault, why: Why, free: bool | None
 ) -> None:
-    """What is not billed is said to be free."""
+    """What is not billed is said to be free; a 500 that names no type is paid, as nobody says whose it is."""
     v, t = pair
     v.program(fault)
     ended = await t.ended(await t.accepted(create()))
@@ -232,6 +233,7 @@ async def test_a_passing_error_says_nothing_of_the_run(pair: Pair) -> None:
         Fault(on="retrieve", do="refuse", status=503),
         Fault(on="result", do="refuse", status=503),
         Fault(on="result", do="html", status=502),
+        Fault(on="result", do="refuse", status=500),
     )
     ref = await t.accepted(create())
     seen = [type(await t.poll(ref)).__name__ for _ in range(2)]
