@@ -34,6 +34,9 @@ else:
 Ref: TypeAlias = dict[str, Json]
 """An adapter's own handle on a job (id, kind of task, host, follow-up URL): opaque to everyone else, at most 4 KB."""
 
+IMAGE_TYPES = ("image/jpeg", "image/png", "image/webp")
+"""All that a client may send."""
+
 REPLY_BYTES_MAX = 4 * 1024 * 1024
 IMAGE_BYTES_MAX = 20 * 1024 * 1024
 
@@ -395,6 +398,10 @@ class Abilities(Struct, frozen=True, kw_only=True):
     last_image: bool = False  # it can end a clip with a given image
     last_image_alone: bool = False  # also one that begins with none
     needs_image: bool = False  # it animates pictures and makes nothing from words alone
+    image_types: tuple[str, ...] = IMAGE_TYPES  # of those that clients may send
+    image_bytes_max: int = IMAGE_BYTES_MAX
+    image_side_min: int = 1  # pixels
+    image_shape_max: float | None = None  # the long side by the short one; None: no limit is known
     characters: bool = False
     audio: bool | None = None  # True, False: always so; None: a switch
     seed: bool = False

@@ -11,7 +11,7 @@ from typing import Annotated, Final, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
-from providers.contract import Abilities, Size, Verb
+from providers.contract import IMAGE_BYTES_MAX, IMAGE_TYPES, Abilities, Size, Verb
 
 _OURS: Final = """
     model prompt seconds duration size resolution aspect_ratio ratio width height num_frames audio sound generate_audio
@@ -48,6 +48,10 @@ class ModelSettings(BaseModel):
     last_image: bool = False
     last_image_alone: bool = False
     needs_image: bool = False
+    image_types: tuple[Annotated[str, Field(pattern="^image/(jpeg|png|webp)$")], ...] = Field(IMAGE_TYPES, min_length=1)
+    image_bytes_max: int = Field(IMAGE_BYTES_MAX, ge=1, le=IMAGE_BYTES_MAX)
+    image_side_min: int = Field(1, ge=1, le=99_999)
+    image_shape_max: float | None = Field(None, ge=1, le=100, allow_inf_nan=False)
     characters: bool = False
     audio: bool | None = False  # null: a switch, where the adapter knows one
     seed: bool = False

@@ -9,7 +9,7 @@ client left open come last: OpenAI's defaults where a remaining route has them, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from msgspec import Struct
@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from gateway.domain.errors import BadInput
 from gateway.domain.fields import listed, missing
+from gateway.domain.image_limits import unkept
 from gateway.domain.nearest import nearest_seconds, nearest_size
 from gateway.domain.references import FIRST_FRAME, LAST_FRAME
 from gateway.domain.requests import Asked
@@ -60,6 +61,7 @@ def settle(
     """The request with everything decided. `named`: what the source's client called the model."""
     framed = (image is not None or asked.image is not None, last_image is not None or asked.last_image is not None)
     wishes = (*_abilities(asked, model, framed, source, characters), *_prompt_wishes(asked, model))
+    wishes += tuple(_image_wishes(model, {FIRST_FRAME: image, LAST_FRAME: last_image}))
     size, seconds = _extent(asked, model, source, _those(model.routes, *wishes))
     _check_image(FIRST_FRAME, image, size)
     _check_image(LAST_FRAME, last_image, size)
@@ -212,6 +214,23 @@ def _prompt_wishes(asked: Asked, model: Model) -> Iterator[_Wish]:
             what = param.replace("_", " ")
             lack = f"takes at most {most} characters of a {what}"
             return BadInput(f"Invalid value: the model '{model.name}' {lack}. Send a shorter one.", param=param)
+
+        yield _Wish(fits, refusal)
+
+
+def _image_wishes(model: Model, images: Mapping[str, StoredImage | None]) -> Iterator[_Wish]:
+    """Of images by their fields. A refusal says by which limit each of the routes would take the image."""
+    for param, image in images.items():
+        if image is None:
+            continue
+
+        def fits(route: Route, image: StoredImage = image) -> bool:
+            return not unkept(route.abilities, (image,))
+
+        def refusal(routes: Sequence[Route], image: StoredImage = image, param: str = param) -> BadInput:
+            taken = ", or ".join(dict.fromkeys(unkept(route.abilities, (image,)) for route in routes))
+            lack = f"does not take this image; it takes images with {taken}"
+            return BadInput(f"Invalid value: the model '{model.name}' {lack}.", param=param)
 
         yield _Wish(fits, refusal)
 

@@ -12,6 +12,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from gateway.domain.image_limits import unkept
 from gateway.domain.observed import NOTHING_OBSERVED, UNKNOWN, Observed
 from gateway.domain.pricing import Quote, quote, with_sound
 from gateway.domain.strategies import Policy, Ranked, candidate, rank
@@ -160,6 +161,11 @@ _LACKS: Final = (
     ),
     _Lack(lambda request: request.image is not None, lambda able, *_: not able.image, "takes no image"),
     _Lack(lambda request: request.last_image is not None, lambda able, *_: not able.last_image, "takes no last frame"),
+    _Lack(
+        lambda request: bool(request.images),
+        lambda able, _, request: bool(unkept(able, request.images)),
+        "takes no image of this type or measure",
+    ),
     _Lack(_only_its_end, lambda able, *_: not able.last_image_alone, "needs a first frame for a last one"),
     _Lack(_from_words, lambda able, *_: able.needs_image, "needs an image"),
     _Lack(lambda request: bool(request.characters), lambda able, *_: not able.characters, "has no characters"),

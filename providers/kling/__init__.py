@@ -19,7 +19,7 @@ from providers import contract as c
 from providers.contract import Call, Flow, Json, Ref, Reply, Spec, Unreadable, Why
 from providers.described import ModelSettings, unsaid
 from providers.kling.asking import order, unfit
-from providers.kling.models import COMMON, MODELS, OMNI, VISIBLE_AFTER_S, is_old, kinds_of
+from providers.kling.models import COMMON, MODELS, OMNI, VISIBLE_AFTER_S, is_old, kinds_of, with_images
 from providers.kling.reading import (
     USED_ID,
     Task,
@@ -96,7 +96,7 @@ class Kling(c.Adapter[KlingSettings]):
         own = self.settings.models.get(model)
         named = model not in self.settings.nameless
         return replace(
-            own.abilities() if own else MODELS[model],
+            with_images(own.abilities() if own else MODELS[model], model),
             finds=named,
             visible_after_s=VISIBLE_AFTER_S if named else None,
             calls_back=named,

@@ -103,7 +103,24 @@ COMMON: Final[Mapping[str, bool | int]] = {
     "failed_jobs_free": False,  # refunds are unverified; a task that says what it took is believed
     "asset_life_s": 30 * 86_400,
 }
+# "Media: jpg/jpeg/png ≤50 MB (30 MB on 4.0), sides ≥300 px, shape 1:2.5 to 2.5:1"; more than 20 MB never comes here.
+IMAGE_TYPES: Final = ("image/jpeg", "image/png")
+IMAGE_SIDE_MIN: Final = 300
+IMAGE_SHAPE_MAX: Final = 2.5
+OLD_IMAGE_BYTES_MAX: Final = 10 * 1024 * 1024  # "`image`, `image_tail`: URL or bare base64; ≤10 MB"
 VISIBLE_AFTER_S: Final = 60.0  # "not found after a few tries over about a minute"
+
+
+def with_images(able: c.Abilities, model: str) -> c.Abilities:
+    """With what Kling takes, of which an operator's description may only leave some out."""
+    largest = OLD_IMAGE_BYTES_MAX if is_old(model) else c.IMAGE_BYTES_MAX
+    return replace(
+        able,
+        image_types=tuple(one for one in able.image_types if one in IMAGE_TYPES),
+        image_bytes_max=min(able.image_bytes_max, largest),
+        image_side_min=max(able.image_side_min, IMAGE_SIDE_MIN),
+        image_shape_max=min(able.image_shape_max or IMAGE_SHAPE_MAX, IMAGE_SHAPE_MAX),
+    )
 
 
 def is_old(model: str) -> bool:

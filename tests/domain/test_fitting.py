@@ -16,7 +16,7 @@ from gateway.domain.requests import Asked, ask
 from gateway.domain.routing import Model, Route, plan, prompt_units, why_not
 from gateway.domain.synonyms import Said
 from gateway.domain.videos import CharacterUse, SourceVideo, StoredImage
-from providers.contract import Json, Size, Verb
+from providers.contract import IMAGE_TYPES, Json, Size, Verb
 from tests.support.videos import model, route
 
 TALL, WIDE, HIGH = Size(720, 1280), Size(1280, 720), Size(1024, 1792)
@@ -159,6 +159,31 @@ def test_a_prompt_that_every_route_finds_too_long_is_refused_with_what_the_longe
     assert refusal(negative, model(short, longer)).param == "negative_prompt"
 
 
+@pytest.mark.parametrize(
+    ("limits", "taken"),
+    [
+        ({"image_types": ("image/jpeg", "image/webp")}, "the type JPEG or WebP"),
+        ({"image_bytes_max": 100}, "at most 100 bytes"),
+        ({"image_side_min": 721}, "sides of at least 721 pixels"),
+        ({"image_shape_max": 1.5}, "a long side of at most 1.5 times the short one"),
+    ],
+)
+def test_an_image_that_no_route_takes_is_refused_with_what_would_be_taken(limits: dict[str, Any], taken: str) -> None:
+    """By the field that it came in; a route that takes it has it to itself, and no image is no trouble at all."""
+    strict, open_ = route("a", **limits, last_image=True, last_image_alone=True), route("b")
+    given = replace(image(TALL), size_bytes=101)
+    ways: dict[str, dict[str, Any]] = {"input_reference": {"image": given}, "last_frame": {"last_image": given}}
+    for param, way in ways.items():
+        with pytest.raises(BadInput) as error:
+            settle(ASKED, model(strict), **way)
+        assert (error.value.status, error.value.param) == (400, param)
+        assert taken in error.value.message
+    request = settle(ASKED, model(strict, open_), image=given)
+    assert why_not(strict, request) == "takes no image of this type or measure"
+    assert why_not(open_, request) is None
+    assert why_not(strict, replace(request, image=None)) is None
+
+
 def test_a_prompts_length_is_that_of_the_strictest_way_to_count() -> None:
     """An emoji is two UTF-16 units; a lone half of one is one, and no crash."""
     lengths = {"boat": 4, "b\u00f6t": 3, "\N{SAILBOAT}": 1, "\N{ROWBOAT}": 2, "\ud83d": 1}
@@ -262,6 +287,10 @@ ROUTES = st.builds(
     needs_source_ref=st.booleans(),
     extend_total_seconds_max=st.sampled_from([0, 12, 120]),
     prompt_max=st.sampled_from([None, 4, 6, 8]),
+    image_types=st.sampled_from([IMAGE_TYPES, ("image/jpeg",), ("image/png",)]),
+    image_bytes_max=st.sampled_from([5, 20]),
+    image_side_min=st.sampled_from([1, 721]),
+    image_shape_max=st.sampled_from([None, 1.5, 2.5]),
 )
 
 
@@ -287,10 +316,15 @@ def wishes(draw: st.DrawFn) -> tuple[Asked, dict[str, Any]]:
     owner = draw(st.sampled_from([None, "a", "b"]))
     return asked, {
         "source": None if create else SOURCE,
-        "image": image(size) if size is not None and draw(st.booleans()) else None,
-        "last_image": image(size) if size is not None and draw(st.booleans()) else None,
+        "image": drawn(draw, size) if size is not None and draw(st.booleans()) else None,
+        "last_image": drawn(draw, size) if size is not None and draw(st.booleans()) else None,
         "characters": (CharacterUse(id="c", account=f"{owner}|https://{owner}.test|", ref={}),) if owner else (),
     }
+
+
+def drawn(draw: st.DrawFn, size: Size) -> StoredImage:
+    media_type = draw(st.sampled_from(["image/png", "image/jpeg", "image/webp"]))
+    return replace(image(size), media_type=media_type, size_bytes=draw(st.sampled_from([1, 6, 21])))
 
 
 TIMED = (Verb.CREATE, Verb.EXTEND)

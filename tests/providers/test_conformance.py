@@ -20,6 +20,8 @@ from pydantic import ValidationError
 
 from gateway.domain.price_lists import faults
 from providers.contract import (
+    IMAGE_BYTES_MAX,
+    IMAGE_TYPES,
     Abilities,
     Accepted,
     AccountVerdict,
@@ -133,6 +135,11 @@ def test_abilities_are_complete(kind: str, chosen: dict[str, Any]) -> None:
         assert able.image or not able.needs_image
         assert able.last_image_alone or able.image or not able.last_image
         assert able.last_image or not able.last_image_alone
+        assert able.image_types and set(able.image_types) <= set(IMAGE_TYPES)
+        assert 0 < able.image_bytes_max <= IMAGE_BYTES_MAX
+        for size in able.sizes if able.image or able.last_image else ():  # an image is as large as its clip
+            short, long = sorted((size.width, size.height))
+            assert short >= able.image_side_min and long <= (able.image_shape_max or long) * short
         assert able.resend_safe_s is None or able.resend_safe_s > 0
         assert able.visible_after_s is None or (able.finds and able.visible_after_s >= 0)
         assert able.asset_life_s > 0
