@@ -173,6 +173,7 @@ def test_a_quote_makes_nothing(quoting: Gateway, client: httpx.Client) -> None:
     for _ in range(3):
         quoted(client.post("/videos/quote", json=body))
     assert client.get("/videos").json()["data"] == []
-    assert [one for one in (quoting.data_dir / "assets").rglob("*") if one.is_file()] == []
+    files = [one.name for one in (quoting.data_dir / "assets").rglob("*") if one.is_file()]
+    assert files == ["id"], "the folder's own name, and no picture"
     budget = quoting.telecine("budgets", "set", "gateway", "1000", "--window", "total")
     assert (budget["held"], budget["spent"]) == ("$0.00", "$0.00")

@@ -83,7 +83,7 @@ def other(spending: Gateway, films: Asker) -> Asker:
 
 @pytest.fixture(scope="module")
 def operator(spending: Gateway) -> Asker:
-    return Asker(spending, "operators", "--role", "10")
+    return Asker(spending, "accountants", "--role", "10")
 
 
 def test_a_project_sees_what_it_spent_and_what_for(films: Asker, other: Asker) -> None:
