@@ -67,6 +67,8 @@ class Reseller(c.Adapter[ResellerSettings]):
             if isinstance(stored, c.Refused):
                 return stored
             links[name] = stored
+        if spec.audio is None:  # described as always so: said all the same where there is a word for it
+            spec = replace(spec, audio=self.abilities(spec.model).audio)
         reply = yield create_call(
             wire, spec, model=self._name(spec.model), key=key, links=links, secret=self._callback_secret()
         )

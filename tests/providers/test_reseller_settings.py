@@ -104,11 +104,21 @@ def test_the_name_of_the_model_decides_the_dialect() -> None:
     }
 
 
+@pytest.mark.parametrize("audio", [True, False])
+def test_sound_is_said_where_a_model_has_no_switch(audio: bool) -> None:
+    """It decides the price, so the site does not; a model whose dialect is told no place for it says nothing."""
+    lacking: dict[str, Any] = {"wire": {"create": {"fields": {"audio": []}}}}
+    for more, told in (({}, audio), (lacking, None)):
+        settings = {"preset": "aimlapi", "models": {"m": {**MODEL, "audio": audio, **more}}}
+        assert sent(settings).body.value.get("generate_audio") is told
+
+
 def test_what_is_written_is_laid_over_the_preset() -> None:
     """For the provider, and for one model beyond that; objects are merged, all else is replaced."""
     own = {**MODEL, "name": "their/name", "wire": {"create": {"constants": {"provider": "google"}}}}
     settings = {"preset": "aimlapi", "create": {"fields": {"prompt": "text"}}, "models": {"m": own, "n": MODEL}}
     body = {"model": "their/name", "text": "a boat", "duration": 5, "aspect_ratio": "16:9", "resolution": "720p"}
+    body["generate_audio"] = False
     assert sent(settings).body.value == {**body, "provider": "google"}
     assert sent(settings, "n").body.value == {**body, "model": "n"}
 
