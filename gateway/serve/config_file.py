@@ -7,6 +7,7 @@ swapped, which is how Kubernetes changes a file.
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -74,11 +75,19 @@ class ConfigOnDisk:
             found = self.path.stat()
         except OSError:
             return None
+        if stat.S_ISFIFO(found.st_mode):
+            return None  # a pipe is read once, and again would wait for ever
         return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
 
     def _read(self) -> bytes:
         try:
-            with self.path.open("rb") as file:
-                return file.read(FILE_BYTES_MAX + 1)
+            with open(self.path, "rb", opener=_at_once) as file:
+                pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
+                return b"" if pipe else file.read(FILE_BYTES_MAX + 1)
         except OSError:
             return b""
+
+
+def _at_once(path: str, flags: int) -> int:
+    """Opening a pipe would wait for who writes it."""
+    return os.open(path, flags | os.O_NONBLOCK)

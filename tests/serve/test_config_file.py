@@ -90,3 +90,15 @@ def test_a_folder_that_takes_no_file_leaves_the_old_one(path: Path) -> None:
     path.parent.rmdir()
     with pytest.raises(OSError, match="No such file"):
         file.write(b"two")
+
+
+def test_a_pipe_in_its_place_is_no_file_and_nobody_waits_for_it(path: Path) -> None:
+    """As `--config <(command)` gives: read at the start, and never again."""
+    file = ConfigOnDisk(path, b"one")
+    assert looked(file) == []
+    path.unlink()
+    os.mkfifo(path)
+    assert looked(file) == [b""]
+    path.unlink()
+    touch(path, b"two", 9)
+    assert looked(file) == [b"two"]
