@@ -46,7 +46,6 @@ def web_address(text: str, base: httpx.URL | None = None) -> httpx.URL:
     """An address as one may be given from outside. BadAddress unless it is http or https with a plain host."""
     try:
         url = httpx.URL(text) if base is None else base.join(text)
-        _ = url.host  # raises for an international name that is none; a request for it would as well
     except (httpx.InvalidURL, ValueError, TypeError) as error:
         raise BadAddress("no URL") from error
     if not is_of_the_web(url):

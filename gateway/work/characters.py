@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from msgspec.structs import replace
+
 from gateway.domain.assets import source_name
 from gateway.domain.change import Repeat
 from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, OutcomeUnknown, Unavailable
@@ -46,6 +48,8 @@ async def create(tools: Tools, caller: Caller, asked: AskedCharacter, hint: Hint
                     param="Idempotency-Key",
                 )
             case Making() if tools.clock.boot_s() < ends_s:
+                # From now on it asks as its repeat: a delayed original is taken for one once only.
+                repeat = replace(repeat, resend=True)
                 await asyncio.sleep(PENDING_LOOK_S)
             case _:
                 raise _unknown()

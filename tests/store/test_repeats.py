@@ -222,3 +222,10 @@ async def test_a_made_character_answers_its_repeats_for_a_while(books: Store) ->
     assert await books.begin_character("key_2", KEYED, "two") == Begun()
     assert await books.begin_character("key_1", ORIGINAL, "three") == Begun()
     assert await books.begin_character("key_1", ORIGINAL, "four") == Begun()
+
+
+async def test_a_delayed_original_gets_the_character_of_its_resend_once(books: Store) -> None:
+    original, again = Repeat(fingerprint="c"), Repeat(fingerprint="c", resend=True)
+    assert await books.begin_character("key_1", again, "one") == Begun()
+    assert await books.begin_character("key_1", original, "two") == Making()
+    assert await books.begin_character("key_1", original, "three") == Begun()

@@ -188,7 +188,7 @@ async def test_the_other_verbs_pass_on_what_the_vendor_says(verb: str, verdict: 
         reply = yield Call(method="GET", path="/x", query=(("limit", "5"),))
         return verdict if reply.status == 200 else Refused(why=Why.OVERLOADED)
 
-    async with Desk(lambda _: say(200, b"[]")) as desk, open_driver() as driver:
+    async with Desk(lambda _: say(200, b'{"models": 1}')) as desk, open_driver() as driver:
         place = endpoint(f"http://localhost:{desk.port}", connect_timeout_s=2.0)
         assert await getattr(driver, verb)(place, flow(), timeout_s=3) == verdict
         assert desk.asked[0].target == "/x?limit=5"
