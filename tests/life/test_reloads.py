@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 
-import httpx
+import aiohttp
 import pytest
 
 from tests.support.gateway import Gateway, until
@@ -87,13 +87,14 @@ async def test_no_request_fails_while_the_configuration_changes(
 async def _create(gateways: tuple[Gateway, ...], key: str, rate: int, statuses: Counter[int]) -> None:
     """At a steady rate, whatever the answers take; each gateway in turn."""
     headers = {"Authorization": f"Bearer {key}"}
-    limits = httpx.Limits(max_connections=100)
-    async with httpx.AsyncClient(headers=headers, trust_env=False, timeout=30, limits=limits) as api:
+    connections, wait = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(total=30)
+    async with aiohttp.ClientSession(headers=headers, connector=connections, timeout=wait) as api:
 
         async def one(number: int) -> None:
             fields = {"model": "sora-2", "prompt": f"boat {number}"}
-            reply = await api.post(f"{gateways[number % len(gateways)].base_url}/videos", json=fields)
-            statuses[reply.status_code] += 1
+            async with api.post(f"{gateways[number % len(gateways)].base_url}/videos", json=fields) as reply:
+                await reply.read()
+            statuses[reply.status] += 1
 
         async with asyncio.TaskGroup() as group:
             number, began_s = 0, time.monotonic()

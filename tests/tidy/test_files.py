@@ -15,6 +15,11 @@ LONG_FILES = {"providers/contract.py"}  # one vocabulary, read as a whole
 CODE = ("providers", "gateway")
 ALL = (*CODE, "tests")
 
+TOP_LEVEL = {
+    *(".ci", ".dockerignore", ".gitignore", "CHANGELOG.md", "Dockerfile", "Makefile", "README.md", "config.yaml"),
+    *("deploy", "docs", "gateway", "providers", "pyproject.toml", "tests"),
+}
+
 _UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX)\b|NotImplementedError")
 # One machine's own: its folders, and hosts that only it can reach. Written apart so that this file does not hold them.
 _MACHINE = re.compile("(^|[^A-Za-z0-9_.])/(wo" + "rk|fa" + "rm)/")
@@ -52,6 +57,11 @@ def test_nothing_belongs_to_one_machine() -> None:
             continue
         wrong += [path for pattern in (_MACHINE, _REGISTRY) if pattern.search(text)]
     assert wrong == []
+
+
+def test_nothing_strays_to_the_top() -> None:
+    """What a program left where it was started is not committed by an oversight."""
+    assert {path.split("/")[0] for path in _tracked()} <= TOP_LEVEL
 
 
 def _long_functions(source: Source) -> list[str]:
