@@ -40,6 +40,7 @@ from gateway.domain.news import (
     WrongFile,
 )
 from gateway.domain.orphans import LOST_MAX, abandon, bound, leave, made, misnamed, named, took
+from gateway.domain.retry import backoff_ms
 from gateway.domain.routing import Doubt
 from gateway.domain.verdicts import TAXONOMY, AtPoll, AtSubmit
 from gateway.domain.videos import FINAL, Attempt, AttemptState, State, Video, VideoError
@@ -48,7 +49,8 @@ from providers.contract import Why
 
 Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
 
-LINK_STALE_MAX: Final = 5
+LINK_STALE_MAX: Final = 7
+"""With the pauses between them more than a minute: a file may be there only some time after its job is done."""
 
 
 def apply(video: Video, news: News, world: World) -> Moved:
@@ -218,11 +220,14 @@ def _wrong_file(video: Video, attempt: Attempt, news: WrongFile, world: World) -
 
 
 def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -> Moved:
-    """Polled again first: many vendors renew a link that way. A link that stays dead is a file that never came."""
+    """Polled again first: many vendors renew a link that way. A link that stays dead is a file that never came; it is
+    given time, for the clip is paid."""
     if video.collect_failures >= LINK_STALE_MAX:
         return _wrong_file(video, attempt, WrongFile(attempt.ordinal, "its link stayed dead"), world)
-    renewed = replace(attempt, assets=(), due_ms=world.now_ms)
-    return Moved(video=with_attempt(video, renewed, state=State.RUNNING, collect_failures=video.collect_failures + 1))
+    failures = video.collect_failures
+    pause = backoff_ms(failures + 1, jitter=world.jitter) if failures else 0
+    renewed = replace(attempt, assets=(), due_ms=world.now_ms + pause)
+    return Moved(video=with_attempt(video, renewed, state=State.RUNNING, collect_failures=failures + 1))
 
 
 # --- ends ---------------------------------------------------------------------------------------------------------

@@ -47,10 +47,15 @@ class WrongFile(Struct, frozen=True):
     """The file arrived and is not what it should be. `reason` goes on after "the clip …"."""
 
     reason: str
+    other: bool = False  # it is no clip at all: a page in the place of one, or nothing
 
 
 class _Wrong(Exception):
-    pass
+    other = False
+
+
+class _Other(_Wrong):
+    other = True
 
 
 class _Box(Struct, frozen=True):
@@ -71,7 +76,7 @@ def check(read: Read, size: int) -> Facts | WrongFile:
     try:
         return _check(read, size)
     except _Wrong as wrong:
-        return WrongFile(str(wrong))
+        return WrongFile(str(wrong), other=wrong.other)
     except struct.error:
         return WrongFile("has a damaged index: a table in it is cut short")
 
@@ -102,7 +107,7 @@ def _check(read: Read, size: int) -> Facts:
 def _index(read: Read, size: int) -> _Box:
     """Walk the top level, which must add up to the file, and find the index."""
     if size == 0:
-        raise _Wrong("is empty")
+        raise _Other("is empty")
     found: dict[bytes, _Box] = {}
     at = 0
     for _ in range(BOXES_MAX):
@@ -110,7 +115,7 @@ def _index(read: Read, size: int) -> _Box:
             break
         box = _box(read(at, 16), at, size)
         if at == 0 and box.kind not in _FIRST:
-            raise _Wrong("is no MP4")
+            raise _Other("is no MP4")
         if box.end > size:
             raise _Wrong(f"is cut short: the part {_name(box.kind)} ends at {box.end}, the file at {size}")
         found.setdefault(box.kind, box)

@@ -1,7 +1,7 @@
 """Collecting: the rendered clip copied into our storage, checked, and given its thumbnail and spritesheet.
 
 The lease is renewed while bytes come in. Failing to store is our trouble and is tried again; only a file that arrived
-whole and is wrong, twice over, is the vendor's.
+whole and is wrong, twice over, is the vendor's. A page in its place says as much as a dead link.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ async def _collect(tools: Tools, job: Job, attempt: Attempt, endpoint: Endpoint,
             return got
         reason = got.reason
         log("wrong_file", level="warning", video=job.video.id, attempt=attempt.ordinal, reason=reason)
+        if got.other:
+            return told.LinkStale(attempt.ordinal)
     return told.WrongFile(attempt.ordinal, reason)
 
 

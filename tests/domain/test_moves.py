@@ -274,10 +274,13 @@ def test_a_wrong_file_is_settled_and_the_next_route_asked() -> None:
 
 
 def test_a_stale_link_is_polled_again_but_not_for_ever() -> None:
-    life = Life(one_route()).asked().hears(Took(1, {}))
+    """The first time at once; and no paid clip is given up within a minute of its job's end."""
+    life, pauses = Life(one_route()).asked().hears(Took(1, {})), list[int]()
     for _ in range(moves.LINK_STALE_MAX):
         life.hears(Made(attempt=1, assets=CLIP), LinkStale(1))
         assert life.state is State.RUNNING
+        pauses.append(life.video.attempt(1).due_ms - life.now_ms)
+    assert (pauses[0], pauses == sorted(pauses), sum(pauses) >= 60_000) == (0, True, True)
     life.hears(Made(attempt=1, assets=CLIP), LinkStale(1))
     assert life.state is State.FAILED
 

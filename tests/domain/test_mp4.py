@@ -138,8 +138,10 @@ def test_bytes_behind_the_end_are_wrong_too() -> None:
     ],
 )
 def test_a_wrong_file_is_named(data: bytes, words: str) -> None:
-    """Each way of being wrong has its own words, which hold nothing of the file's text."""
-    assert words in reason(data)
+    """Each way of being wrong has its own words, which hold nothing of the file's text; a page is none of a clip."""
+    wrong = look(data)
+    assert isinstance(wrong, WrongFile) and words in wrong.reason
+    assert wrong.other is (words in ("empty", "no MP4"))
 
 
 @pytest.mark.parametrize(

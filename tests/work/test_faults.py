@@ -103,6 +103,9 @@ ROWS = {
     "a stale link once": Row(
         faults=[Fault(on="content", do="refuse", status=404)], renders=(1, 0), money=PAID_A
     ),
+    "a page in the place of the clip, twice": Row(
+        faults=[Fault(on="content", do="html", status=200, times=2)], renders=(1, 0), money=PAID_A
+    ),
     "never ready": Row(
         faults=[Fault(on="create", do="never")], deadline=2, status="failed", code="deadline_exceeded",
         renders=(1, 0), money=[("hold", "1", 400_000)],
