@@ -397,6 +397,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     image: bool = False
     last_image: bool = False  # it can end a clip with a given image
     last_image_alone: bool = False  # also one that begins with none
+    last_image_sizes: tuple[Size, ...] = ()  # it can so end clips of these sizes alone; empty: of all its sizes
     needs_image: bool = False  # it animates pictures and makes nothing from words alone
     image_types: tuple[str, ...] = IMAGE_TYPES  # of those that clients may send
     image_bytes_max: int = IMAGE_BYTES_MAX

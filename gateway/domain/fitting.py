@@ -24,7 +24,7 @@ from gateway.domain.requests import Asked
 from gateway.domain.routing import Model, Route, takes_prompts
 from gateway.domain.synonyms import SECONDS, Said
 from gateway.domain.videos import CharacterUse, Choice, Request, SourceVideo, StoredImage
-from providers.contract import Size, Verb
+from providers.contract import Abilities, Size, Verb
 
 T = TypeVar("T")
 
@@ -62,7 +62,8 @@ def settle(
     framed = (image is not None or asked.image is not None, last_image is not None or asked.last_image is not None)
     wishes = (*_abilities(asked, model, framed, source, characters), *_prompt_wishes(asked, model))
     wishes += tuple(_image_wishes(model, {FIRST_FRAME: image, LAST_FRAME: last_image}))
-    size, seconds = _extent(asked, model, source, _those(model.routes, *wishes))
+    routes = _those(model.routes, *wishes)
+    size, seconds = _extent(asked, model, source, _with_last(routes) if framed[1] else routes)
     _check_image(FIRST_FRAME, image, size)
     _check_image(LAST_FRAME, last_image, size)
     other_size = asked.size is not None and source is None and size != asked.size.value
@@ -101,6 +102,16 @@ def _those(routes: Sequence[Route], *wishes: _Wish) -> Sequence[Route]:
             raise wish.refusal(routes)
         routes = fitting
     return routes
+
+
+def _with_last(routes: Sequence[Route]) -> Sequence[Route]:
+    """The routes with the sizes at which a clip can end with an image there."""
+
+    def narrowed(able: Abilities) -> Abilities:
+        ends = able.last_image_sizes or able.sizes
+        return replace(able, sizes=tuple(size for size in able.sizes if size in ends))
+
+    return [replace(route, abilities=narrowed(route.abilities)) for route in routes]
 
 
 def _extent(asked: Asked, model: Model, source: SourceVideo | None, routes: Sequence[Route]) -> tuple[Size, int]:

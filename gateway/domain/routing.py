@@ -166,6 +166,11 @@ _LACKS: Final = (
         lambda able, _, request: bool(unkept(able, request.images)),
         "takes no image of this type or measure",
     ),
+    _Lack(
+        lambda request: request.last_image is not None,
+        lambda able, _, request: request.size not in (able.last_image_sizes or able.sizes),
+        "takes no last frame at {request.size}",
+    ),
     _Lack(_only_its_end, lambda able, *_: not able.last_image_alone, "needs a first frame for a last one"),
     _Lack(_from_words, lambda able, *_: able.needs_image, "needs an image"),
     _Lack(lambda request: bool(request.characters), lambda able, *_: not able.characters, "has no characters"),

@@ -19,7 +19,7 @@ from providers import contract as c
 from providers.contract import Call, Flow, Json, Ref, Reply, Spec, Unreadable, Why
 from providers.described import ModelSettings, unsaid
 from providers.kling.asking import order, unfit
-from providers.kling.models import COMMON, MODELS, OMNI, VISIBLE_AFTER_S, is_old, kinds_of, with_images
+from providers.kling.models import COMMON, MODELS, NO_SWITCH, OMNI, VISIBLE_AFTER_S, is_old, kinds_of, with_images
 from providers.kling.reading import (
     USED_ID,
     Task,
@@ -66,6 +66,9 @@ class KlingSettings(c.AdapterSettings):
         for name, model in models.items():
             if lack := unsaid(model, *((OLD_WORDS, None) if is_old(name) else (NEW_WORDS, OMNI.extras))):
                 raise ValueError(f"{name}: {lack}")
+            if name in NO_SWITCH and model.audio is not MODELS[name].audio:
+                always = str(MODELS[name].audio).lower()
+                raise ValueError(f"{name}: this model knows no switch for sound; write audio: {always}")
         return models
 
     @field_validator("webhook_secret")

@@ -11,11 +11,19 @@ from msgspec import Struct
 
 from providers import contract as c
 from providers.contract import Image, Json, Spec
-from providers.kling.models import LAST_AT_ANY_SIZE, NO_SWITCH, OLD_OMNIS, OLD_SWITCH, OMNIS, WATERMARK, is_old
+from providers.kling.models import (
+    NO_SWITCH,
+    OLD_IMAGE_BYTES_MAX,
+    OLD_OMNIS,
+    OLD_SWITCH,
+    OMNIS,
+    RESOLUTIONS,
+    WATERMARK,
+    ends_at,
+    is_old,
+)
 from providers.toolbox import ratio_of, resolution_of
 
-OLD_IMAGE_BYTES_MAX: Final = 10_000_000
-RESOLUTIONS: Final = ("720p", "1080p", "4k")
 MODES: Final = {"720p": "std", "1080p": "pro", "4k": "4k"}
 UNMARKED: Final[Json] = {"enabled": False}
 
@@ -31,7 +39,7 @@ def unfit(spec: Spec) -> str:
         return ""
     if any(len(one.data) > OLD_IMAGE_BYTES_MAX for one in images):
         return "this model takes images of at most 10 MB"
-    if spec.last_image is not None and spec.model not in LAST_AT_ANY_SIZE and _resolution(spec) == "720p":
+    if spec.last_image is not None and not ends_at(spec.model, spec.size):
         return "this model ends with an image at 1080p only"
     return ""
 

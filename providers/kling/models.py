@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from providers import contract as c
 from providers.contract import Price, Size
-from providers.toolbox import sizes
+from providers.toolbox import resolution_of, sizes
 
 # Squares are left to the operator (`models`): nobody says how many pixels they have, and a wrong size is a lost clip.
 P720: Final = sizes("1280x720", "720x1280")
@@ -32,6 +32,7 @@ def _price(hundredths: int, frames: tuple[Size, ...], audio: bool | None = None)
     )
 
 
+RESOLUTIONS: Final = ("720p", "1080p", "4k")
 WATERMARK: Final = ("watermark_info",)
 SHORT: Final = 2_500  # of a prompt; O1 and 4.0 are named nowhere
 V3: Final = c.Abilities(
@@ -107,20 +108,28 @@ COMMON: Final[Mapping[str, bool | int]] = {
 IMAGE_TYPES: Final = ("image/jpeg", "image/png")
 IMAGE_SIDE_MIN: Final = 300
 IMAGE_SHAPE_MAX: Final = 2.5
-OLD_IMAGE_BYTES_MAX: Final = 10 * 1024 * 1024  # "`image`, `image_tail`: URL or bare base64; ≤10 MB"
+OLD_IMAGE_BYTES_MAX: Final = 10_000_000  # "`image`, `image_tail`: URL or bare base64; ≤10 MB"
 VISIBLE_AFTER_S: Final = 60.0  # "not found after a few tries over about a minute"
 
 
 def with_images(able: c.Abilities, model: str) -> c.Abilities:
     """With what Kling takes, of which an operator's description may only leave some out."""
     largest = OLD_IMAGE_BYTES_MAX if is_old(model) else c.IMAGE_BYTES_MAX
+    ends = tuple(size for size in able.sizes if ends_at(model, size))
     return replace(
         able,
+        last_image=able.last_image and bool(ends),
+        last_image_sizes=() if ends == able.sizes else ends,
         image_types=tuple(one for one in able.image_types if one in IMAGE_TYPES),
         image_bytes_max=min(able.image_bytes_max, largest),
         image_side_min=max(able.image_side_min, IMAGE_SIDE_MIN),
         image_shape_max=min(able.image_shape_max or IMAGE_SHAPE_MAX, IMAGE_SHAPE_MAX),
     )
+
+
+def ends_at(model: str, size: Size) -> bool:
+    """Whether a clip of this size can end with an image, where the model knows that at all."""
+    return not is_old(model) or model in LAST_AT_ANY_SIZE or resolution_of(size, RESOLUTIONS) != "720p"
 
 
 def is_old(model: str) -> bool:

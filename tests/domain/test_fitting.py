@@ -220,6 +220,19 @@ def test_a_last_frame_wants_a_route_that_ends_clips_with_it() -> None:
         assert caught.value.param == param
 
 
+def test_a_last_frame_at_a_size_that_no_route_ends_so_is_refused_with_those_that_do() -> None:
+    some = route("a", last_image=True, sizes=(TALL, WIDE), last_image_sizes=(WIDE,))
+    wide = replace(ASKED, size=of_size(WIDE))
+    ended = settle(wide, model(some), image=image(WIDE), last_image=image(WIDE))
+    assert why_not(some, ended) is None and why_not(some, settle(ASKED, model(some))) is None
+    tall = replace(ASKED, size=of_size(TALL))
+    with pytest.raises(BadInput, match="Supported values are: '1280x720'") as caught:
+        settle(tall, model(some), image=image(TALL), last_image=image(TALL))
+    assert caught.value.param == "size"
+    other = settle(tall, model(some, route("b", last_image=True)), image=image(TALL), last_image=image(TALL))
+    assert why_not(some, other) == "takes no last frame at 720x1280"
+
+
 def test_a_remix_and_an_edit_last_as_long_as_their_source() -> None:
     """Neither has a size or seconds of its own; the name that the source's client used is kept."""
     for verb in (Verb.REMIX, Verb.EDIT):
@@ -279,6 +292,7 @@ ROUTES = st.builds(
     needs_image=st.booleans(),
     last_image=st.booleans(),
     last_image_alone=st.booleans(),
+    last_image_sizes=st.sampled_from([(), (TALL,), (WIDE, HIGH)]),
     extras=st.sampled_from([(), ("mood",), ("mood", "steps")]),
     characters=st.booleans(),
     seed=st.booleans(),

@@ -84,6 +84,22 @@ def test_a_secret_that_fits_no_signature_is_refused(secret: str) -> None:
         KlingSettings.model_validate({"webhook_secret": secret})
 
 
+def test_a_model_without_a_switch_for_sound_is_not_described_as_one_with_it() -> None:
+    """It would be paid for as silent, and never be asked for that."""
+    told = {"seconds": [5], "sizes": ["1280x720"]}
+    for model, audio in (("kling-3.0-turbo", None), ("kling-3.0-turbo", False), ("kling-2.5-turbo", True)):
+        with pytest.raises(ValidationError, match=f"{model}: this model knows no switch for sound"):
+            KlingSettings.model_validate({"models": {model: {**told, "audio": audio}}})
+    KlingSettings.model_validate({"models": {"kling-3.0-turbo": {**told, "audio": True}}})
+
+
+def test_what_the_vendor_would_refuse_of_an_image_is_declared() -> None:
+    """So that it is never planned there: 10 MB in the old standard, and a last one at 1080p alone."""
+    able = adapter("k").abilities("kling-v2-1")
+    assert (able.image_bytes_max, set(map(str, able.last_image_sizes))) == (10_000_000, {"1920x1080", "1080x1920"})
+    assert not adapter("k").abilities("kling-v3").last_image_sizes
+
+
 async def test_the_vendor_calls_at_every_change(tmp_path: Path) -> None:
     """Whoever does not answer is not called again; the create goes well all the same."""
     async with both(tmp_path, run_s=0.6) as (v, t):
