@@ -26,6 +26,7 @@ def router() -> Router:
         guards=[may],
         middleware=[framed],
         dependencies={"desk": Provide(desk_of)},
+        request_max_body_size=None,  # `framed` bounds it, and says so in our words
     )
 
 

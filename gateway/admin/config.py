@@ -42,7 +42,8 @@ class NewText(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`path`: keys, and places in lists from 0. `remove`: the key goes, and `value` is not looked at."""
+    """`path`: keys, and places in lists from 0. `remove`: the key goes, and `value` is not looked at. `<hidden>` in a
+    value keeps what stands there."""
 
     path: Annotated[list[str | int], Meta(min_length=1, max_length=DEPTH_MAX)]
     value: Any = None
@@ -151,6 +152,7 @@ async def edit_config(desk: AtDesk, data: Steps, if_match: IfMatch = None) -> Ap
         if before is None:
             raise Outdated(_overtaken(await desk.tools.store.config_version()))
         text = await asyncio.to_thread(edited, "edits", before.text, edits)
+        text = await asyncio.to_thread(unmasked, "edits", text, before.text)
         return await publish(desk.tools.store, one.maker, text, by, based_on=number)
 
     return await _done(desk, apply)
@@ -222,7 +224,7 @@ def _configuring(desk: Desk) -> Configuring:
 
 def _read_version(if_match: str | None) -> int:
     """The version that was read. BadInput."""
-    digits = (if_match or "").strip().strip('"')
+    digits = (if_match or "").strip().removeprefix("W/").strip('"')  # a proxy that compresses makes it weak
     if not (digits.isascii() and digits.isdigit() and len(digits) < len(str(VERSION_MAX))):
         raise BadInput("Send the ETag of the configuration that was read as `If-Match`.", param="If-Match")
     return int(digits)

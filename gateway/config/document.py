@@ -20,6 +20,8 @@ from providers.contract import Json
 FILE_BYTES_MAX = 256 * 1024
 NODES_MAX = 50_000
 DEPTH_MAX = 24
+HIDDEN = "<hidden>"
+"""Stands for a secret where a text is shown (`masking`), and never in one that counts."""
 
 _TAG = "tag:yaml.org,2002:"
 _VARIABLE = re.compile(r"\$(?:\$|\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|(\{))")
@@ -175,6 +177,9 @@ class _Reader:
                 self._wrong(node, path, f"the environment variable {name} is not set")
             return value or default or ""
 
+        if HIDDEN in text:
+            self._wrong(node, path, f"{HIDDEN} stands for a secret that was not shown; write the value itself")
+            return None
         expanded = _VARIABLE.sub(one, text)
         return None if text and not expanded else expanded
 

@@ -91,7 +91,7 @@ def _below(file: str, parent: Any, step: str | int, path: Path) -> Any:
     try:
         if isinstance(parent, dict) and isinstance(step, str):
             return parent[step]
-        if isinstance(parent, list) and isinstance(step, int):
+        if isinstance(parent, list) and isinstance(step, int) and step >= 0:
             return parent[step]
     except (KeyError, IndexError):
         pass

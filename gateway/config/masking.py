@@ -14,12 +14,11 @@ from msgspec import Struct
 from pydantic import SecretStr
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from gateway.config.document import NODES_MAX, compose
+from gateway.config.document import HIDDEN, NODES_MAX, compose
 from gateway.config.load import annotation_at
 from gateway.config.models import Config
 from gateway.config.problems import ConfigError, Path, Problem
 
-HIDDEN: Final = "<hidden>"
 REPEATS_CHARS_MIN: Final = 8  # a shorter value may be any word of a comment
 
 IsSecret: TypeAlias = Callable[[Path], bool]
@@ -69,19 +68,29 @@ def literal_secrets(text: bytes, secret: IsSecret = is_secret) -> frozenset[str]
 
 
 def unmasked(file: str, text: bytes, before: bytes | None) -> bytes:
-    """What was sent, with every hidden value as it stood before at the same place. ConfigError for one that was not
-    there; `before` None: nothing was."""
+    """What was sent, with every hidden value as it stood before at the same place, also one of which only a part was
+    hidden. ConfigError for one that was not there; `before` None: nothing was."""
     if HIDDEN.encode() not in text:
         return text
-    hidden = [one for one in scalars(text, file) if one.value == HIDDEN]
+    hidden = [one for one in scalars(text, file) if HIDDEN in one.value]
     old = {} if before is None else {one.path: one for one in scalars(before)}
+    shown = {one.path: one.value for one in scalars(masked(before))} if before is not None else {}
     kept = (before or b"").decode()
-    places = {(one.start, one.end): kept[old[one.path].start : old[one.path].end] for one in hidden if one.path in old}
+    places = {
+        (one.start, one.end): kept[old[one.path].start : old[one.path].end]
+        for one in hidden
+        if one.path in old and one.value in (HIDDEN, shown.get(one.path))
+    }
     lost = [one for one in hidden if (one.start, one.end) not in places]
     if lost:
-        reason = f"{HIDDEN} keeps a value, and there was none here"
-        raise ConfigError(file, [Problem(one.line, one.path, reason) for one in lost])
+        raise ConfigError(file, [Problem(one.line, one.path, _lost(one)) for one in lost])
     return replaced(text.decode(), places).encode()
+
+
+def _lost(one: Place) -> str:
+    if one.value == HIDDEN:
+        return f"{HIDDEN} keeps a value, and there was none here"
+    return f"{HIDDEN} stands for a secret that was not shown; write the whole value, or leave it as it was"
 
 
 def _hides(one: Place, secret: IsSecret) -> bool:

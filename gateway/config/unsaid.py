@@ -13,8 +13,8 @@ from typing import Final, TypeAlias
 
 from msgspec.structs import replace
 
-from gateway.config.document import references
-from gateway.config.masking import HIDDEN, literal_secrets
+from gateway.config.document import HIDDEN, references
+from gateway.config.masking import literal_secrets
 from gateway.config.problems import ConfigError
 
 Unsaid: TypeAlias = Mapping[str, str]

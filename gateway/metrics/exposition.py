@@ -11,6 +11,7 @@ import fcntl
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import contextmanager
+from math import isnan
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -62,7 +63,7 @@ def _gathered(source: Collector, named: Named | None) -> CollectorRegistry:
 
 
 class _Those(Collector):
-    """A source of metrics without what is of no configured name."""
+    """A source of metrics without what is of no configured name, or has no value any more."""
 
     def __init__(self, source: Collector, named: Named | None) -> None:
         self._source = source
@@ -73,8 +74,11 @@ class _Those(Collector):
 
     def collect(self) -> Iterator[Metric]:
         for metric in self._source.collect():
-            if self._named is not None:
-                metric.samples = [one for one in metric.samples if _shown(one.labels, self._named)]
+            metric.samples = [
+                one
+                for one in metric.samples
+                if not isnan(one.value) and (self._named is None or _shown(one.labels, self._named))
+            ]
             yield metric
 
 

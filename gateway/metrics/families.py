@@ -7,7 +7,8 @@ sets PROMETHEUS_MULTIPROC_DIR before this package is imported.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
+from math import nan
 from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -57,6 +58,9 @@ class Family(Generic[M]):
         child = self._children.get(values)
         return child if child is not None else self._new(values)
 
+    def known(self) -> set[tuple[str, ...]]:
+        return set(self._children)
+
     def _new(self, values: tuple[str, ...]) -> M:
         if len(self._children) >= self._most:
             values = (OTHER,) * len(values)
@@ -65,6 +69,13 @@ class Family(Generic[M]):
         child: M = self._metric.labels(*values) if self._labelled else self._metric
         self._children[values] = child
         return child
+
+
+def no_others(gauge: Family[Gauge], kept: Collection[tuple[str, ...]]) -> None:
+    """Of this process's series those beside `kept` have no value from now on, and are not shown: what a limit left is
+    no figure once there is no limit. Files of several workers cannot forget a series, so it is said with NaN."""
+    for values in gauge.known() - set(kept):
+        gauge.of(*values).set(nan)
 
 
 class Subject:

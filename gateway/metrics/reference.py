@@ -20,7 +20,8 @@ them is asked. Keep it from strangers as you keep the port. This page is made fr
   expects.
 - No label holds a project, a key, a video or what a client wrote. A metric has at most {CHILDREN_MAX:,} series, a
   histogram {HISTOGRAMS_MAX:,} times its buckets; what would be more is counted under `{OTHER}`. Series of a provider,
-  route or model that left the configuration are gone an hour later.
+  route or model that left the configuration are gone an hour later; what stood of its limits, breaker, health, queue
+  and balance at once, as that of a limit that was taken away.
 - `deploy/prometheus/` has a configuration, recording rules and alerts, `deploy/grafana/telecine.json` a dashboard.
 """
 

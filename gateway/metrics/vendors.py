@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
-from gateway.metrics.families import REMOTE_S, Subject
+from gateway.metrics.families import REMOTE_S, Subject, no_others
 
 HERE: Final = Subject("Providers and routes")
 BREAKER_STATES: Final = {"closed": 0, "half_open": 1, "open": 2}
@@ -71,17 +71,25 @@ def waiting(provider: str, count: int) -> None:
     _waiting.of(provider).set(count)
 
 
-def in_flight(provider: str, count: int) -> None:
-    _in_flight.of(provider).set(count)
+def in_flight(counts: Mapping[str, int]) -> None:
+    """By provider; others have no limits."""
+    for provider, count in counts.items():
+        _in_flight.of(provider).set(count)
+    no_others(_in_flight, [(provider,) for provider in counts])
 
 
-def limit_left(provider: str, limit: str, count: int) -> None:
-    """`limit`: concurrency or rpm."""
-    _limit_left.of(provider, limit).set(count)
+def limits_left(left: Mapping[tuple[str, str], int]) -> None:
+    """By provider and `concurrency` or `rpm`; others have no such limit."""
+    for names, count in left.items():
+        _limit_left.of(*names).set(count)
+    no_others(_limit_left, left.keys())
 
 
-def provider_queue(provider: str, jobs: int) -> None:
-    _queue.of(provider).set(jobs)
+def provider_queues(jobs: Mapping[str, int]) -> None:
+    """By provider; of others nobody knows."""
+    for provider, count in jobs.items():
+        _queue.of(provider).set(count)
+    no_others(_queue, [(provider,) for provider in jobs])
 
 
 def odd_word(provider: str) -> None:
@@ -96,9 +104,18 @@ def balance(provider: str, unit: str, amount: float, micros: int | None, at_ms: 
         _balance_usd.of(provider).set(micros / 1_000_000)
 
 
-def breaker_state(scope: str, name: str, state: str) -> None:
-    """`scope`: route or provider, of the configuration."""
-    _breakers.of(scope, name).set(BREAKER_STATES[state])
+def balances_known(units: Mapping[str, str]) -> None:
+    """By provider, all whose balance is read; others have none."""
+    no_others(_balance, list(units.items()))
+    for one in (_balance_usd, _balance_at):
+        no_others(one, [(provider,) for provider in units])
+
+
+def breaker_states(states: Mapping[tuple[str, str], str]) -> None:
+    """By scope and name, of everything that is configured."""
+    for names, state in states.items():
+        _breakers.of(*names).set(BREAKER_STATES[state])
+    no_others(_breakers, states.keys())
 
 
 def breaker_opened(scope: str, name: str, reason: str) -> None:
@@ -110,6 +127,12 @@ def route_health(route: str, success: float, p50s: Mapping[int, float]) -> None:
     _success.of(route).set(success)
     for seconds, p50_s in p50s.items():
         _latency_p50.of(route, str(seconds)).set(p50_s)
+
+
+def routes_known(routes: Collection[str]) -> None:
+    """All that are configured; others have no health."""
+    no_others(_success, [(route,) for route in routes])
+    no_others(_latency_p50, [one for one in _latency_p50.known() if one[0] in routes])
 
 
 def observation_dropped(count: int = 1) -> None:

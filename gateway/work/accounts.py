@@ -110,7 +110,7 @@ async def _asked(tools: Tools, snapshot: Snapshot, provider: str) -> Finding:
 
 
 def _show(standings: Mapping[str, Standing]) -> None:
-    for provider, standing in standings.items():
-        if standing.unread:
-            continue
+    read = {provider: standing for provider, standing in standings.items() if not standing.unread}
+    metrics.balances_known({provider: standing.unit.value for provider, standing in read.items()})
+    for provider, standing in read.items():
         metrics.balance(provider, standing.unit.value, figure(standing), standing.micros, standing.at_ms)

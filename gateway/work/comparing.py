@@ -10,7 +10,8 @@ from typing import Any
 from msgspec.structs import replace
 from pydantic import BaseModel, SecretStr
 
-from gateway.config.masking import HIDDEN, is_secret
+from gateway.config.document import HIDDEN
+from gateway.config.masking import is_secret
 from gateway.config.models import Config
 from gateway.config.problems import Path, show
 from gateway.domain.config_changes import Changed, ConfigChanges, ConfigView, changes

@@ -29,25 +29,26 @@ async def _show_queue(tools: Tools) -> None:
         now_ms = tools.clock.now_ms()
         count, late_ms = await tools.store.backlog(now_ms)
         held, _ = await tools.store.spent_in_all("gateway")
-        if snapshot.limits:
-            await _show_limits(tools, snapshot.limits, now_ms)
+        left = await _limits_left(tools, snapshot.limits, now_ms) if snapshot.limits else {}
     except StoreAway:
         _show_store(tools, reachable=False)
         raise
     metrics.due(count, late_ms / 1_000)
     metrics.held(held)
+    metrics.limits_left(left)
     _show_store(tools, reachable=True)
 
 
-async def _show_limits(tools: Tools, limits: Mapping[str, ProviderLimits], now_ms: int) -> None:
+async def _limits_left(tools: Tools, limits: Mapping[str, ProviderLimits], now_ms: int) -> dict[tuple[str, str], int]:
+    """By provider and limit."""
     in_flight = await tools.store.in_flight()
     per_minute = {name: one.rpm for name, one in limits.items() if one.rpm is not None}
     sent = await tools.store.sent_lately(per_minute, now_ms) if per_minute else {}
-    for name, rpm in per_minute.items():
-        metrics.limit_left(name, "rpm", max(0, rpm - sent[name]))
+    left = {(name, "rpm"): max(0, rpm - sent[name]) for name, rpm in per_minute.items()}
     for name, one in limits.items():
         if one.concurrency is not None:
-            metrics.limit_left(name, "concurrency", max(0, one.concurrency - in_flight.get(name, 0)))
+            left[name, "concurrency"] = max(0, one.concurrency - in_flight.get(name, 0))
+    return left
 
 
 def _show_store(tools: Tools, *, reachable: bool) -> None:

@@ -29,11 +29,12 @@ async def call_lines(tools: Tools) -> float:
         lengths = await tools.store.waiting()
         most = {provider: _most(tools, provider) for provider in lengths}
         called = sum([await tools.store.call(provider, limit) for provider, limit in most.items() if limit])
-        in_flight = await tools.store.in_flight() if tools.snapshot().limits else {}
+        limits = tools.snapshot().limits
+        in_flight = await tools.store.in_flight() if limits else {}
     except StoreAway as error:
         log("store_away", level="error", operation=error.operation, reason=str(error))
         return AWAY_S
-    _show(tools.lines, lengths, in_flight)
+    _show(tools.lines, lengths, {name: count for name, count in in_flight.items() if name in limits})
     tools.lines = lengths
     if called:
         tools.due.set()
@@ -71,5 +72,4 @@ def refuse_if_full(lengths: Mapping[str, int], providers: Iterable[str], waiting
 def _show(before: Mapping[str, int], lengths: Mapping[str, int], in_flight: Mapping[str, int]) -> None:
     for provider in before.keys() | lengths.keys():
         metrics.waiting(provider, lengths.get(provider, 0))
-    for provider, count in in_flight.items():
-        metrics.in_flight(provider, count)
+    metrics.in_flight(in_flight)

@@ -103,14 +103,17 @@ def _tell(scope: Scope, name: str, before: Chart, after: Chart) -> None:
 
 def _show(observer: Observer, snapshot: Snapshot, now_ms: int) -> None:
     """The figures of everything that is configured, and of nothing else."""
+    states: dict[tuple[str, str], str] = {}
     for name in names_in(snapshot):
         scope, rest = charts.scope_of(name)
         chart = observer.charts.get(name, BLANK)
-        metrics.breaker_state(scope.value, rest, breakers.state_of(chart.breaker, now_ms).value)
+        states[scope.value, rest] = breakers.state_of(chart.breaker, now_ms).value
         if scope is Scope.ROUTE and chart is not BLANK:
             health = healths.decayed(chart.health, now_ms)
             p50s = {seconds: p50 for seconds, (p50, _, _) in healths.latencies(health, now_ms).items()}
             metrics.route_health(rest, health.success, p50s)
+    metrics.breaker_states(states)
+    metrics.routes_known(snapshot.routes.keys())
 
 
 async def _retire(tools: Tools, found: Charts, known: frozenset[str]) -> None:

@@ -30,6 +30,7 @@ async def look_at_queues(tools: Tools) -> None:
             await _look(tools, endpoint)
 
     await asyncio.gather(*(look(one) for one in telling))
+    metrics.provider_queues(tools.queues.ahead(tools.clock.boot_s()))
 
 
 async def _look(tools: Tools, endpoint: Endpoint) -> None:
@@ -37,7 +38,6 @@ async def _look(tools: Tools, endpoint: Endpoint) -> None:
     jobs = await jobs_at(tools.driver, endpoint)
     if jobs is not None:
         tools.queues.learn(endpoint.provider, jobs, at_s)
-        metrics.provider_queue(endpoint.provider, jobs)
 
 
 async def jobs_at(driver: Driver, endpoint: Endpoint) -> int | None:

@@ -124,15 +124,21 @@ def test_what_is_wrong_is_named_with_its_line_and_never_written(gateway: Gateway
 
 
 def test_single_values_are_set_where_they_stand(gateway: Gateway, admin: httpx.Client) -> None:
-    """The rest of the text stays, to the character; a place that cannot be is refused."""
+    """The rest of the text stays, to the character, and what was hidden is kept; a place that cannot be is refused."""
     match = read(admin)[1]
     edits = [{"path": ["providers", "mock", "settings", "render_s"], "value": 2}]
     assert made(admin.patch("/admin/config", json={"edits": edits}, headers=match))["version"] == 2
     assert until(lambda: gateway.config.read_text() == CONFIG.replace("render_s: 1", "render_s: 2"), FOLLOWS_S_MAX)
     late = [{**edits[0], "value": 3}]
     assert admin.patch("/admin/config", json={"edits": late}, headers=match).status_code == 412
+    hidden = {"adapter": "openai", "base_url": "https://video.example/v2", "api_key": "<hidden>"}
+    again = admin.patch("/admin/config", json={"edits": [{"path": ["providers", "other"], "value": hidden}]},
+                        headers={"If-Match": 'W/"2"'})  # fmt: skip
+    assert made(again)["version"] == 3
+    assert until(lambda: "/v2" in gateway.config.read_text(), FOLLOWS_S_MAX)
+    assert "api_key: sk-literal-secret" in gateway.config.read_text()
     edits = [{"path": ["providers", "nobody", "rpm"], "remove": True}]
-    status, code, _ = refused(admin.patch("/admin/config", json={"edits": edits}, headers={"If-Match": '"2"'}))
+    status, code, _ = refused(admin.patch("/admin/config", json={"edits": edits}, headers={"If-Match": '"3"'}))
     assert (status, code) == (400, "invalid_config")
 
 

@@ -60,6 +60,12 @@ def test_a_parameter_that_does_not_fit_is_named(admin: httpx.Client, query: str,
     assert set(refused.json()["error"]) == {"message", "type", "param", "code"}
 
 
+def test_a_body_of_any_size_is_refused_as_too_large(admin: httpx.Client) -> None:
+    for size in (2_000_000, 12_000_000):  # the framework has a bound and words of its own above ten million
+        refused = admin.post("/admin/projects", content=b" " * size, headers={"content-type": "application/json"})
+        assert (refused.status_code, refused.json()["error"]["code"]) == (413, "request_too_large"), size
+
+
 def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_shape(admin: httpx.Client) -> None:
     nothing = admin.get("/admin/nothing")
     assert (nothing.status_code, nothing.json()["error"]["code"]) == (404, "unknown_path")

@@ -56,7 +56,7 @@ def test_what_an_alias_repeats_is_changed_at_one_place_only() -> None:
     assert data["list"][1] == {"x": 5, "y": 7}
 
 
-@pytest.mark.parametrize("path", [("a", 0), ("list", "x"), ("list", 9), ("a", "b", "c"), ()])
+@pytest.mark.parametrize("path", [("a", 0), ("list", "x"), ("list", 9), ("list", -1), ("a", "b", "c"), ()])
 def test_a_place_that_cannot_be_is_refused(path: Any) -> None:
     with pytest.raises(ConfigError):
         edited("f", TEXT, [ConfigEdit(path, "v")])

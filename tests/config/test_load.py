@@ -146,6 +146,7 @@ def test_rules_between_values(old: str, new: str, complaint: str) -> None:
         ("a: !!python/object:os.system x\n", "config.yaml:1: a: the YAML tag"),
         ("a: {<<: {b: 1}}\n", "config.yaml:1: a: merge keys (`<<`) are not supported"),
         ("? [a]\n: 1\n", "config.yaml:1: a key must be plain text"),
+        ("a: 1\nb: https://<hidden>.example\n", "config.yaml:2: b: <hidden> stands for a secret that was not shown"),
         ("a: 1\nb: 2\na: 3\n", "config.yaml:3: a: the key stands here twice; the first is on line 1"),
         ("a: " + "[" * 1_000, "config.yaml: nested deeper"),
         ("a: " + "[" * 40 + "]" * 40, "config.yaml:1: a[0]: nested deeper"),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gateway.config.masking import HIDDEN, masked, unmasked
+from gateway.config.document import HIDDEN
+from gateway.config.masking import masked, unmasked
 from gateway.config.problems import ConfigError
 
 TEXT = b"""\
@@ -71,6 +72,16 @@ def test_an_alias_bomb_costs_little() -> None:
     rows = [b"a0: &a0 [x, x]"] + [b"a%d: &a%d [%s]" % (n, n, b", ".join([b"*a%d" % (n - 1)] * 9)) for n in range(1, 9)]
     with pytest.raises(ConfigError, match="more than"):
         masked(b"\n".join(rows))
+
+
+def test_a_value_of_which_a_part_was_hidden_is_kept_whole_or_refused() -> None:
+    """A secret that another value repeats is hidden there as well, and must not be lost on the way back."""
+    text = b"providers:\n  a: {api_key: sk-live-12345678, own_hosts: [sk-live-12345678.example]}\n"
+    shown = masked(text)
+    assert b"[<hidden>.example]" in shown
+    assert unmasked("f", shown, text) == text
+    with pytest.raises(ConfigError, match=r"f:2: providers.a.own_hosts\[0\]: <hidden> stands for a secret"):
+        unmasked("f", shown.replace(b".example]", b".example.org]"), text)
 
 
 def test_a_text_without_hidden_values_is_left_alone() -> None:

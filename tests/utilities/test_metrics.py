@@ -127,10 +127,11 @@ def test_series_of_what_is_not_configured_stay_away(tmp_path: Path) -> None:
     """Of providers, routes and models, also where a breaker has their name; what has none of them stays."""
     code = """
 from gateway import metrics
+metrics.breaker_states({(scope, name): "open" for scope, name in (
+    ("provider", "here"), ("provider", "gone"), ("route", "here/sora-2"), ("route", "gone/sora-2"))})
 for name in ("here", "gone"):
     metrics.doubted(name)
-    metrics.breaker_state("provider", name, "open")
-    metrics.breaker_state("route", f"{name}/sora-2", "open")
+    metrics.odd_word(name)
     metrics.route_health(f"{name}/sora-2", 1.0, {4: 2.0})
     metrics.video_moved(name, None, "completed")
     metrics.budget_crossed("project", "day", 100)
@@ -144,6 +145,35 @@ print(metrics.exposition(named).decode())
     assert found["telecine_videos_total[('model', 'here'), ('provider', 'none'), ('state', 'completed')]"] == 1
     assert sum(name.startswith("telecine_breaker_state") for name in found) == 2
     assert any(name.startswith("telecine_budget_events_total") for name in found)
+
+
+def test_a_limit_that_is_taken_away_leaves_no_figure_at_any_worker(tmp_path: Path) -> None:
+    """A gauge would stay where it stood for ever; each worker says of its own that they have no value any more."""
+    before = """
+from gateway import metrics
+metrics.limits_left({("a", "rpm"): 9, ("b", "rpm"): 3})
+metrics.in_flight({"a": 2, "b": 1})
+metrics.breaker_states({("provider", "a"): "open", ("provider", "b"): "closed"})
+metrics.balance("a", "usd", 5.0, 5_000_000, 0)
+metrics.route_health("a/m", 1.0, {4: 2.0})
+metrics.provider_queues({"a": 4})
+"""
+    after = """
+metrics.limits_left({("b", "rpm"): 2})
+metrics.in_flight({"b": 1})
+metrics.breaker_states({("provider", "b"): "closed"})
+metrics.balances_known({})
+metrics.routes_known([])
+metrics.provider_queues({})
+"""
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path)}
+    run(before, env, tmp_path)
+    show = "from gateway import metrics; print(metrics.exposition().decode())"
+    assert "telecine_provider_limit_left[('limit', 'rpm'), ('provider', 'a')]" in samples(run(show, env, tmp_path))
+    shown = samples(run(f"{before}{after}print(metrics.exposition().decode())", env, tmp_path))
+    kept = [name for name in shown if any(f"'{one}'" in name for one in ("a", "a/m"))]
+    assert kept == []
+    assert shown["telecine_provider_limit_left[('limit', 'rpm'), ('provider', 'b')]"] == 2
 
 
 def test_the_manual_is_what_the_code_declares() -> None:
