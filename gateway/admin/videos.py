@@ -9,7 +9,7 @@ from litestar.params import Parameter
 from msgspec import Struct
 
 from gateway.admin.desk import REFUSALS, AtDesk, Desk
-from gateway.admin.pages import ID_CHARS_MAX, LIMIT, Limit
+from gateway.admin.pages import ID_CHARS_MAX, LIMIT, Limit, Order
 from gateway.admin.projects import known_project
 from gateway.api.videos import KEY_CHARS_MAX
 from gateway.domain.admin_shapes import NAME_CHARS_MAX
@@ -103,15 +103,18 @@ async def search_videos(
     since: Moment = None,
     until: Moment = None,
     limit: Limit = LIMIT,
-    after: Annotated[str | None, Parameter(max_length=ID_CHARS_MAX, description="Only videos older than this.")] = None,
+    after: Annotated[str | None, Parameter(max_length=ID_CHARS_MAX, description="Only videos behind this.")] = None,
+    order: Order = "desc",
 ) -> VideoPage:
-    """Videos of all projects that fit, the newest first; deleted ones are left out."""
+    """Videos of all projects that fit, by age; deleted ones are left out."""
     if status is not None and status not in STATES:
         raise BadInput(f"Invalid value: 'state' must be one of {', '.join(sorted(STATES))}.", param="state")
     if after is not None and not VIDEO_ID.fullmatch(after):
         raise BadInput("Invalid value: 'after' must be the id of a video.", param="after")
     sought = Sought(state=status, model=model, provider=provider, key=key, tag=_tag(tag))
-    span = Span(since_ms=_moment("since", since), until_ms=_moment("until", until), after=after)
+    span = Span(
+        since_ms=_moment("since", since), until_ms=_moment("until", until), after=after, ascending=order == "asc"
+    )
     store = desk.tools.store
     owners = [await known_project(desk, project)] if project is not None else await store.list_projects()
     found = await store.search([one.id for one in owners], sought, span, limit=limit)

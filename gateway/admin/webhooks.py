@@ -184,11 +184,13 @@ async def disable_target(desk: AtDesk, target_id: TargetId) -> TargetShape:
 
 
 @get("/dead-letters", name="admin_dead_letters", **CALL)
-async def list_dead_letters(desk: AtDesk, limit: Limit = LIMIT, after: After = None) -> Page[DeadLetter]:
+async def list_dead_letters(
+    desk: AtDesk, limit: Limit = LIMIT, after: After = None, order: Order = "desc"
+) -> Page[DeadLetter]:
     """Events that could not be delivered, and why; those that were given up last come first."""
-    if after is not None and not targets.TARGET_ID.fullmatch(after):
-        raise BadInput("Invalid value: 'after' must be the id of a dead letter.", param="after")
-    found = await desk.tools.store.dead_letters(after=after, limit=limit)
+    found = await desk.tools.store.dead_letters(after=after, limit=limit, descending=order == "desc")
+    if found.lost:
+        raise BadInput("Invalid value: 'after' must be the id of a dead letter that is still there.", param="after")
     letters = [msgspec.convert(deliveries.shown(one), DeadLetter) for one in found.letters]
     return page(letters, lambda one: one.id, has_more=found.more)
 

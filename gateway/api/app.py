@@ -18,6 +18,7 @@ from litestar.openapi import OpenAPIConfig
 from gateway.api import content, following, hooks, models, ops, quotes, usage, videos
 from gateway.api.exchange import Exchange, of_error
 from gateway.api.frame import EXCHANGE, Endpoint, Frame, Handler, unforeseen
+from gateway.api.methods import heads
 from gateway.api.refusals import of_litestar
 from gateway.api.routing import Routes
 from gateway.domain.errors import Absent, ClientError
@@ -84,7 +85,7 @@ def create_app(
         logging_config=None,
         debug=False,
     )
-    return Frame(app, tools)
+    return Frame(heads(app), tools)
 
 
 def _again(serve: Any) -> Any:

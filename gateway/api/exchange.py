@@ -182,6 +182,8 @@ class Exchange:
             await self._drain()
             self.status = message["status"]
             message = {**message, "headers": [*message["headers"], *self.common()]}
+        elif self.method == "HEAD":
+            message = {**message, "body": b""}
         await self._send(message)
 
     def release(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from litestar.exceptions import HTTPException, MethodNotAllowedException, ValidationException
 
+from gateway.api.methods import allowed_of
 from gateway.domain.errors import Absent, BadInput, ClientError, WrongMethod
 from gateway.domain.fields import missing, shown, unknown
 
@@ -19,7 +20,7 @@ _MISSING: Final = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
 def of_litestar(error: HTTPException, known_paths: str) -> ClientError:
     """`known_paths`: a sentence for who asked for another one."""
     if isinstance(error, MethodNotAllowedException):
-        allowed = (error.headers or {}).get("allow", "")
+        allowed = allowed_of((error.headers or {}).get("allow", ""))
         return WrongMethod(f"This method is not allowed here. Allowed: {allowed}.", headers=(("allow", allowed),))
     if error.status_code == 404:
         return Absent(f"Nothing is served at this path. {known_paths}", code="unknown_path")

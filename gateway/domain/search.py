@@ -23,27 +23,32 @@ class Sought(Struct, frozen=True, kw_only=True):
 
 
 class Span(Struct, frozen=True, kw_only=True):
-    """Which ids: those created from `since_ms` on, before `until_ms`, and older than `after`; the newest first."""
+    """Which ids: those created from `since_ms` on and before `until_ms`, the newest first, or last; from behind `after`
+    on, in that order."""
 
     since_ms: int | None = None
     until_ms: int | None = None
     after: str | None = None
+    ascending: bool = False
 
     @property
     def above(self) -> str:
-        """Ids are not below it. They begin with the time of their creation."""
-        return f"video_{max(0, self.since_ms or 0):012x}"
+        """Ids are above it. They begin with the time of their creation, and more follows."""
+        first = f"video_{max(0, self.since_ms or 0):012x}"
+        return max(first, self.after) if self.after and self.ascending else first
 
     @property
     def below(self) -> str:
         """Ids are below it."""
         ends = [] if self.until_ms is None else [f"video_{max(0, self.until_ms):012x}"]
-        return min([*ends, *([self.after] if self.after else [])], default="video_g")
+        if self.after and not self.ascending:
+            ends.append(self.after)
+        return min(ends, default="video_g")
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """Videos that fit, newest first. `scanned_to`: the oldest that was looked at, None where none was; `complete`:
-    there is nothing behind it."""
+    """Videos that fit, in the order asked for. `scanned_to`: the last that was looked at, None where none was;
+    `complete`: there is nothing behind it."""
 
     videos: tuple[Video, ...]
     scanned_to: str | None

@@ -36,8 +36,11 @@ class Standings(Struct, frozen=True):
 
 
 class DeadLetters(Struct, frozen=True):
+    """A page. `lost`: what it was to begin behind is no dead letter, or no more."""
+
     letters: list[Delivery]
     more: bool
+    lost: bool = False
 
 
 class Webhooks(Edits):
@@ -126,14 +129,17 @@ class Webhooks(Edits):
 
     # --- dead letters ---------------------------------------------------------------------------------------------
 
-    async def dead_letters(self, *, after: str | None, limit: int) -> DeadLetters:
-        """The newest first; `after`: the id of the last one that was seen, of any age or gone meanwhile."""
+    async def dead_letters(self, *, after: str | None, limit: int, descending: bool = True) -> DeadLetters:
+        """By when they were given up. `after`: the id of the last one that was seen."""
         assert 1 <= limit <= PAGE_MAX
+        rank_of, range_of = ("ZREVRANK", "ZREVRANGE") if descending else ("ZRANK", "ZRANGE")
         start = 0
         if after is not None:
-            rank = await self._link.command("ZREVRANK", self._names.dead_letters, after)
-            start = 0 if rank is None else rank + 1
-        ids = await self._link.command("ZREVRANGE", self._names.dead_letters, start, start + limit)
+            rank = await self._link.command(rank_of, self._names.dead_letters, after)
+            if rank is None:
+                return DeadLetters([], more=False, lost=True)
+            start = rank + 1
+        ids = await self._link.command(range_of, self._names.dead_letters, start, start + limit)
         found = await self._deliveries([one.decode() for one in ids[:limit]])
         return DeadLetters(found, len(ids) > limit)
 

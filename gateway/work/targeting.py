@@ -201,12 +201,15 @@ async def _found(store: Store, which: Which) -> list[Delivery]:
     if which.id is not None:
         one = await store.delivery(which.id)
         return [one] if one is not None and one.dead_ms and which.fits(one) else []
-    found: list[Delivery] = []
+    found: dict[str, Delivery] = {}
     after: str | None = None
     for _ in range(REPLAYED_MAX // PAGE):
         page = await store.dead_letters(after=after, limit=PAGE)
-        found += [one for one in page.letters if which.fits(one)]
+        if page.lost:  # somebody else has replayed that one: its place is not known any more
+            after = None
+            continue
+        found |= {one.id: one for one in page.letters if which.fits(one)}
         if not page.more or not page.letters:
             break
         after = page.letters[-1].id
-    return found
+    return list(found.values())

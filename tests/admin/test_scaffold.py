@@ -7,6 +7,7 @@ from collections.abc import Callable
 import httpx
 import pytest
 
+from gateway.api.bodies import SMALL_BYTES_MAX
 from tests.support.gateway import Gateway
 
 
@@ -72,7 +73,42 @@ def test_an_unknown_path_and_a_wrong_method_are_told_in_the_same_shape(admin: ht
     assert "/admin/docs" in nothing.json()["error"]["message"]
     wrong = admin.delete("/admin/audit")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
-    assert "GET" in wrong.headers["allow"]
+    assert wrong.headers["allow"] == "GET, HEAD, OPTIONS"
+    assert admin.options("/admin/audit").headers["allow"] == "GET, HEAD, OPTIONS"
+    assert admin.head("/admin/dead-letters/replay").headers["allow"] == "OPTIONS, POST"
+
+
+@pytest.mark.parametrize("path", ["/admin/audit", "/admin/usage", "/admin/docs", "/admin/videos/video_1"])
+def test_head_answers_as_get_does_without_the_body(admin: httpx.Client, path: str) -> None:
+    whole, head = admin.get(path), admin.head(path)
+    assert (head.status_code, head.content) == (whole.status_code, b"")
+    for name in ("content-type", "content-length"):
+        assert head.headers[name] == whole.headers[name]
+
+
+def test_too_large_a_body_is_told_as_below_v1(admin: httpx.Client) -> None:
+    """Whether its length was said before or is found out while it arrives."""
+    large = b'{"name":"%s"}' % (b"a" * SMALL_BYTES_MAX)
+    kind = {"Content-Type": "application/json"}
+    told = [
+        admin.post(path, content=body, headers=kind)
+        for path in ("/v1/videos/video_1/remix", "/admin/projects", "/admin/config/validate")
+        for body in (large, iter([large[:1_000], large[1_000:]]))
+    ]
+    assert {(one.status_code, one.text) for one in told} == {(413, told[0].text)}
+    assert told[0].json()["error"]["code"] == "request_too_large"
+
+
+def test_every_list_takes_an_order_and_refuses_to_begin_behind_what_it_does_not_have(admin: httpx.Client) -> None:
+    document = admin.get("/admin/docs/openapi.json").json()
+    asked = {path: one["get"].get("parameters", []) for path, one in document["paths"].items() if "get" in one}
+    lists = [path for path, names in asked.items() if "limit" in {name["name"] for name in names}]
+    assert len(lists) >= 9
+    for path in lists:
+        for query, param in (("after=nope", "after"), ("order=up", "order")):
+            refused = admin.get(f"{path}?{query}")
+            assert (refused.status_code, refused.json()["error"]["param"]) == (400, param), path
+        assert admin.get(f"{path}?order=asc").status_code == 200
 
 
 def test_requests_are_counted_by_endpoint(admin: httpx.Client) -> None:

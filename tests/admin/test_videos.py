@@ -73,16 +73,17 @@ def test_videos_are_found_by_what_they_are(maker: Maker) -> None:
 def test_a_search_goes_on_behind_its_page_and_says_when_it_is_complete(gateway: Gateway, admin: httpx.Client) -> None:
     one, two = Maker(gateway, admin, "pages-one"), Maker(gateway, admin, "pages-two")
     mixed = [maker.make(metadata={"pages": "yes"}) for maker in (one, two, one, two, one)]
-    query: dict[str, Any] = {"tag": "pages=yes", "limit": 2}
-    seen: list[str] = []
-    for _ in range(20):
-        page = made(admin.get("/admin/videos", params=query))
-        seen += [video["id"] for video in page["data"]]
-        assert page["has_more"] is not page["complete"]
-        if page["complete"]:
-            break
-        query["after"] = page["scanned_to"]
-    assert seen == mixed[::-1] and page["complete"]
+    for order, expected in (("desc", mixed[::-1]), ("asc", mixed)):
+        query: dict[str, Any] = {"tag": "pages=yes", "limit": 2, "order": order}
+        seen: list[str] = []
+        for _ in range(20):
+            page = made(admin.get("/admin/videos", params=query))
+            seen += [video["id"] for video in page["data"]]
+            assert page["has_more"] is not page["complete"]
+            if page["complete"]:
+                break
+            query["after"] = page["scanned_to"]
+        assert seen == expected and page["complete"]
     one.ended(mixed[0])
     one.delete(mixed[0])
     assert mixed[0] not in one.ids()

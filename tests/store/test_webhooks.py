@@ -117,6 +117,9 @@ async def test_dead_letters_are_bounded_and_come_in_pages(
     assert ([one.event for one in page.letters], page.more) == (["evt_5", "evt_4"], True)
     rest = await books.dead_letters(after=page.letters[-1].id, limit=2)
     assert ([one.event for one in rest.letters], rest.more) == (["evt_3"], False)
+    oldest = await books.dead_letters(after=rest.letters[0].id, limit=1, descending=False)
+    assert ([one.event for one in oldest.letters], oldest.more) == (["evt_4"], True)
+    assert (await books.dead_letters(after=delivery(1).id, limit=2)).lost
     assert await books.delivery(delivery(1).id) is None
 
 
