@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from gateway.admin.desk import ADMINISTERS, CONTROLS, REFUSALS, AtDesk, Desk, require
 from gateway.admin.pages import LIMIT, After, Limit, Order, Page, page_of
+from gateway.admin.projects import changeable_project
 from gateway.domain.admin_shapes import NAME_CHARS_MAX, Dollars
 from gateway.domain.budgets import (
     THRESHOLDS,
@@ -114,6 +115,8 @@ async def _scope(desk: Desk, text: str, *, configured: bool = True) -> str:
         raise BadInput(f"Invalid value: {what}.", param="scope") from None
     if full == "gateway" or full.startswith("provider/"):
         require(desk.caller, CONTROLS)
+    if full.startswith("project/"):
+        await changeable_project(desk, full.removeprefix("project/"))
     if full.startswith("key/"):
         key = await desk.tools.store.find_key(full.removeprefix("key/"))
         require(desk.caller, max(ADMINISTERS, key.role if key is not None else 0))

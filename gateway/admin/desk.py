@@ -19,6 +19,7 @@ from gateway.api.frame import EXCHANGE
 from gateway.api.videos import bounds_of, caller_of
 from gateway.domain.errors import Forbidden
 from gateway.work.caller import Caller
+from gateway.work.hand import Hand
 from gateway.work.tools import Tools
 
 ADMINISTERS: Final = 10
@@ -35,6 +36,10 @@ class Desk:
     tools: Tools
     caller: Caller
     exchange: Exchange
+
+    @property
+    def hand(self) -> Hand:
+        return Hand(self.caller.key_id, self.tools.random, self.tools.clock.now_ms())
 
 
 AtDesk: TypeAlias = Annotated[Desk, Dependency(skip_validation=True)]

@@ -72,8 +72,9 @@ async def get_project(desk: AtDesk, project: NameOrId) -> ProjectShape:
 
 @put("/projects/{project:str}/limits", name="admin_project_limits", responses=REFUSALS, tags=TAGS)
 async def limit_project(desk: AtDesk, project: NameOrId, data: LimitsShape) -> ProjectShape:
-    """Sets all limits and default tags at once, for all its keys together: what is left out is no limit any more."""
-    found = await known_project(desk, project)
+    """Sets all limits and default tags at once, for all its keys together: what is left out is no limit any more.
+    Where one of them has a higher role than the own key, that is refused."""
+    found = await changeable_project(desk, project)
     await desk.tools.store.limit_project(found.id, limits_of(data, "body"), actor=desk.caller.key_id)
     return project_shape(await known_project(desk, found.id))
 
@@ -81,10 +82,8 @@ async def limit_project(desk: AtDesk, project: NameOrId, data: LimitsShape) -> P
 @post("/projects/{project:str}/close", name="admin_project_close", status_code=200, responses=REFUSALS, tags=TAGS)
 async def close_project(desk: AtDesk, project: NameOrId) -> ProjectShape:
     """No key of it may ask from now on. Videos that were admitted are finished, and charged. It cannot be undone, and
-    ends its keys, so whoever does it may do that to each of them."""
-    found = await known_project(desk, project)
-    keys = await desk.tools.store.list_keys(found.id)
-    require(desk.caller, max((one.role for one in keys if one.status is Status.ACTIVE), default=ADMINISTERS))
+    ends its keys, so it takes a key of no lower role than any of them."""
+    found = await changeable_project(desk, project)
     await desk.tools.store.close_project(found.id, actor=desk.caller.key_id)
     return project_shape(await known_project(desk, found.id))
 
@@ -93,6 +92,14 @@ async def known_project(desk: Desk, name_or_id: str) -> Project:
     found = await desk.tools.store.find_project(name_or_id)
     if found is None:
         raise Absent(f"No project is called '{shown(name_or_id)}'.", code="project_not_found", param="project")
+    return found
+
+
+async def changeable_project(desk: Desk, name_or_id: str) -> Project:
+    """Forbidden where it has a key of a higher role than the own: what is done to a project is done to its keys."""
+    found = await known_project(desk, name_or_id)
+    keys = await desk.tools.store.list_keys(found.id)
+    require(desk.caller, max((one.role for one in keys if one.status is Status.ACTIVE), default=ADMINISTERS))
     return found
 
 

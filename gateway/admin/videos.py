@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final
 
+import msgspec
 from litestar import get, post
 from litestar.params import Parameter
 from msgspec import Struct
@@ -16,17 +17,15 @@ from gateway.domain.admin_shapes import NAME_CHARS_MAX
 from gateway.domain.errors import BadInput, Conflict
 from gateway.domain.explain import explain
 from gateway.domain.ids import VIDEO_ID
-from gateway.domain.moments import moment_text, parse_moment
-from gateway.domain.money import format_usd
-from gateway.domain.search import Sought, Span
-from gateway.domain.videos import FINAL, State, Video, cancel_face, public_status
+from gateway.domain.moments import parse_moment
+from gateway.domain.search import STATES, Sought, Span, sought_tag, told
+from gateway.domain.videos import FINAL, Video, cancel_face
 from gateway.work import retry
 from gateway.work.cancel import note_cancel
 from gateway.work.read import absent
 
 TAGS: Final = ["videos"]
 TEXT_CHARS_MAX: Final = 512
-STATES: Final = frozenset({*(one.value for one in State), "in_progress"})
 VideoId = Annotated[str, Parameter(max_length=ID_CHARS_MAX, description="The video's id.")]
 Moment = Annotated[str | None, Parameter(max_length=40, description="A UTC date, or RFC 3339.")]
 Again = Annotated[
@@ -35,6 +34,7 @@ Again = Annotated[
         header="Idempotency-Key", min_length=1, max_length=KEY_CHARS_MAX, description="What this wish is named by."
     ),
 ]
+Anew = Annotated[bool, Parameter(description="Without the `routing` and `max_cost_usd` of the first request.")]
 Filter = Annotated[str | None, Parameter(max_length=TEXT_CHARS_MAX)]
 
 
@@ -111,14 +111,14 @@ async def search_videos(
         raise BadInput(f"Invalid value: 'state' must be one of {', '.join(sorted(STATES))}.", param="state")
     if after is not None and not VIDEO_ID.fullmatch(after):
         raise BadInput("Invalid value: 'after' must be the id of a video.", param="after")
-    sought = Sought(state=status, model=model, provider=provider, key=key, tag=_tag(tag))
+    sought = Sought(state=status, model=model, provider=provider, key=key, tag=sought_tag(tag))
     span = Span(
         since_ms=_moment("since", since), until_ms=_moment("until", until), after=after, ascending=order == "asc"
     )
     store = desk.tools.store
     owners = [await known_project(desk, project)] if project is not None else await store.list_projects()
     found = await store.search([one.id for one in owners], sought, span, limit=limit)
-    data = [_shape(one) for one in found.videos]
+    data = [msgspec.convert(told(one), VideoShape) for one in found.videos]
     return VideoPage(
         data=data,
         first_id=data[0].id if data else None,
@@ -144,11 +144,7 @@ async def cancel_video(desk: AtDesk, video_id: VideoId) -> CancelShape:
     tools, video = desk.tools, await _known(desk, video_id)
     if video.state in FINAL and not video.cancel_ms:
         raise Conflict(f"The video is {video.state.value} already: it is too late to cancel it.", param="video_id")
-    if not video.cancel_ms:
-        await tools.store.note_wish(
-            desk.caller.key_id, "video.cancel", f"video/{video_id}", {"state": video.state.value}, {"cancel": "asked"}
-        )
-    wished = await note_cancel(tools.store, video_id, now_ms=tools.clock.now_ms(), random=tools.random)
+    wished = await note_cancel(tools.store, video_id, desk.hand)
     tools.due.set()
     if wished is None:
         raise absent(video_id)
@@ -157,18 +153,13 @@ async def cancel_video(desk: AtDesk, video_id: VideoId) -> CancelShape:
 
 
 @post("/videos/{video_id:str}/retry", name="admin_video_retry", status_code=200, responses=REFUSALS, tags=TAGS)
-async def retry_video(desk: AtDesk, video_id: VideoId, again: Again = None) -> RetryShape:
+async def retry_video(desk: AtDesk, video_id: VideoId, again: Again = None, *, anew: Anew = False) -> RetryShape:
     """Makes a new video of the record of one that has ended, for the same project and key, which pay for it as for any
     other. Its images are kept; where they are gone it is refused. Sent again with the same `Idempotency-Key` it answers
     with the video that it made first."""
     if not VIDEO_ID.fullmatch(video_id):
         raise absent(video_id)
-    retried = await retry.prepare(desk.tools, video_id)
-    told = {"state": retried.old.state.value}
-    await desk.tools.store.note_wish(
-        desk.caller.key_id, "video.retry", f"video/{video_id}", {**told}, {"retry": retried.identity}
-    )
-    made = await retry.make(desk.tools, retried, f"{desk.caller.key_id} {again}" if again is not None else None)
+    made = await retry.retry(desk.tools, retry.Wish(of=video_id, name=again, anew=anew), desk.hand)
     return RetryShape(id=made, retry_of=video_id)
 
 
@@ -184,34 +175,6 @@ def _moment(param: str, text: str | None) -> int | None:
         return None if text is None else parse_moment(text)
     except ValueError as error:
         raise BadInput(f"Invalid value: {error}.", param=param) from None
-
-
-def _tag(text: str | None) -> tuple[str, str | None] | None:
-    if text is None:
-        return None
-    name, equals, value = text.partition("=")
-    return name, value if equals else None
-
-
-def _shape(video: Video) -> VideoShape:
-    return VideoShape(
-        id=video.id,
-        status=public_status(video),
-        state=video.state.value,
-        project=video.project,
-        key=video.key_id,
-        model=video.request.model,
-        seconds=video.request.seconds,
-        size=str(video.request.size),
-        tags=video.tags,
-        providers=[one.provider for one in video.attempts],
-        created_at=moment_text(video.created_ms),
-        completed_at=moment_text(video.completed_ms) if video.completed_ms else None,
-        error=video.error.code if video.error else None,
-        cost_usd=format_usd(sum(one.cost_micros for one in video.attempts)),
-        held_usd=format_usd(sum(one.price_micros for one in video.open_attempts)),
-        retry_of=video.retry_of,
-    )
 
 
 HANDLERS: Final = (search_videos, explained, cancel_video, retry_video)

@@ -20,7 +20,7 @@ from gateway.domain.ids import VIDEO_ID
 from gateway.domain.targets import GATEWAY, NAME_CHARS_MAX, OVERLAP_S, OVERLAP_S_MAX, URL_CHARS_MAX, Target
 from gateway.work import targeting
 from gateway.work.read import absent
-from gateway.work.targeting import Hand, Which, Wish
+from gateway.work.targeting import Which, Wish
 from gateway.work.telling import tell_again
 
 CALL: Final[dict[str, Any]] = {"responses": REFUSALS, "tags": ["webhooks"]}
@@ -132,7 +132,7 @@ async def create_target(desk: AtDesk, data: NewTarget) -> TargetMade:
         name=_name(data.name),
         events=tuple(dict.fromkeys(data.events)),
     )
-    return _with_secret(*await targeting.create(desk.tools.store, wish, _hand(desk)))
+    return _with_secret(*await targeting.create(desk.tools.store, wish, desk.hand))
 
 
 @get("/webhooks/{target_id:str}", name="admin_webhook", **CALL)
@@ -152,35 +152,34 @@ async def change_target(desk: AtDesk, target_id: TargetId, data: Changes) -> Tar
     changes = {name: value for name, value in fields.items() if value is not None}
     if (await targeting.existing(desk.tools.store, target_id)).of_requests and changes:
         raise Conflict("This target stands for the addresses in a project's requests. Only its secret can change.")
-    hand = _hand(desk)
     return _shape(
-        await targeting.change(desk.tools.store, target_id, hand, "change", lambda one: replace(one, **changes))
+        await targeting.change(desk.tools.store, target_id, desk.hand, "change", lambda one: replace(one, **changes))
     )
 
 
 @delete("/webhooks/{target_id:str}", name="admin_webhook_delete", **DO)
 async def delete_target(desk: AtDesk, target_id: TargetId) -> TargetGone:
     """Removes it. What is on its way there becomes dead letters."""
-    await targeting.remove(desk.tools.store, target_id, _hand(desk))
+    await targeting.remove(desk.tools.store, target_id, desk.hand)
     return TargetGone(id=target_id)
 
 
 @post("/webhooks/{target_id:str}/rotate", name="admin_webhook_rotate", **DO)
 async def rotate_secret(desk: AtDesk, target_id: TargetId, data: SecretRotation) -> TargetMade:
     """A new secret, beside the one before for an overlap."""
-    return _with_secret(*await targeting.rotate(desk.tools.store, target_id, _hand(desk), data.overlap_s))
+    return _with_secret(*await targeting.rotate(desk.tools.store, target_id, desk.hand, data.overlap_s))
 
 
 @post("/webhooks/{target_id:str}/enable", name="admin_webhook_enable", **DO)
 async def enable_target(desk: AtDesk, target_id: TargetId) -> TargetShape:
     """Sends there again, after a 410 or a `disable`."""
-    return _shape(await targeting.enable(desk.tools.store, target_id, _hand(desk)))
+    return _shape(await targeting.enable(desk.tools.store, target_id, desk.hand))
 
 
 @post("/webhooks/{target_id:str}/disable", name="admin_webhook_disable", **DO)
 async def disable_target(desk: AtDesk, target_id: TargetId) -> TargetShape:
     """Sends nothing there until it is enabled."""
-    return _shape(await targeting.stop(desk.tools.store, target_id, _hand(desk)))
+    return _shape(await targeting.stop(desk.tools.store, target_id, desk.hand))
 
 
 @get("/dead-letters", name="admin_dead_letters", **CALL)
@@ -201,7 +200,7 @@ async def replay_dead_letters(desk: AtDesk, data: WhichLetters) -> Replayed:
     which = Which(id=data.id, target=data.target, event=data.event, about=data.about)
     if data.all == (which != Which()):
         raise BadInput("Say which dead letters: 'id', 'target', 'event', 'about', or else 'all'.", param="all")
-    done = await targeting.replay(desk.tools.store, which, _hand(desk))
+    done = await targeting.replay(desk.tools.store, which, desk.hand)
     desk.tools.told.set()
     return Replayed(replayed=done)
 
@@ -214,11 +213,7 @@ async def replay_video(desk: AtDesk, video_id: Annotated[str, Parameter(descript
         raise absent(video_id)
     if of_end(video) is None:
         raise Conflict("The video has not ended. Its end is told when it has.", param="video_id")
-    return Replayed(replayed=await tell_again(desk.tools, video, _hand(desk)))
-
-
-def _hand(desk: Desk) -> Hand:
-    return Hand(desk.caller.key_id, desk.tools.random, desk.tools.clock.now_ms())
+    return Replayed(replayed=await tell_again(desk.tools, video, desk.hand))
 
 
 def _shape(target: Target) -> TargetShape:

@@ -65,7 +65,7 @@ COMMANDS = {
         "List the vendors; look at one; try one with a clip; drain it.",
     ),
     "route": ("gateway.cli.route", "Show where a video would go now, and why; nothing is made."),
-    "videos": ("gateway.cli.videos", "Look into a video: its plan, its attempts, what they cost."),
+    "videos": ("gateway.cli.videos", "Find videos; look into one; have it cancelled, or made again."),
     "doubts": ("gateway.cli.doubts", "List submissions of unknown outcome; say what became of one."),
     "explain": ("gateway.cli.explain", "Tell why a video is where it is: plan, attempts, money."),
     "audit": ("gateway.cli.audit", "Show who changed what."),

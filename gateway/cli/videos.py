@@ -1,29 +1,33 @@
-"""`telecine videos`: what became of one video, as an operator needs to know it; an end to it. No prompt is shown."""
+"""`telecine videos`: what became of one video, as an operator needs to know it; an end to it. No prompt is shown.
+
+`list` and `retry` are rooms of their own."""
 
 from __future__ import annotations
-
-import os
-import time
 
 import click
 
 from gateway.cli.failure import Failure
+from gateway.cli.hands import my_hand
 from gateway.cli.options import Place, json_option, place_options
 from gateway.cli.output import print_json, utc
 from gateway.cli.storing import with_store
-from gateway.domain.audit import CLI
+from gateway.cli.videos_list import list_
+from gateway.cli.videos_retry import retry
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.ledger import tags_text
 from gateway.domain.money import format_dollars
 from gateway.domain.videos import FINAL, Attempt, AttemptState, Choice, Video, cancel_face, public_status
-from gateway.store.store import Store
 from gateway.work.cancel import note_cancel
 from providers.contract import Json
 
 
 @click.group("videos")
 def command() -> None:
-    """Look into a video: its plan, its attempts, what they cost; have it cancelled."""
+    """Find videos; look into one: its plan, its attempts, what they cost; have it cancelled, or made again."""
+
+
+command.add_command(list_)
+command.add_command(retry)
 
 
 @command.command("show")
@@ -60,24 +64,18 @@ def cancel(video_id: str, json: bool, place: Place) -> None:
       telecine videos cancel video_0123456789abcdef…
     """
 
-    async def wish(store: Store) -> Video | None:
-        known = await store.read(video_id)
-        if known is not None and known.state not in FINAL and not known.cancel_ms:
-            before = {"state": known.state.value}
-            await store.note_wish(CLI, "video.cancel", f"video/{video_id}", {**before}, {"cancel": "asked"})
-        return await note_cancel(store, video_id, now_ms=time.time_ns() // 1_000_000, random=os.urandom)
-
-    video = with_store(place, wish) if VIDEO_ID.fullmatch(video_id) else None
+    known = VIDEO_ID.fullmatch(video_id)
+    video = with_store(place, lambda store: note_cancel(store, video_id, my_hand())) if known else None
     if video is None:
         raise Failure(f'no video has the id "{video_id}"')
     if video.state in FINAL and not video.cancel_ms:
         raise Failure(f"{video_id} is {video.state.value} already: it is too late to cancel it")
-    known = cancel_face(video, video.cancel_ms)
+    face = cancel_face(video, video.cancel_ms)
     if json:
-        print_json({"id": video.id, **known})
+        print_json({"id": video.id, **face})
     else:
-        most = f"it may cost ${known['may_cost_usd']} at most, ${known['cost_usd']} are booked"
-        click.echo(f"{video_id}: cancel {known['state']}; {most}")
+        most = f"it may cost ${face['may_cost_usd']} at most, ${face['cost_usd']} are booked"
+        click.echo(f"{video_id}: cancel {face['state']}; {most}")
 
 
 def shown(video: Video) -> dict[str, Json]:

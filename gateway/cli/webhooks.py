@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
 import click
 
 from gateway.cli.failure import Failure
+from gateway.cli.hands import my_hand
 from gateway.cli.limiting import Several
 from gateway.cli.options import Duration, Moment, Place, Whole, json_option, option, place_options
 from gateway.cli.output import print_json, print_table
 from gateway.cli.storing import with_store
 from gateway.config.load import load_config
 from gateway.domain import targets
-from gateway.domain.audit import CLI
 from gateway.domain.deliveries import shown
 from gateway.domain.errors import ClientError
 from gateway.domain.events import ENDS, Event
@@ -24,7 +23,7 @@ from gateway.domain.targets import GATEWAY, NAME_CHARS_MAX, OVERLAP_S_MAX, Targe
 from gateway.store.store import Store
 from gateway.upstream.webhooks import Poster
 from gateway.work import targeting
-from gateway.work.targeting import Hand, Which, Wish
+from gateway.work.targeting import Which, Wish
 from providers.contract import Json
 
 T = TypeVar("T")
@@ -90,7 +89,7 @@ def create(scope: str, url: str, *, name: str, events: tuple[Event, ...] | None,
 
     async def make(store: Store) -> tuple[Target, str]:
         wish = Wish(scope=await _scope(store, scope), url=url, name=name, events=events or ENDS)
-        return await targeting.create(store, wish, _hand())
+        return await targeting.create(store, wish, my_hand())
 
     target, secret = _told(place, make)
     _print_secret(target, secret, json=json)
@@ -129,7 +128,7 @@ def rotate(target_id: str, *, overlap: int, json: bool, place: Place) -> None:
     """
     if overlap > OVERLAP_S_MAX:
         raise Failure("two secrets sign side by side for at most 30d")
-    target, secret = _told(place, lambda store: targeting.rotate(store, target_id, _hand(), overlap))
+    target, secret = _told(place, lambda store: targeting.rotate(store, target_id, my_hand(), overlap))
     _print_secret(target, secret, json=json)
 
 
@@ -149,7 +148,7 @@ def secret(project: str, json: bool, place: Place) -> None:
         found = await store.find_project(project)
         if found is None:
             raise Failure(f'no project is called "{project}"; telecine projects list shows them')
-        return await targeting.request_target(store, found.id, _hand())
+        return await targeting.request_target(store, found.id, my_hand())
 
     target = _told(place, look)
     _print_secret(target, target.secrets[0].text, json=json)
@@ -161,7 +160,7 @@ def secret(project: str, json: bool, place: Place) -> None:
 @place_options
 def enable(target_id: str, json: bool, place: Place) -> None:
     """Send to the target ID again. What was given up meanwhile is sent by `replay`."""
-    _print_changed(_told(place, lambda store: targeting.enable(store, target_id, _hand())), json=json)
+    _print_changed(_told(place, lambda store: targeting.enable(store, target_id, my_hand())), json=json)
 
 
 @command.command("disable")
@@ -170,7 +169,7 @@ def enable(target_id: str, json: bool, place: Place) -> None:
 @place_options
 def disable(target_id: str, json: bool, place: Place) -> None:
     """Send nothing to the target ID until it is enabled."""
-    _print_changed(_told(place, lambda store: targeting.stop(store, target_id, _hand())), json=json)
+    _print_changed(_told(place, lambda store: targeting.stop(store, target_id, my_hand())), json=json)
 
 
 @command.command("remove")
@@ -179,7 +178,7 @@ def disable(target_id: str, json: bool, place: Place) -> None:
 @place_options
 def remove(target_id: str, json: bool, place: Place) -> None:
     """Remove the target ID. What is on its way there becomes dead letters."""
-    _told(place, lambda store: targeting.remove(store, target_id, _hand()))
+    _told(place, lambda store: targeting.remove(store, target_id, my_hand()))
     if json:
         print_json({"id": target_id, "status": "removed"})
     else:
@@ -235,7 +234,7 @@ def replay(
         raise click.UsageError("say which dead letters: an ID, --target, --event, --about, --until, or else --all")
     kind = None if event is None else Event(event)
     which = Which(id=delivery_id, target=target, event=kind, about=about, until_ms=until)
-    done = _told(place, lambda store: targeting.replay(store, which, _hand()))
+    done = _told(place, lambda store: targeting.replay(store, which, my_hand()))
     if json:
         print_json({"replayed": done})
     else:
@@ -247,10 +246,6 @@ def _told(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
         return with_store(place, use)
     except ClientError as error:
         raise Failure(error.message) from error
-
-
-def _hand() -> Hand:
-    return Hand(CLI, os.urandom, time.time_ns() // 1_000_000)
 
 
 async def _scope(store: Store, text: str) -> str:

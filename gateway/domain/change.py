@@ -11,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from gateway.domain.audit import Deed
 from gateway.domain.videos import Video
 
 
@@ -97,6 +98,7 @@ class Change(Struct, frozen=True, kw_only=True):
     at: AtProviders = NOWHERE
     over: bool = False  # the video has just ended: no more in flight
     messages: tuple[Message, ...] = ()  # webhooks that tell of it
+    deed: Deed | None = None  # what an operator did to bring it about: its entry in the audit log
 
 
 class Repeat(Struct, frozen=True, kw_only=True):

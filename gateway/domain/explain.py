@@ -46,6 +46,7 @@ def explain(video: Video, entries: Sequence[Entry] = (), *, prompt: bool = False
         "tags": {**video.tags},
         "reused_from": video.reused_from.video if video.reused_from else None,
         "retry_of": video.retry_of,
+        "preferences": video.preferences or None,
         "created_at": moment_text(video.created_ms),
         "deadline_at": moment_text(video.deadline_ms),
         "completed_at": moment_text(video.completed_ms) if video.completed_ms else None,

@@ -17,7 +17,7 @@ from gateway.domain import fields as read
 from gateway.domain.errors import BadInput
 from gateway.domain.fields import listed, shown
 from gateway.domain.forecast import latency_s
-from gateway.domain.money import format_dollars, parse_dollars
+from gateway.domain.money import format_dollars, format_usd, parse_dollars
 from gateway.domain.observed import UNKNOWN, Observed
 from gateway.domain.routing import Model
 from gateway.domain.strategies import Policy, Strategy
@@ -66,6 +66,23 @@ def preferences_of(given: Mapping[str, Json]) -> Preferences:
         max_cost_micros=inner if most is None else most,
         deadline_s=read.whole("routing.deadline_s", said["deadline_s"]) if "deadline_s" in said else None,
     )
+
+
+def said_of(preferences: Preferences) -> dict[str, Json]:
+    """The fields that say this: `preferences_of` reads them back."""
+    said: dict[str, Json] = {}
+    most = preferences.max_cost_micros
+    if most is not None:
+        said["max_cost_usd"] = format_usd(most)
+    if preferences.steers:
+        routing: dict[str, Json] = {
+            "strategy": preferences.strategy.value if preferences.strategy is not None else None,
+            "only": list(preferences.only) or None,
+            "except": list(preferences.without) or None,
+            "deadline_s": preferences.deadline_s,
+        }
+        said["routing"] = {name: value for name, value in routing.items() if value is not None}
+    return said
 
 
 def within(preferences: Preferences, model: Model) -> Model:

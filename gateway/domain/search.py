@@ -6,10 +6,16 @@ from typing import Final
 
 from msgspec import Struct
 
-from gateway.domain.videos import Video, public_status
+from gateway.domain.moments import moment_text
+from gateway.domain.money import format_usd
+from gateway.domain.videos import State, Video, public_status
+from providers.contract import Json
 
 SCANNED_MAX: Final = 500
 """Records that one search looks at. What lies behind is for the next one, which begins there."""
+
+STATES: Final = frozenset({*(one.value for one in State), "in_progress"})
+"""What may be sought: states, and public statuses."""
 
 
 class Sought(Struct, frozen=True, kw_only=True):
@@ -53,6 +59,36 @@ class Finding(Struct, frozen=True, kw_only=True):
     videos: tuple[Video, ...]
     scanned_to: str | None
     complete: bool
+
+
+def sought_tag(text: str | None) -> tuple[str, str | None] | None:
+    """Of `NAME`, or `NAME=VALUE`."""
+    if text is None:
+        return None
+    name, equals, value = text.partition("=")
+    return name, value if equals else None
+
+
+def told(video: Video) -> dict[str, Json]:
+    """A video in a list: nothing of what the client wrote but its tags."""
+    return {
+        "id": video.id,
+        "status": public_status(video),
+        "state": video.state.value,
+        "project": video.project,
+        "key": video.key_id,
+        "model": video.request.model,
+        "seconds": video.request.seconds,
+        "size": str(video.request.size),
+        "tags": {**video.tags},
+        "providers": [one.provider for one in video.attempts],
+        "created_at": moment_text(video.created_ms),
+        "completed_at": moment_text(video.completed_ms) if video.completed_ms else None,
+        "error": video.error.code if video.error else None,
+        "cost_usd": format_usd(sum(one.cost_micros for one in video.attempts)),
+        "held_usd": format_usd(sum(one.price_micros for one in video.open_attempts)),
+        "retry_of": video.retry_of,
+    }
 
 
 def fits(video: Video, sought: Sought) -> bool:

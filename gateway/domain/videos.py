@@ -219,6 +219,7 @@ class Video(Struct, frozen=True, kw_only=True, omit_defaults=True):
     reused_from: Origin | None = None
     reuse_ms: int = 0  # for how long after its completion its clip may answer identical creates
     retry_of: str | None = None  # the video of whose record an operator made it
+    preferences: dict[str, Json] = {}  # `routing` and `max_cost_usd` of its request, for who makes it again
     current: int = 1  # ordinal of the attempt whose clip the client will get
     shown_in_progress: bool = False
     progress: int = 0

@@ -13,14 +13,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeAlias
 
+from msgspec import Struct
+
 from gateway.config.document import FILE_BYTES_MAX
 from gateway.domain.config_versions import config_digest
 
 Mark: TypeAlias = "tuple[int, int, int, int] | None"
 
 
+class Missing(Struct, frozen=True):
+    """There is no text to read. `reason` fits behind "the file"."""
+
+    reason: str
+
+
 class ConfigOnDisk:
-    """`digest`: of the text that was last read and dealt with."""
+    """`digest`: of the text that was last read and dealt with; empty while there is none."""
 
     def __init__(self, path: Path, text: bytes) -> None:
         self.path = path
@@ -28,18 +36,19 @@ class ConfigOnDisk:
         self._mark: Mark = None  # what the text of `digest` was read at
         self._seen: Mark = None
 
-    def edited(self) -> bytes | None:
+    def edited(self) -> bytes | Missing | None:
         """A text that nobody has dealt with yet, once the file has stood still between two looks: whoever writes it in
-        pieces is done. b"" if it cannot be read."""
+        pieces is done. Missing, once, if it cannot be read."""
         mark = self._look()
         still, self._seen = mark == self._seen, mark
         if not still or mark == self._mark:
             return None
         self._mark = mark
         text = self._read()
-        if config_digest(text) == self.digest:
+        digest = _digest(text)
+        if digest == self.digest:
             return None
-        self.digest = config_digest(text)
+        self.digest = digest
         return text
 
     def again(self, digest: str) -> None:
@@ -68,7 +77,7 @@ class ConfigOnDisk:
 
     def unchanged(self) -> bool:
         """Whether the file still has the text that was last dealt with."""
-        return config_digest(self._read()) == self.digest
+        return _digest(self._read()) == self.digest
 
     def _look(self) -> Mark:
         try:
@@ -79,13 +88,19 @@ class ConfigOnDisk:
             return None  # a pipe is read once, and again would wait for ever
         return found.st_mtime_ns, found.st_size, found.st_ino, found.st_dev
 
-    def _read(self) -> bytes:
+    def _read(self) -> bytes | Missing:
         try:
             with open(self.path, "rb", opener=_at_once) as file:
                 pipe = stat.S_ISFIFO(os.fstat(file.fileno()).st_mode)
-                return b"" if pipe else file.read(FILE_BYTES_MAX + 1)
-        except OSError:
-            return b""
+                return Missing("is a pipe") if pipe else file.read(FILE_BYTES_MAX + 1)
+        except FileNotFoundError:
+            return Missing("is gone")
+        except OSError as error:
+            return Missing(f"cannot be read: {error.strerror}")
+
+
+def _digest(text: bytes | Missing) -> str:
+    return "" if isinstance(text, Missing) else config_digest(text)
 
 
 def _at_once(path: str, flags: int) -> int:

@@ -20,7 +20,7 @@ from gateway.config.problems import ConfigError
 from gateway.domain.config_versions import ConfigNow, config_digest, is_edit, latest_with
 from gateway.domain.events import Event
 from gateway.log import journal, log, where
-from gateway.serve.config_file import ConfigOnDisk
+from gateway.serve.config_file import ConfigOnDisk, Missing
 from gateway.store.configurations import Overtaken
 from gateway.store.errors import StoreAway
 from gateway.store.store import Store
@@ -72,6 +72,7 @@ class ConfigWatch:
         """What to serve by, the file being good: its text if it is new, else the version that counts. ConfigError if
         that cannot be used here."""
         self._file = ConfigOnDisk(self._path, made.file.raw)
+        self._stood = self._file.digest  # the last text in the file that was a version
         self._refused.unlink(missing_ok=True)
         self._begun = asyncio.run(self._with_store(lambda store: self._settle(store, made)))
         journal.flush()  # that loop is over, and would have written later
@@ -143,11 +144,15 @@ class ConfigWatch:
         text = self._file.edited()
         if text is None:
             return
+        if isinstance(text, Missing):
+            await self._tell_missing(store, text)
+            return
         try:
-            if is_edit(config_digest(text), before, await store.config_versions()):
-                await self._publish(store, text)
-            else:
+            if not is_edit(config_digest(text), self._stood, await store.config_versions()):
                 self._refuse("")
+                self._stood = self._file.digest
+            elif await self._publish(store, text):
+                self._stood = self._file.digest
         except StoreAway:
             self._file.again(before)
             raise
@@ -191,12 +196,13 @@ class ConfigWatch:
             )
         else:
             self._refuse("")
+            self._stood = self._file.digest
             log("config_written", version=now.version.number)
 
     # --- publishing ------------------------------------------------------------------------------------------------
 
-    async def _publish(self, store: Store, text: bytes) -> None:
-        """An edit is made on top of whatever counts: both stand in the history. What is refused is told."""
+    async def _publish(self, store: Store, text: bytes) -> bool:
+        """An edit is made on top of whatever counts: both stand in the history. False: it was refused, and told."""
         try:
             for _ in range(TRIES_MAX):
                 based_on = await store.config_version()
@@ -207,9 +213,17 @@ class ConfigWatch:
             self._refuse(str(error))
             log("config_refused", level="error", reason=str(error), file=str(self._path))
             told = {"reason": str(error)}
-            await announce(store, Event.CONFIG_REFUSED, "file", told, once=f"config.refused.{config_digest(text)}")
-        else:
-            self._refuse("")
+            await announce(store, Event.CONFIG_REFUSED, FILE, told, once=f"config.refused.{config_digest(text)}")
+            return False
+        self._refuse("")
+        return True
+
+    async def _tell_missing(self, store: Store, missing: Missing) -> None:
+        """No text is no edit: what counts goes on serving, and a file that comes back is looked at."""
+        reason = f"the file {missing.reason}; the last version serves on"
+        self._refuse(reason)
+        log("config_file_missing", level="error", reason=reason, file=str(self._path), todo="put a file there again")
+        await announce(store, Event.CONFIG_REFUSED, FILE, {"reason": reason}, once=f"config.missing.{self._stood}")
 
     def _refuse(self, reason: str) -> None:
         """Workers export it as a metric, and /admin/config shows it."""

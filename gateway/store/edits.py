@@ -13,7 +13,6 @@ from gateway.store.health import Told
 from gateway.store.lane import Word
 from gateway.store.loader import EDIT
 from gateway.store.room import Room
-from providers.contract import Json
 
 AUDIT_PAGE_MAX: Final = 1_000
 
@@ -48,12 +47,6 @@ class Edits(Room):
         for one in (*edit.read, *edit.write):
             words += (place[one.hash], one.name, one.value)
         return bool(await self._link.run(EDIT, (self._names.audit, self._names.events, *hashes), words))
-
-    async def note_wish(self, actor: str, action: str, what: str, before: Json = None, after: Json = None) -> None:
-        """An entry ahead of a change that another script makes. The log may then name what did not come to pass, but
-        nothing comes to pass that it does not name."""
-        deed = Deed(id=self._random(12).hex(), actor=actor, action=action, object=what, before=before, after=after)
-        await self.edit(Edit(deed=deed))
 
     async def audit_page(self, *, after: str | None, limit: int, descending: bool) -> tuple[list[AuditEntry], bool]:
         """Entries behind `after` in that order, and whether there are more."""

@@ -30,8 +30,8 @@ def _join(name: str, *parts: str, flags: str = "") -> Script:
     )
 
 
-ADMIT: Final = _join("admit", "common", "fields", "caps", "money", "change", "limits", "messages", "admit")
-_COMMIT: Final = ("common", "permit", "fields", "caps", "money", "change", "waiting", "messages", "commit")
+ADMIT: Final = _join("admit", "common", "fields", "caps", "money", "change", "limits", "audit", "messages", "admit")
+_COMMIT: Final = ("common", "permit", "fields", "caps", "money", "change", "waiting", "audit", "messages", "commit")
 COMMIT: Final = _join("commit", *_COMMIT, flags="allow-oom")
 ROOM: Final = _join("room", "common", "permit", "room", flags="no-writes")
 CALL: Final = _join("call", "common", "permit", "wake", "call", flags="allow-oom")
@@ -60,7 +60,7 @@ EDIT: Final = _join("edit", "common", "audit", "edit", flags="allow-oom")
 SWAP: Final = _join("swap", "common", "swap", flags="allow-oom")
 CLAIM_DELIVERIES: Final = _join("claim_deliveries", "common", "lane", "claim_deliveries", flags="allow-oom")
 PLACE_DELIVERY: Final = _join("place_delivery", "common", "lane", "place_delivery", flags="allow-oom")
-ADD_DELIVERIES: Final = _join("add_deliveries", "common", "messages", "add_deliveries", flags="allow-oom")
+ADD_DELIVERIES: Final = _join("add_deliveries", "common", "audit", "messages", "add_deliveries", flags="allow-oom")
 ANNOUNCE: Final = _join("announce", "common", "announce", flags="allow-oom")
 
 SCRIPTS: Final = (

@@ -14,6 +14,7 @@ from typing import Any, Final, TypeAlias
 from msgspec import Struct
 
 from gateway import killpoints
+from gateway.domain.change import Kind, Posting
 from gateway.domain.ledger import Entry, utc_day
 from gateway.domain.usage import (
     ROWS_MAX,
@@ -44,11 +45,13 @@ START: Final[Stamp] = (0, 0)
 
 
 class Rolled(Struct, frozen=True):
-    """`entries`: how many there were to count. `moved` False: another has counted them."""
+    """`entries`: how many there were to count; `adjusts`: those that correct others. `moved` False: another has
+    counted them."""
 
     cursor: str
     entries: int
     moved: bool
+    adjusts: tuple[Posting, ...] = ()
 
 
 class Bounds(Struct, frozen=True):
@@ -91,7 +94,8 @@ class Usage(Ledger):
         killpoints.reach("before.commit.roll_up")
         moved = bool(await self._link.run(ROLL_UP, keys, words))
         killpoints.reach("after.commit.roll_up")
-        return Rolled(after, len(page), moved)
+        adjusts = (entry.posting for _, entry in page if entry.posting.kind is Kind.ADJUST)
+        return Rolled(after, len(page), moved, tuple(adjusts))
 
     async def catch_up(self) -> None:
         """Roll up to about now, for who cannot leave it to the runners."""

@@ -13,6 +13,7 @@ from gateway.domain.change import Admission, AtProviders, Change, Posting, Repea
 from gateway.domain.ledger import utc_day
 from gateway.domain.limits import Limited, Rate
 from gateway.domain.videos import Video, encode_public, encode_video
+from gateway.store.edits import deed_words
 from gateway.store.errors import StoreAway
 from gateway.store.lane import Word
 from gateway.store.loader import ADMIT, COMMIT, Script
@@ -48,7 +49,7 @@ class Videos(Room):
         memory, words = self._memory(video, repeat)
         seconds = names.seconds(utc_day(change.window_until_ms - 1))
         keys = [*self._keys(video), names.key(admission.key_hash), names.project(video.project), memory]
-        keys += [names.rates, seconds, *keys_of(names, change.messages)]
+        keys += [names.rates, seconds, *self._keys_told(change)]
         commit_id = f"admit:{video.id}"
         head = [*self._head(change, commit_id, None), video.key_id, video.project, *words]
         head += [video.request.seconds, SECONDS_KEPT_MS]
@@ -91,7 +92,7 @@ class Videos(Room):
     async def commit(self, change: Change, *, commit_id: str, token: str | None) -> CommitOutcome:
         """Apply a Change, whole or not at all. Made again with the same `commit_id` it answers the same."""
         assert commit_id, "a commit has a name"
-        keys = [*self._keys(change.video), *self._keys_at(change.at), *keys_of(self._names, change.messages)]
+        keys = [*self._keys(change.video), *self._keys_at(change.at), *self._keys_told(change)]
         floor = self._sequence.seen
         words = [*self._head(change, commit_id, token), *_at(change), *_written(change)]
         match await self._commit(change.label, COMMIT, keys, words):
@@ -152,6 +153,10 @@ class Videos(Room):
             keys += (names.sent(one), names.waiting(one), names.called(one), names.turns(one))
         return keys
 
+    def _keys_told(self, change: Change) -> list[str]:
+        """KEYS at the end: those of messages.lua."""
+        return [*keys_of(self._names, change.messages), *([self._names.audit] if change.deed is not None else [])]
+
     def _head(self, change: Change, commit_id: str, token: str | None) -> list[Word]:
         """ARGV 1 to 14 of fields.lua. A deleted video has no face and stands in no list."""
         video, binding = change.video, change.binding
@@ -211,7 +216,8 @@ def _due(change: Change) -> Word:
 
 
 def _written(change: Change) -> list[Word]:
-    return [*_postings(change.postings), *words_of(change.messages)]
+    deed = (*deed_words(change.deed), "deed") if change.deed is not None else ()
+    return [*_postings(change.postings), *words_of(change.messages), *deed]
 
 
 def _postings(postings: Sequence[Posting]) -> list[Word]:

@@ -6,7 +6,6 @@ The answer says what is known at that moment; what the vendor says comes later, 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -23,6 +22,7 @@ from gateway.store.outcomes import Committed
 from gateway.store.store import Store
 from gateway.work.book import Job, change_of, tell_crossed, tell_moved
 from gateway.work.caller import Caller
+from gateway.work.hand import Hand
 from gateway.work.read import own_video
 from gateway.work.telling import with_messages
 from gateway.work.tools import Tools
@@ -53,16 +53,17 @@ async def cancel_video(tools: Tools, caller: Caller, video_id: str) -> bytes:
     raise Unavailable("The video changed while it was being cancelled. Try again.", retry_after_s=1)
 
 
-async def note_cancel(store: Store, video_id: str, *, now_ms: int, random: Callable[[int], bytes]) -> Video | None:
-    """An operator's wish, for the gateway to act on as soon as it runs. None if there is no such video; as it stands
-    where it is over, or was asked to end before."""
+async def note_cancel(store: Store, video_id: str, hand: Hand) -> Video | None:
+    """An operator's wish, for the gateway to act on as soon as it runs; the audit log has it from the same commit. None
+    if there is no such video; as it stands where it is over, or was asked to end before."""
     for _ in range(TRIES_MAX):
         video = await store.read(video_id)
         if video is None or video.state in FINAL or video.cancel_ms:
             return video
-        wished = replace(video, version=video.version + 1, cancel_ms=now_ms)
-        change = Change(label="cancel", video=wished, due_ms=now_ms)
-        if isinstance(await store.commit(change, commit_id=f"cancel:{random(12).hex()}", token=None), Committed):
+        wished = replace(video, version=video.version + 1, cancel_ms=hand.now_ms)
+        deed = hand.deed("video.cancel", f"video/{video_id}", {"state": video.state.value}, {"cancel": "asked"})
+        change = Change(label="cancel", video=wished, due_ms=hand.now_ms, deed=deed)
+        if isinstance(await store.commit(change, commit_id=f"cancel:{deed.id}", token=None), Committed):
             return wished
         await asyncio.sleep(PAUSE_S)
     raise StoreAway("cancel", "the video changed while it was being cancelled; try again")

@@ -13,12 +13,14 @@ from msgspec.structs import replace
 
 from gateway import metrics
 from gateway.domain import failover
+from gateway.domain.audit import Deed
 from gateway.domain.budgets import Window, budget_of, counter_of, exhausted, name_of, resets_at
 from gateway.domain.change import Admission, Change, Repeat
 from gateway.domain.errors import ClientError, KeyReused, QuotaGone, Unavailable, WrongKey
 from gateway.domain.ids import RANDOM_BYTES, video_id
 from gateway.domain.ledger import window_until_ms
 from gateway.domain.limits import Limited, Rate, refusal
+from gateway.domain.preferences import said_of
 from gateway.domain.requests import Asked, Hint
 from gateway.domain.reuse import remade
 from gateway.domain.tags import class_of, default_tags
@@ -57,6 +59,7 @@ class Retry(Struct, frozen=True):
 
     of: str
     identity: str
+    deed: Deed
 
 
 async def create_video(
@@ -105,12 +108,13 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat, re
             request_id=request_id.get() or "",
             trace=spans.carried(),
             retry_of=retry.of if retry else None,
+            preferences=said_of(asked.preferences),
         )
         if found is not None:
             video = remade(video, found.first, found.assets, asset_life_s=model.asset_life_s)
         repeat = replace(repeat, key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s))
         video = replace(video, repeats_until_ms=repeats.known_until_ms(repeat, video))
-        new, created = await _admit(tools, snapshot, caller, video, repeat)
+        new, created = await _admit(tools, snapshot, caller, Entering(video, repeat, retry.deed if retry else None))
         if new:
             inputs.keep()
             tools.due.set()
@@ -118,11 +122,18 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat, re
         return created
 
 
-async def _admit(
-    tools: Tools, snapshot: Snapshot, caller: Caller, video: Video, repeat: Repeat
-) -> tuple[bool, Created]:
+class Entering(Struct, frozen=True):
+    """What is to be let in, and by whose hand."""
+
+    video: Video
+    repeat: Repeat
+    deed: Deed | None
+
+
+async def _admit(tools: Tools, snapshot: Snapshot, caller: Caller, entering: Entering) -> tuple[bool, Created]:
     """Is it new, and what is answered. A route that a cap does not allow is skipped."""
     ledger_ms, over_budget, refused = 0, dict[str, str](), list[tuple[Capped, int]]()
+    video = entering.video
     reused_from = video.reused_from
     for _ in range(WINDOW_TRIES + len(video.plan)):
         world = replace(tools.world(snapshot, video, ledger_ms=ledger_ms), over_budget=over_budget)
@@ -137,10 +148,11 @@ async def _admit(
             window_until_ms=window_until_ms(world.books_ms),
             due_ms=_due_ms(first.video, world),
             over=first.video.state in FINAL,
+            deed=entering.deed,
         )
         if reused_from is not None:
             change = await with_messages(tools, snapshot, None, change)
-        admission = Admission(change=change, key_hash=caller.key_hash, repeat=repeat)
+        admission = Admission(change=change, key_hash=caller.key_hash, repeat=entering.repeat)
         match await tools.store.admit(admission):
             case Admitted(rate=rate, crossed=crossed):
                 if change.messages:

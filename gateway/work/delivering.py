@@ -22,8 +22,9 @@ from gateway.domain.targets import Target, signing
 from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.work.announce import announce
+from gateway.work.hand import Hand
 from gateway.work.relaying import relay
-from gateway.work.targeting import Hand, disable
+from gateway.work.targeting import disable
 from gateway.work.tools import Tools
 
 AT_ONCE: Final = 128

@@ -43,6 +43,13 @@ def of_move(snapshot: Snapshot, before: Video, change: Change, news: News, now_m
         _posted(after, one)
 
 
+def of_adjust(video: Video | None, posting: Posting) -> None:
+    """Of an operator's word, which another process may have committed; None: the record is gone."""
+    entry = "adjust_down" if posting.amount_micros < 0 else "adjust_up"
+    project_class = video.project_class if video is not None else ""
+    metrics.posted(project_class or DEFAULT_CLASS, entry, abs(posting.amount_micros), 0)
+
+
 def _attempt_changed(was: Attempt, now: Attempt, news: News) -> None:
     if now.state is AttemptState.CLOSED and was.state is not AttemptState.CLOSED:
         metrics.attempt_ended(now.provider, LABELS[type(news)], now.why)
@@ -73,13 +80,12 @@ def _posted(video: Video, posting: Posting) -> None:
     if kind is Kind.HOLD:  # each create has one, and nothing else
         metrics.posted(video.project_class or DEFAULT_CLASS, "hold", micros, video.request.seconds)
         return
-    entry = kind.value
+    if kind is Kind.ADJUST:
+        return  # where the ledger is read: see `of_adjust`
     if kind is Kind.VOID:
         micros = posting.released_micros
-    elif kind is Kind.ADJUST:
-        entry = "adjust_down" if micros < 0 else "adjust_up"
     seconds = video.request.seconds if kind is Kind.SETTLE or kind is Kind.VOID else 0
-    metrics.posted(video.project_class or DEFAULT_CLASS, entry, abs(micros), seconds)
+    metrics.posted(video.project_class or DEFAULT_CLASS, kind.value, micros, seconds)
     if kind is Kind.DISPUTE:
         metrics.charge_disputed(posting.provider)
     elif posting.presumed:

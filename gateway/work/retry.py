@@ -1,7 +1,7 @@
 """Retrying: a new video of the record of an old one, for the same project and key, charged as any other.
 
-What was decided then is decided anew: plan, prices, limits and caps are those of now. What a record does not keep, the
-`routing` of its request and `max_cost_usd`, has no part in it.
+What was decided then is decided anew: plan, prices, limits and caps are those of now. What its request said of its own
+`routing` and `max_cost_usd` holds again, unless whoever retries leaves it out.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from msgspec import Struct
 from gateway.assets.store import AssetMissing
 from gateway.domain.errors import Absent, BadInput, Conflict, WrongKey
 from gateway.domain.ids import RANDOM_BYTES, video_id
+from gateway.domain.preferences import NO_PREFERENCES, preferences_of
 from gateway.domain.references import FIRST_FRAME, LAST_FRAME, ImageBytes
 from gateway.domain.requests import Asked, Hint
 from gateway.domain.synonyms import Said
 from gateway.domain.videos import FINAL, StoredImage, Video
 from gateway.work.caller import Caller, identify
 from gateway.work.create import Retry, create_video
+from gateway.work.hand import Hand
 from gateway.work.inputs import storage_needed
 from gateway.work.read import absent
 from gateway.work.tools import Tools
@@ -27,27 +29,41 @@ from gateway.work.tools import Tools
 OLD: Final = "The video cannot be made again"
 
 
-class Retried(Struct, frozen=True):
-    """A new video that is to be made: nothing of it exists yet."""
+class Wish(Struct, frozen=True, kw_only=True):
+    """`name`: what an operator names a wish by, None for one that stands by itself; `anew`: without the preferences of
+    the first request."""
 
-    identity: str
-    old: Video
-    caller: Caller
-    asked: Asked
+    of: str
+    name: str | None = None
+    anew: bool = False
 
 
-async def prepare(tools: Tools, old_id: str) -> Retried:
-    """Everything that can refuse it before anything is written. Absent, Conflict, BadInput."""
-    old = await tools.store.read(old_id)
+async def retry(tools: Tools, wish: Wish, hand: Hand) -> str:
+    """The id of the new video, or of the one that the same wish made before. The audit log has it from the commit that
+    lets it in. Raises ClientError as any create does."""
+    old = await tools.store.read(wish.of)
     if old is None or old.deleted:
-        raise absent(old_id)
+        raise absent(wish.of)
+    asked = await _asked(tools, old, wish)
+    identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
+    # Not a client's own kind of key: no client's resend is answered with it, and it with no other's video.
+    named = identity if wish.name is None else f"of {old.id} by {hand.actor} {wish.name}"
+    deed = hand.deed("video.retry", f"video/{old.id}", {"state": old.state.value}, {"retry": identity})
+    hint, again = Hint(idempotency_key=f"retry {named}"), Retry(of=old.id, identity=identity, deed=deed)
+    face = (await create_video(tools, await _caller(tools, old), asked, hint, retry=again)).face
+    made: str = msgspec.json.decode(face)["id"]
+    return made
+
+
+async def _asked(tools: Tools, old: Video, wish: Wish) -> Asked:
+    """What the old record asked for. Conflict, BadInput, Absent."""
     if old.state not in FINAL:
         raise Conflict("The video is still being made. Cancel it, or wait until it has ended.", param="video_id")
     request, source = old.request, old.request.source
     if source is not None and source.video is None:
         raise BadInput(f"{OLD}: it was made from an uploaded clip, which is not kept. Send it again.", param="video_id")
     size, seconds = request.asked_size or request.size, request.asked_seconds or request.seconds
-    asked = Asked(
+    return Asked(
         verb=request.verb,
         model=request.model,
         prompt=request.prompt,
@@ -65,21 +81,8 @@ async def prepare(tools: Tools, old_id: str) -> Retried:
         characters=tuple(one.id for one in request.characters),
         source_id=source.video if source is not None else None,
         webhook_url=old.webhook_url,
+        preferences=NO_PREFERENCES if wish.anew else preferences_of(old.preferences),
     )
-    identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
-    return Retried(identity, old, await _caller(tools, old), asked)
-
-
-async def make(tools: Tools, retried: Retried, again: str | None = None) -> str:
-    """The id of the new video, or of the one that the same wish made before. `again`: what an operator names a wish by,
-    None for one that stands by itself. Raises ClientError as any create does."""
-    # Not a client's own kind of key: no client's resend is answered with it, and it with no other's video.
-    named = retried.identity if again is None else f"of {retried.old.id} by {again}"
-    hint = Hint(idempotency_key=f"retry {named}")
-    retry = Retry(of=retried.old.id, identity=retried.identity)
-    face = (await create_video(tools, retried.caller, retried.asked, hint, retry=retry)).face
-    made: str = msgspec.json.decode(face)["id"]
-    return made
 
 
 async def _caller(tools: Tools, old: Video) -> Caller:

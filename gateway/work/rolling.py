@@ -2,15 +2,20 @@
 
 Nobody is chosen. Who sees that the cursor stands where it stood at the last look counts the next entries; who sees that
 it has moved leaves them to whoever moved it, and looks again later. Two who count at once lose nothing but the work.
+
+An operator's word about money is a commit of whatever process the operator used, so it becomes a figure here, where
+every entry passes one worker once.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from gateway.domain.videos import Video
 from gateway.log import log, where
 from gateway.store.errors import StoreAway
 from gateway.store.usage import PAGE
+from gateway.work import figures
 from gateway.work.tools import Tools
 
 EVERY_S: Final = 1.0
@@ -44,4 +49,13 @@ class Roller:
         rolled = await store.roll_up(cursor)
         if rolled.moved:
             self._seen = rolled.cursor
+            for one in rolled.adjusts:
+                figures.of_adjust(await self._video(one.video), one)
         return AT_ONCE_S if rolled.moved and rolled.entries == PAGE else EVERY_S
+
+    async def _video(self, video_id: str) -> Video | None:
+        """For its project's class; None where it is gone, or nobody can tell."""
+        try:
+            return await self._tools.store.read(video_id)
+        except StoreAway:
+            return None

@@ -19,6 +19,7 @@ from gateway.domain.events import Event
 from gateway.domain.targets import SECRET_BYTES, Target
 from gateway.store.edits import Edit
 from gateway.store.store import Store
+from gateway.work.hand import Hand
 from providers.contract import Json
 
 TRIES_MAX: Final = 8
@@ -27,41 +28,6 @@ REPLAYED_MAX: Final = 10_000
 PAGE: Final = 200
 
 Changed = Callable[[Target], Target]
-
-
-class Hand(Struct, frozen=True):
-    """Who changes something: a key's id, `cli` or `serve`; with dice and a clock."""
-
-    actor: str
-    random: Callable[[int], bytes]
-    now_ms: int
-
-    def deed(self, verb: str, target: Target, *, before: Target | None, after: Target | None) -> Deed:
-        sides: list[Json] = [None if side is None else targets.shown(side) for side in (before, after)]
-        return Deed(
-            id=self.random(12).hex(),
-            actor=self.actor,
-            action=f"webhook.{verb}",
-            object=f"webhook/{target.id}",
-            before=sides[0],
-            after=sides[1],
-        )
-
-    def replay(self, which: Which, letters: int) -> Deed:
-        """Written before anything is sent: what was found may be sent."""
-        said: dict[str, Json] = {
-            "delivery": which.id,
-            "target": which.target,
-            "event": which.event.value if which.event else None,
-            "about": which.about,
-        }
-        return Deed(
-            id=self.random(12).hex(),
-            actor=self.actor,
-            action="webhook.replay",
-            object=f"webhook/{which.target or 'any'}",
-            after={"found": letters, **{name: value for name, value in said.items() if value is not None}},
-        )
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -88,7 +54,7 @@ async def create(store: Store, wish: Wish, hand: Hand) -> tuple[Target, str]:
         secrets=(secret,),
         created_ms=hand.now_ms,
     )
-    await store.set_target(None, target, hand.deed("create", target, before=None, after=target))
+    await store.set_target(None, target, _deed(hand, "create", target, before=None, after=target))
     return target, secret.text
 
 
@@ -99,7 +65,7 @@ async def request_target(store: Store, project: str, hand: Hand) -> Target:
         if found is not None:
             return found
         made = targets.for_requests(project, hand.random(SECRET_BYTES), hand.now_ms)
-        await store.set_target(None, made, hand.deed("create", made, before=None, after=made))
+        await store.set_target(None, made, _deed(hand, "create", made, before=None, after=made))
     raise Unavailable("The secret for webhooks changes too fast. Try again.", retry_after_s=1)
 
 
@@ -108,7 +74,7 @@ async def change(store: Store, target_id: str, hand: Hand, verb: str, changed: C
     for _ in range(TRIES_MAX):
         found = await existing(store, target_id)
         after = changed(found)
-        if after == found or await store.set_target(found, after, hand.deed(verb, found, before=found, after=after)):
+        if after == found or await store.set_target(found, after, _deed(hand, verb, found, before=found, after=after)):
             return after
     raise Unavailable("The target changes too fast. Try again.", retry_after_s=1)
 
@@ -141,7 +107,7 @@ async def disable(store: Store, target: Target, hand: Hand) -> Target | None:
         if found is None or found.disabled or found.url != target.url:
             return None
         gone = deliveries.disabled(found, hand.now_ms)
-        if await store.set_target(found, gone, hand.deed("disable", found, before=found, after=gone)):
+        if await store.set_target(found, gone, _deed(hand, "disable", found, before=found, after=gone)):
             return gone
     return None
 
@@ -150,7 +116,7 @@ async def remove(store: Store, target_id: str, hand: Hand) -> None:
     """What is on its way there becomes dead letters. Absent if there is none."""
     for _ in range(TRIES_MAX):
         found = await existing(store, target_id)
-        if await store.set_target(found, None, hand.deed("remove", found, before=found, after=None)):
+        if await store.set_target(found, None, _deed(hand, "remove", found, before=found, after=None)):
             return
     raise Unavailable("The target changes too fast. Try again.", retry_after_s=1)
 
@@ -188,7 +154,7 @@ async def replay(store: Store, which: Which, hand: Hand) -> int:
     """Have dead letters sent once more, with the whole schedule before them. How many."""
     found = await _found(store, which)
     if found:
-        await store.edit(Edit(deed=hand.replay(which, len(found))))
+        await store.edit(Edit(deed=_replaying(hand, which, len(found))))
     done = 0
     for one in found:
         placed, _ = await store.place_delivery(one, Next(deliveries.replayed(one, hand.now_ms), hand.now_ms))
@@ -213,3 +179,20 @@ async def _found(store: Store, which: Which) -> list[Delivery]:
             break
         after = page.letters[-1].id
     return list(found.values())
+
+
+def _deed(hand: Hand, verb: str, target: Target, *, before: Target | None, after: Target | None) -> Deed:
+    sides: list[Json] = [None if side is None else targets.shown(side) for side in (before, after)]
+    return hand.deed(f"webhook.{verb}", f"webhook/{target.id}", *sides)
+
+
+def _replaying(hand: Hand, which: Which, letters: int) -> Deed:
+    """Written before anything is sent: what was found may be sent."""
+    said: dict[str, Json] = {
+        "delivery": which.id,
+        "target": which.target,
+        "event": which.event.value if which.event else None,
+        "about": which.about,
+    }
+    told: Json = {"found": letters, **{name: value for name, value in said.items() if value is not None}}
+    return hand.deed("webhook.replay", f"webhook/{which.target or 'any'}", after=told)

@@ -15,7 +15,8 @@ from gateway.domain.targets import Target
 from gateway.domain.videos import Video
 from gateway.snapshot import Snapshot
 from gateway.work.caller import Caller
-from gateway.work.targeting import Hand, Which, replay, request_target
+from gateway.work.hand import Hand
+from gateway.work.targeting import Which, replay, request_target
 from gateway.work.tools import Tools
 
 

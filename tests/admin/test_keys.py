@@ -126,16 +126,20 @@ def test_nobody_makes_or_changes_a_key_of_a_higher_role(
     assert made(admin.get(f"/admin/keys/{above['id']}"))["status"] == "active"
 
 
-def test_nobody_closes_a_project_that_has_a_key_of_a_higher_role(
+def test_nobody_closes_limits_or_caps_a_project_that_has_a_key_of_a_higher_role(
     admin: httpx.Client, client: Callable[[int], httpx.Client]
 ) -> None:
-    """It would end that key, and nothing brings it back."""
+    """It would end that key, or hold it back, by another door."""
     lower, above = client(10), new_key(admin, "controllers", role=100)
     assert lower.post("/admin/projects/controllers/close").status_code == 403
     assert made(admin.get("/admin/projects/controllers"))["status"] == "active"
-    body = {"scope": f"key:{above['id']}", "window": "day", "cap_usd": "0"}
-    assert lower.put("/admin/budgets", json=body).status_code == 403
+    assert lower.put("/admin/projects/controllers/limits", json={"rpm": 1}).status_code == 403
+    for scope in (f"key:{above['id']}", "project:controllers"):
+        body = {"scope": scope, "window": "day"}
+        assert lower.put("/admin/budgets", json={**body, "cap_usd": "0"}).status_code == 403
+        assert lower.delete("/admin/budgets", params=body).status_code == 403
     made(admin.post(f"/admin/keys/{above['id']}/revoke"))
+    assert made(lower.put("/admin/projects/controllers/limits", json={"rpm": 1}))["limits"]["rpm"] == 1
     assert made(lower.post("/admin/projects/controllers/close"))["status"] == "closed"
 
 

@@ -105,8 +105,9 @@ def test_a_running_video_is_cancelled_once(maker: Maker, admin: httpx.Client) ->
 
 
 def test_an_ended_video_is_made_again_of_its_record(maker: Maker, admin: httpx.Client) -> None:
+    wish = {"routing": {"only": ["spare"], "deadline_s": 600}, "max_cost_usd": "2.50"}
     first = maker.make(
-        "[mock:fast] a picture", input_reference={"image_url": PICTURE}, metadata={"take": "1"}, seconds="8"
+        "[mock:fast] a picture", input_reference={"image_url": PICTURE}, metadata={"take": "1"}, seconds="8", **wish
     )
     old = maker.ended(first)
     again = made(admin.post(f"/admin/videos/{first}/retry"))
@@ -122,6 +123,22 @@ def test_an_ended_video_is_made_again_of_its_record(maker: Maker, admin: httpx.C
     assert new["money"]["cost_usd"] == old["money"]["cost_usd"] != "0.00"
     (deed,) = audit(admin, f"video/{first}")
     assert (deed["action"], deed["after"]) == ("video.retry", {"retry": again["id"]})
+    assert new["preferences"] == old["preferences"] == wish
+    assert [one["route"] for one in new["plan"] if one["kept"]] == ["spare/sora-2"]
+    anew = maker.ended(made(admin.post(f"/admin/videos/{first}/retry", params={"anew": "true"}))["id"])
+    assert "preferences" not in anew and all(one["kept"] for one in anew["plan"])
+
+
+def test_commands_find_and_retry_a_video_as_admin_does(maker: Maker, gateway: Gateway, admin: httpx.Client) -> None:
+    first = maker.make("[mock:fast] by command", metadata={"by": "command"})
+    maker.ended(first)
+    row = gateway.telecine("videos", "list", "--project", "studio", "--tag", "by=command", "--limit", "1")
+    (shown,) = maker.found(tag="by=command")["data"]
+    assert row == shown and row["id"] == first
+    again = gateway.telecine("videos", "retry", first, "--name", "ticket-1")
+    assert again == gateway.telecine("videos", "retry", first, "--name", "ticket-1")
+    assert maker.ended(again["id"])["state"] == "completed"
+    assert [(one["actor"], one["after"]) for one in audit(admin, f"video/{first}")] == [("cli", {"retry": again["id"]})]
 
 
 def test_a_retry_that_is_sent_again_under_its_name_is_charged_once(maker: Maker, admin: httpx.Client) -> None:
@@ -134,6 +151,7 @@ def test_a_retry_that_is_sent_again_under_its_name_is_charged_once(maker: Maker,
     other = made(admin.post(place, headers={"Idempotency-Key": "take three"}))["id"]
     assert len({first, again, other, made(admin.post(place))["id"]}) == 4
     assert [maker.ended(one)["retry_of"] for one in (again, other)] == [first, first]
+    assert len(audit(admin, f"video/{first}")) == 3, "what made nothing is no deed"
 
 
 def test_what_cannot_be_made_again_is_refused_by_name(gateway: Gateway, admin: httpx.Client) -> None:

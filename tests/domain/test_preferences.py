@@ -58,9 +58,12 @@ def test_everything_that_can_be_said_is_read() -> None:
     )
     assert preferences_of({"routing": said}) == wanted
     assert preferences_of({"routing": {**said, "only": ["a", "b"], "deadline_s": 60, "max_cost_usd": 0.3}}) == wanted
+    assert preferences_of(prefs.said_of(wanted)) == wanted
 
 
 def test_the_highest_price_may_stand_beside_routing() -> None:
+    assert preferences_of(prefs.said_of(Preferences(steers=True))) == Preferences(steers=True)
+    assert prefs.said_of(preferences_of({})) == {}
     assert preferences_of({"max_cost_usd": 1}) == Preferences(max_cost_micros=MICROS)
     both: dict[str, Any] = {"max_cost_usd": "0.5", "routing": {"max_cost_usd": 0.50}}
     assert preferences_of(both) == Preferences(steers=True, max_cost_micros=500_000)

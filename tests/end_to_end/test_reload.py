@@ -55,7 +55,7 @@ def follows(gateway: Gateway, key: str, *names: str) -> bool:
 
 def test_an_edit_of_one_file_reaches_every_replica(tmp_path: Path, server: RedisServer) -> None:
     """Two gateways with files of their own: the one that was edited tells the other; a broken edit tells nobody, is
-    named with line and reason, and is forgotten once it is mended."""
+    named with line and reason, and is forgotten once it is mended; so is a file that is gone, and comes back."""
     with contextlib.ExitStack() as stack:
         a, b = (
             stack.enter_context(Gateway(tmp_path / name, config=text(server, "sora-2"), workers=workers))
@@ -71,11 +71,17 @@ def test_an_edit_of_one_file_reaches_every_replica(tmp_path: Path, server: Redis
         assert metric(b, "telecine_config_last_reload_success") == 1
         assert ":5: providers.mock.rpm: " in a.log()
         assert (models(a, key), models(b, key)) == ({"veo"}, {"veo"})
+        a.config.unlink()
+        assert until(lambda: "the file is gone; the last version serves on" in a.log(), FOLLOWS_S_MAX)
+        assert metric(a, "telecine_config_last_reload_success") == 0
+        assert a.log().count('"config_file_missing"') == 1 and models(a, key) == {"veo"}
+        a.config.write_text(text(server, "sora-2"))  # an old text, put there again, is an edit of what stood there last
+        assert follows(b, key, "sora-2")
         a.config.write_text(text(server, "wan", ", rpm: 60"))
         assert follows(b, key, "wan")
         assert until(lambda: metric(a, "telecine_config_last_reload_success") == 1, FOLLOWS_S_MAX)
         assert server.client.hget("{telecine}:providers", "mock:rpm") == "60"
-        assert metric(b, "telecine_config_version") == 3
+        assert metric(b, "telecine_config_version") == 4
 
 
 def test_a_start_serves_what_counts_unless_its_file_was_edited(tmp_path: Path, server: RedisServer) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.serve.config_file import ConfigOnDisk
+from gateway.serve.config_file import ConfigOnDisk, Missing
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def path(tmp_path: Path) -> Path:
     return path
 
 
-def looked(file: ConfigOnDisk, times: int = 3) -> list[bytes]:
+def looked(file: ConfigOnDisk, times: int = 3) -> list[bytes | Missing]:
     found = [file.edited() for _ in range(times)]
     return [one for one in found if one is not None]
 
@@ -51,13 +51,18 @@ def test_an_edit_that_could_not_be_dealt_with_is_told_again(path: Path) -> None:
     assert looked(file) == [b"two"]
 
 
-def test_a_file_that_is_gone_is_an_edit_and_so_is_its_return(path: Path) -> None:
+def test_a_file_that_is_gone_is_told_as_that_and_its_return_is_seen(path: Path) -> None:
     file = ConfigOnDisk(path, b"one")
     assert looked(file) == []
     path.unlink()
-    assert looked(file) == [b""]
+    assert looked(file) == [Missing("is gone")]
     touch(path, b"one", 1)
     assert looked(file) == [b"one"]
+    touch(path, b"", 2)
+    assert looked(file) == [b""], "an empty file is a text"
+    path.unlink()
+    path.mkdir()
+    assert looked(file) == [Missing("cannot be read: Is a directory")]
 
 
 def test_links_that_are_swapped_are_followed(tmp_path: Path) -> None:
@@ -98,7 +103,7 @@ def test_a_pipe_in_its_place_is_no_file_and_nobody_waits_for_it(path: Path) -> N
     assert looked(file) == []
     path.unlink()
     os.mkfifo(path)
-    assert looked(file) == [b""]
+    assert looked(file) == [Missing("is a pipe")]
     path.unlink()
     touch(path, b"two", 9)
     assert looked(file) == [b"two"]

@@ -6,13 +6,27 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.domain import ledger
-from gateway.domain.change import Binding
+from gateway.domain.audit import Deed
+from gateway.domain.change import Binding, Message
 from gateway.domain.videos import encode_public
 from gateway.store.errors import BrokenRule
-from gateway.store.outcomes import Committed, RefTaken, Rest, Stale, WindowPassed
+from gateway.store.outcomes import Admitted, Committed, RefTaken, Rest, Stale, WindowPassed
 from gateway.store.store import Store
 from tests.store.looks import counter, due_of, everything, lease_of
-from tests.store.samples import HASH, PRICE, T0, Clock, apply, attempt, claimed, closed, following, let_in, video
+from tests.store.samples import (
+    HASH,
+    PRICE,
+    T0,
+    Clock,
+    admission,
+    apply,
+    attempt,
+    claimed,
+    closed,
+    following,
+    let_in,
+    video,
+)
 from tests.support.redis import RedisServer
 
 
@@ -289,3 +303,22 @@ async def test_versions_count_admission_and_commits(books: Store) -> None:
     for version in range(1, 6):
         outcome = await apply(books, following(replace(made, version=version)))
         assert outcome == Committed(T0, version + 1)
+
+
+async def test_an_operators_deed_is_written_by_the_commit_that_it_brought_about_and_by_no_other(books: Store) -> None:
+    """Beside messages and without; once, also where the answer was lost; not at all where the commit is refused."""
+    deed = Deed(id="d1", actor="key_9", action="video.retry", object="video/1", before={"state": "failed"})
+    entering = admission(video())
+    entering = replace(entering, change=replace(entering.change, deed=deed))
+    for _ in range(2):
+        assert isinstance(await books.admit(entering), Admitted)
+    cancelled = replace(deed, id="d2", action="video.cancel", object="video/2")
+    told = replace(following(entering.change.video), deed=cancelled, messages=(Message("evt_1", "wht_1", b"{}"),))
+    for _ in range(2):
+        assert isinstance(await books.commit(told, commit_id="c1", token=None), Committed)
+    stale = replace(told, deed=replace(deed, id="d3"))
+    assert await books.commit(stale, commit_id="c2", token=None) == Stale()
+    entries, _ = await books.audit_page(after=None, limit=9, descending=False)
+    mine = [(one.actor, one.action, one.before) for one in entries if one.actor == "key_9"]
+    assert mine == [("key_9", name, {"state": "failed"}) for name in ("video.retry", "video.cancel")]
+    assert (await books.webhook_standings(T0)).on_their_way == 1

@@ -15,6 +15,7 @@ import pytest
 from gateway.domain.errors import Absent
 from gateway.domain.videos import State
 from gateway.work.cancel import cancel_video, note_cancel
+from gateway.work.hand import Hand
 from tests.support.house import House, house, new_caller
 from tests.support.redis import RedisServer
 from tests.support.vendor import Fault
@@ -186,9 +187,12 @@ async def test_an_operators_cancel_is_acted_on_by_the_gateway(empty_redis: Redis
     async with here(empty_redis, tmp_path) as one:
         video = await one.create()
         await one.until(video, "in_progress")
-        noted = await note_cancel(one.tools.store, video, now_ms=one.tools.clock.now_ms(), random=os.urandom)
+        hand = Hand("cli", os.urandom, one.tools.clock.now_ms())
+        noted = await note_cancel(one.tools.store, video, hand)
         assert noted is not None and noted.cancel_ms
         face = await one.until(video)
         assert (face["error"]["code"], face["cancel"]["confirmed"]) == ("cancelled", True)
-        again = await note_cancel(one.tools.store, video, now_ms=one.tools.clock.now_ms(), random=os.urandom)
+        again = await note_cancel(one.tools.store, video, hand)
         assert again == await one.record(video)
+        (entry, *_), _ = await one.tools.store.audit_page(after=None, limit=9, descending=True)
+        assert (entry.actor, entry.action, entry.object) == ("cli", "video.cancel", f"video/{video}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -11,9 +12,11 @@ from prometheus_client.parser import text_string_to_metric_families
 from gateway import metrics
 from gateway.domain import ids, keys
 from gateway.domain.limits import Limits
+from gateway.domain.rulings import correct
 from gateway.work import figures
 from gateway.work.caller import Caller, identify
 from gateway.work.gauges import show_gauges
+from gateway.work.rule import rule
 from tests.support.house import House, house
 from tests.support.redis import RedisServer
 from tests.support.vendor_faults import Fault, Point
@@ -46,6 +49,13 @@ async def test_a_video_that_fails_over_is_counted_at_every_turn(empty_redis: Red
         assert (await here.until(video_id))["status"] == "completed"
         record = await here.until_closed(video_id)
         money = await here.money(video_id)
+        # An operator's word is another process's commit: whoever reads the ledger counts it.
+        await rule(here.tools.store, f"{video_id}.2", correct(0, "never billed"), random=os.urandom)
+        spent = record.current_attempt.cost_micros / 1_000_000
+        trial = {"project_class": "trial", "entry": "adjust_down"}
+        async with asyncio.timeout(20):
+            while round(figure("telecine_ledger_usd_total", **trial), 6) != spent:
+                await asyncio.sleep(0.1)
         await show_gauges(here.tools)
     assert record.project_class == "trial" and len(record.attempts) == 2
     for state, provider in (("queued", "one"), ("submitting", "one"), ("queued", "two"), ("completed", "two")):

@@ -18,7 +18,8 @@ from gateway.domain.targets import Target
 from gateway.store.store import Store
 from gateway.work import delivering, targeting
 from gateway.work.announce import announce
-from gateway.work.targeting import Hand, Which, Wish
+from gateway.work.hand import Hand
+from gateway.work.targeting import Which, Wish
 from tests.support.house import House, house, new_caller
 from tests.support.http_desk import Say, say
 from tests.support.receiver import Receiver, verified_by

@@ -9,7 +9,7 @@
 --       18 fingerprint  19 "1": the client says that it sends again
 --       20 ms that the memory lives, from ARGV[21] on if that is later than now
 --       22 seconds of video  23 ms that their count is kept
---       24 number of postings, then the postings, then the messages of messages.lua
+--       24 number of postings, then the postings, then what messages.lua takes
 -- Returns {'ADMITTED', now, seq, crossed, requests a minute, left, ms until all are there again}, the last three only under
 --   such a limit; also when this video was admitted before, then without any of them
 --   | {'KEYGONE'} | {'REPEATED', video id} | {'REUSED'} the Idempotency-Key stands for another request

@@ -2,7 +2,7 @@
 -- waiting.lua the KEYS and ARGV from there on.
 --
 -- KEYS  behind them those of messages.lua
--- ARGV  23 number of postings, then the postings, then the messages of messages.lua
+-- ARGV  23 number of postings, then the postings, then what messages.lua takes
 -- Returns {'COMMITTED', now, seq, crossed}, also when this very commit was applied before
 --   | {'STALE', seq} the record has moved,
 --   or the lease that the caller wants to keep is another's | {'REFTAKEN', attempt} | {'WINDOWPASSED', time}
