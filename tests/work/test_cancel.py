@@ -99,9 +99,9 @@ async def test_a_vendor_that_stops_nothing_renders_on_and_the_clip_is_the_client
         await one.until(video, "in_progress")
         assert (await cancelled(one, video))["cancel"]["state"] == "asked"
         await until_state(one, video, State.RUNNING)
-        version = (await one.record(video)).version
+        asked_ms = (await one.record(video)).cancel_ms
         assert (await cancelled(one, video))["cancel"]["state"] == "cannot"
-        assert (await one.record(video)).version == version
+        assert (await one.record(video)).cancel_ms == asked_ms
         face = await one.until(video)
         assert (face["status"], face["cancel"]["state"], face["cancel"]["cost_usd"]) == ("completed", "cannot", "0.40")
         assert await one.money(video) == PAID
