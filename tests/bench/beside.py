@@ -97,7 +97,7 @@ def bare_route(folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def litellm(folder: Path, program: str, vendor: str) -> Iterator[int]:
+def litellm(folder: Path, program: str, vendor: str, pinned: tuple[str, ...]) -> Iterator[int]:
     """The port of a LiteLLM proxy, the peer that targets are of: one worker, no database, the same vendor."""
     port, config = free_port(), folder / "litellm.yaml"
     upstream = {"model": f"openai/{PEER_MODEL}", "api_base": vendor, "api_key": "sk-vendor"}
@@ -107,7 +107,7 @@ def litellm(folder: Path, program: str, vendor: str) -> Iterator[int]:
         "litellm_settings": {"telemetry": False},
     }
     config.write_text(json.dumps(settings))  # JSON is YAML
-    command = [*SERVES, program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
+    command = [*pinned, program, "--config", str(config), "--host", "127.0.0.1", "--port", str(port)]
     with process_on(port, [*command, "--num_workers", "1"], folder, "litellm", start_s_max=PEER_START_S_MAX):
         yield port
 

@@ -58,18 +58,28 @@ def limited(folder: Path, pace: Pace) -> list[Row]:
 
 
 def peer(program: str, folder: Path, pace: Pace) -> list[Row]:
-    """Creates and retrieves beside a peer on this machine, in turn: in these rows the peer is the floor."""
-    tell("creates and retrieves beside a peer")
+    """Creates and retrieves beside a peer on this machine, in turn: in these rows the peer is the floor. Once with
+    everything that serves on one core, once with every core free for both: the peer is one process, the product has its
+    store beside it."""
     folder.mkdir(parents=True)
+    rows = []
+    for where, pinned in (("one core", stage.SERVES), ("every core", ())):
+        tell(f"creates and retrieves beside a peer, {where}")
+        rows += _beside_peer(program, folder / where.replace(" ", "-"), pace, where, pinned)
+    return rows
+
+
+def _beside_peer(program: str, folder: Path, pace: Pace, where: str, pinned: tuple[str, ...]) -> list[Row]:
+    folder.mkdir()
     made, read = Figures((PEER_CONNECTIONS,)), Figures((PEER_CONNECTIONS,))
     with (
         beside.fast_vendor(folder) as vendor,
-        beside.litellm(folder, program, vendor) as port,
+        beside.litellm(folder, program, vendor, pinned) as port,
     ):
         theirs = stage.create(beside.PEER_KEY)
         known = stage.call(f"http://127.0.0.1:{port}/v1/videos", beside.PEER_KEY, theirs)["id"]
         for number in range(pace.rounds):
-            with stage.product(folder / f"{number}", vendor) as (gateway, key):
+            with stage.product(folder / f"{number}", vendor, pinned=pinned) as (gateway, key):
                 ours = stage.create(key)
                 mine = stage.call(f"{gateway.base_url}/videos", key, ours)["id"]
                 asked = stage.get(f"/v1/videos/{mine}", key)
@@ -80,8 +90,8 @@ def peer(program: str, folder: Path, pace: Pace) -> list[Row]:
             made.add("floor", PEER_CONNECTIONS, _load(folder, port, theirs, PEER_CONNECTIONS, pace))
             tell(f"  round {number + 1}: creates {made.last()}; retrieves {read.last()}")
     return [
-        *made.rows("creates beside the peer", {PEER_CONNECTIONS: Target(ratio_least=10)}, {}),
-        *read.rows("retrieves beside the peer", {PEER_CONNECTIONS: Target(ratio_least=20)}, {}),
+        *made.rows(f"creates beside the peer, {where}", {PEER_CONNECTIONS: Target(ratio_least=10)}, {}),
+        *read.rows(f"retrieves beside the peer, {where}", {PEER_CONNECTIONS: Target(ratio_least=20)}, {}),
     ]
 
 

@@ -159,10 +159,12 @@ def shipped_with(base_url: str, **more: Any) -> str:
 
 
 @contextmanager
-def product(folder: Path, base_url: str, **provider: Any) -> Iterator[tuple[Gateway, str]]:
+def product(
+    folder: Path, base_url: str, *, pinned: tuple[str, ...] = SERVES, **provider: Any
+) -> Iterator[tuple[Gateway, str]]:
     """A fresh gateway as installed, with a key."""
     text = shipped_with(base_url, **provider)
-    gateway = Gateway(folder, config=text, command=INSTALLED, pinned=SERVES)
+    gateway = Gateway(folder, config=text, command=INSTALLED, pinned=pinned)
     with gateway:
         yield gateway, gateway.create_key("bench")
 

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from decimal import Decimal
 from pathlib import Path
 
-import httpx
+import aiohttp
 import pytest
 
 from gateway.domain.money import MICROS
@@ -60,16 +60,17 @@ async def _all_at_once(gateways: list[Gateway], key: str, server: RedisServer, n
             most = max(most, sum(counter(server, name)))
             await asyncio.sleep(0.002)
 
-    async def create(client: httpx.AsyncClient, number: int) -> int:
+    async def create(client: aiohttp.ClientSession, number: int) -> int:
         body = {"prompt": f"a paper boat, number {number}", "seconds": "4"}
-        reply = await client.post(f"{gateways[number % GATEWAYS].base_url}/videos", json=body)
-        if reply.status_code == 429:
-            assert json.loads(reply.content)["error"]["code"] == "insufficient_quota"
-        return reply.status_code
+        async with client.post(f"{gateways[number % GATEWAYS].base_url}/videos", json=body) as reply:
+            said = await reply.read()
+        if reply.status == 429:
+            assert json.loads(said)["error"]["code"] == "insufficient_quota"
+        return reply.status
 
-    limits, patience = httpx.Limits(max_connections=100), httpx.Timeout(60, pool=None)
+    connections, patience = aiohttp.TCPConnector(limit=100), aiohttp.ClientTimeout(total=90)
     headers = {"Authorization": f"Bearer {key}"}
-    async with httpx.AsyncClient(headers=headers, limits=limits, trust_env=False, timeout=patience) as client:
+    async with aiohttp.ClientSession(headers=headers, connector=connections, timeout=patience) as client:
         watching = asyncio.create_task(watch())
         statuses = Counter(await asyncio.gather(*(create(client, number) for number in range(ASK))))
         over.set()

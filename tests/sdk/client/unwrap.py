@@ -1,7 +1,7 @@
-"""Verifies and parses one webhook with the openai package of the environment that runs it: `python … ORDER`.
+"""Verifies and parses webhooks with the openai package of the environment that runs it: `python … ORDERS`.
 
-The order has the body, the headers and the secret; what is printed is what the SDK made of it, and whether it refused
-the same with another body, an old time and another secret.
+Each order has the body, the headers and the secret; what is printed for it is what the SDK made of it, and whether it
+refused the same with another body, an old time and another secret.
 """
 
 from __future__ import annotations
@@ -21,13 +21,12 @@ def refused(client: Any, body: str, headers: dict[str, str]) -> bool:
     return False
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
+def unwrapped(order: dict[str, Any]) -> dict[str, Any]:
     body, headers = order["body"], order["headers"]
     client: Any = openai.OpenAI(api_key="sk-none", webhook_secret=order["secret"])
     stranger: Any = openai.OpenAI(api_key="sk-none", webhook_secret=order["other_secret"])
     event = client.webhooks.unwrap(body, headers)
-    said = {
+    return {
         "type": event.type,
         "id": event.id,
         "video": event.data.id,
@@ -38,7 +37,6 @@ def main() -> None:
             refused(stranger, body, headers),
         ],
     }
-    print(json.dumps(said))
 
 
-main()
+print(json.dumps([unwrapped(order) for order in json.loads(sys.argv[1])]))
