@@ -34,13 +34,15 @@ h3 b{color:#d2a8ff}section,td{border-color:#30363d}}
 
 
 class PlainPage(OpenAPIRenderPlugin):
-    """Litestar's place for a page of its document."""
+    """Litestar's place for a page of its document; written once in the life of a process, as the document is."""
 
     def __init__(self) -> None:
         super().__init__(path="/")
+        self._page = b""
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
-        return page(openapi_schema, self.get_openapi_json_route(request)).encode()
+        self._page = self._page or page(openapi_schema, self.get_openapi_json_route(request)).encode()
+        return self._page
 
 
 def page(document: Part, json_at: str) -> str:

@@ -21,7 +21,9 @@ def test_a_budget_is_set_changed_and_removed(admin: httpx.Client, gateway: Gatew
     made(admin.put("/admin/budgets", json={**body, "cap_usd": "0.01", "thresholds": [90]}))
     secret = made(admin.post("/admin/keys", json={"project": "capped"}))["key"]
     headers = {"Authorization": f"Bearer {secret}"}
-    refused = httpx.post(f"{gateway.base_url}/videos", json={"prompt": "x"}, headers=headers, trust_env=False)
+    refused = httpx.post(
+        f"{gateway.base_url}/videos", json={"prompt": "x"}, headers=headers, trust_env=False, verify=False
+    )
     assert refused.status_code == 429, refused.text
     assert cap["id"] in [one["id"] for one in made(admin.get("/admin/budgets", params={"limit": 100}))["data"]]
     query = {"scope": "project:capped", "window": "day"}

@@ -40,7 +40,7 @@ def admin(gateway: Gateway) -> Iterator[httpx.Client]:
 def client(gateway: Gateway, role: int) -> httpx.Client:
     key = gateway.telecine("keys", "create", "--project", "config-tests", "--role", str(role))["key"]
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.Client(base_url=gateway.url, headers=headers, trust_env=False, timeout=20)
+    return httpx.Client(base_url=gateway.url, headers=headers, trust_env=False, verify=False, timeout=20)
 
 
 def read(admin: httpx.Client) -> tuple[str, dict[str, str]]:

@@ -19,7 +19,7 @@ def test_the_first_start_prints_a_key_that_controls_and_no_later_one_does(tmp_pa
         (secret,) = KEY.findall(out.read_text())
         assert secret not in err.read_text()
         headers = {"Authorization": f"Bearer {secret}"}
-        with httpx.Client(base_url=gateway.url, headers=headers, trust_env=False) as client:
+        with httpx.Client(base_url=gateway.url, headers=headers, trust_env=False, verify=False) as client:
             assert client.post("/admin/providers/mock/drain").status_code == 200
             deeds = client.get("/admin/audit", params={"order": "asc"}).json()["data"]
         assert [(one["actor"], one["action"]) for one in deeds[:2]] == [

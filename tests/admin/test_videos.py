@@ -30,7 +30,9 @@ class Maker:
     def make(self, prompt: str = "[mock:fast] a boat", **more: Any) -> str:
         url = f"{self.gateway.base_url}/videos"
         body = {"prompt": prompt, **more}
-        return str(made(httpx.post(url, json=body, headers=self._headers, trust_env=False, timeout=20))["id"])
+        return str(
+            made(httpx.post(url, json=body, headers=self._headers, trust_env=False, verify=False, timeout=20))["id"]
+        )
 
     def ended(self, video: str) -> dict[str, Any]:
         place = f"/admin/videos/{video}"
@@ -38,7 +40,7 @@ class Maker:
         return made(self.admin.get(place))
 
     def delete(self, video: str) -> None:
-        httpx.delete(f"{self.gateway.base_url}/videos/{video}", headers=self._headers, trust_env=False)
+        httpx.delete(f"{self.gateway.base_url}/videos/{video}", headers=self._headers, trust_env=False, verify=False)
 
     def found(self, **query: Any) -> dict[str, Any]:
         return made(self.admin.get("/admin/videos", params={"project": self.project, **query}))

@@ -35,7 +35,7 @@ def key(gateway: Gateway) -> str:
 @pytest.fixture(scope="session")
 def api(gateway: Gateway, key: str) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as client:
         yield client
 
 
@@ -43,7 +43,7 @@ def api(gateway: Gateway, key: str) -> Iterator[httpx.Client]:
 def stranger(gateway: Gateway) -> Iterator[httpx.Client]:
     """A client of another project."""
     headers = {"Authorization": f"Bearer {gateway.create_key('elsewhere')}"}
-    with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, timeout=20) as client:
+    with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as client:
         yield client
 
 

@@ -35,7 +35,7 @@ def steered(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def client(steered: Gateway) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {steered.create_key('picky')}"}
-    with httpx.Client(base_url=steered.base_url, headers=headers, trust_env=False, timeout=20) as one:
+    with httpx.Client(base_url=steered.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as one:
         yield one
 
 
@@ -93,7 +93,7 @@ def test_a_key_that_may_not_route_may_still_say_what_it_pays(steered: Gateway) -
     steered.telecine("projects", "create", "held")
     made = steered.telecine("keys", "create", "--project", "held", "--routing", "denied")
     headers = {"Authorization": f"Bearer {made['key']}"}
-    with httpx.Client(base_url=steered.base_url, headers=headers, trust_env=False, timeout=20) as held:
+    with httpx.Client(base_url=steered.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as held:
         found = error(held.post("/videos", json={"prompt": "p", "routing": {"strategy": "fastest"}}), 403)
         assert (found["code"], found["param"]) == ("permission_denied", "routing")
         assert kept(held, max_cost_usd=0.4) == ["cheap"]

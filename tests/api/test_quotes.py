@@ -47,7 +47,7 @@ def quoting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 @pytest.fixture(scope="module")
 def client(quoting: Gateway) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {quoting.create_key('curious')}"}
-    with httpx.Client(base_url=quoting.base_url, headers=headers, trust_env=False, timeout=20) as one:
+    with httpx.Client(base_url=quoting.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as one:
         yield one
 
 
@@ -147,13 +147,22 @@ def test_what_a_key_may_not_spend_is_told(quoting: Gateway) -> None:
     headers = {"Authorization": f"Bearer {made['key']}"}
     for _ in range(3):
         reply = httpx.post(
-            f"{quoting.base_url}/videos/quote", json={"prompt": "p"}, headers=headers, trust_env=False, timeout=20
+            f"{quoting.base_url}/videos/quote",
+            json={"prompt": "p"},
+            headers=headers,
+            trust_env=False,
+            verify=False,
+            timeout=20,
         )
         routes = quoted(reply)["routes"]
         assert [one["route"] for one in routes] == ["mock/sora-2", "dear/sora-2"]  # what was dropped stands behind
         assert "may spend at most $0.50" in routes[1]["reason"] and "price_micros" not in routes[1]
     reply = httpx.post(
-        f"{quoting.base_url}/videos/quote", json={"prompt": "p", "seconds": 8}, headers=headers, trust_env=False
+        f"{quoting.base_url}/videos/quote",
+        json={"prompt": "p", "seconds": 8},
+        headers=headers,
+        trust_env=False,
+        verify=False,
     )
     assert (reply.status_code, reply.json()["error"]["code"]) == (403, "permission_denied")
 
@@ -161,7 +170,7 @@ def test_what_a_key_may_not_spend_is_told(quoting: Gateway) -> None:
 def test_a_quote_is_asked_for_with_post_and_a_key(quoting: Gateway, client: httpx.Client) -> None:
     """Its path is no video's id."""
     assert client.get("/videos/quote").status_code == 405
-    reply = httpx.post(f"{quoting.base_url}/videos/quote", json={"prompt": "p"}, trust_env=False)
+    reply = httpx.post(f"{quoting.base_url}/videos/quote", json={"prompt": "p"}, trust_env=False, verify=False)
     assert reply.status_code == 401
     broken = client.post("/videos/quote", content=b"{", headers={"content-type": "application/json"})
     assert broken.status_code == 400 and json.loads(broken.content)["error"]["message"]

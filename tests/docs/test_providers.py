@@ -93,7 +93,7 @@ async def running(folder: Path, installed: Path) -> AsyncIterator[Here]:
             await asyncio.to_thread(gateway.start)
             headers = {"Authorization": f"Bearer {await asyncio.to_thread(gateway.create_key)}"}
             async with httpx.AsyncClient(
-                base_url=gateway.base_url, headers=headers, trust_env=False, timeout=20
+                base_url=gateway.base_url, headers=headers, trust_env=False, verify=False, timeout=20
             ) as api:
                 yield Here(gateway, vendor, api)
         finally:

@@ -47,7 +47,7 @@ def gateway(
 
 def client(one: Gateway, key: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {key}"}
-    return httpx.Client(base_url=one.base_url, headers=headers, trust_env=False, timeout=20)
+    return httpx.Client(base_url=one.base_url, headers=headers, trust_env=False, verify=False, timeout=20)
 
 
 def created(api: httpx.Client, count: int) -> list[str]:

@@ -12,7 +12,7 @@ from tests.support.vendor_beside import vendor_beside
 
 
 def readiness(gateway: Gateway) -> tuple[int, str]:
-    reply = httpx.get(f"{gateway.url}/readyz", trust_env=False)
+    reply = httpx.get(f"{gateway.url}/readyz", trust_env=False, verify=False)
     return reply.status_code, reply.text
 
 
@@ -29,6 +29,7 @@ def test_a_gateway_whose_store_was_emptied_says_so_until_it_is_accepted(tmp_path
             json={"prompt": "a boat"},
             headers={"Authorization": f"Bearer {key}"},
             trust_env=False,
+            verify=False,
         )
         assert made.status_code == 200
         assert gateway.telecine("store", "show")["forgot_commits"] is False

@@ -39,7 +39,7 @@ async def v(tmp_path: Path) -> AsyncIterator[Vendor]:
 @pytest_asyncio.fixture
 async def http(v: Vendor) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {v.api_key}"}
-    async with httpx.AsyncClient(base_url=v.base_url, headers=headers, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=v.base_url, headers=headers, trust_env=False, verify=False) as client:
         yield client
 
 

@@ -55,7 +55,7 @@ def test_it_ends_cleanly_on_sigterm() -> None:
     """Status 0, the socket gone, also while somebody waits for an answer that never comes."""
     with Sandbox(*NOW) as sandbox:
         assert stat.S_IMODE(sandbox.socket.stat().st_mode) == 0o600
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(sandbox.socket))) as client:
+        with httpx.Client(transport=httpx.HTTPTransport(uds=str(sandbox.socket), verify=False)) as client:
             body = '{"model": "mock-video", "prompt": "[mock:hang]", "seconds": 1, "width": 128, "height": 128}'
             with pytest.raises(httpx.ReadTimeout):
                 client.post("http://s/jobs", content=body, headers={"authorization": "Bearer x"}, timeout=0.3)
@@ -184,7 +184,9 @@ def test_a_wrong_directive_is_said_where_the_operator_looks(tmp_path: Path) -> N
     until(sandbox.socket.exists, "the sandbox does not start")
     try:
         headers = {"authorization": "Bearer x"}
-        with httpx.Client(transport=httpx.HTTPTransport(uds=str(sandbox.socket)), headers=headers) as client:
+        with httpx.Client(
+            transport=httpx.HTTPTransport(uds=str(sandbox.socket), verify=False), headers=headers
+        ) as client:
             wanted = {
                 "model": "mock-video",
                 "prompt": "canary [mock:block=late]",

@@ -56,7 +56,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory, server: RedisServer) -> It
 
 
 def reasons(gateway: Gateway) -> list[str]:
-    reply = httpx.get(f"{gateway.url}/readyz", trust_env=False, timeout=10)
+    reply = httpx.get(f"{gateway.url}/readyz", trust_env=False, verify=False, timeout=10)
     said: dict[str, list[str]] = reply.json()
     assert (reply.status_code == 200) == (not said["reasons"])
     assert bool(said.get("todo")) == bool(said["reasons"])
@@ -73,7 +73,7 @@ def test_it_is_not_ready_while_the_store_is_away_and_ready_when_it_is_back(
         began = time.monotonic()
         assert until(lambda: reasons(gateway) == ["store_away"], AWAY_S_MAX)
         assert time.monotonic() - began < AWAY_S_MAX
-        assert httpx.get(f"{gateway.url}/healthz", trust_env=False).status_code == 200
+        assert httpx.get(f"{gateway.url}/healthz", trust_env=False, verify=False).status_code == 200
     finally:
         server.start()
     assert until(lambda: reasons(gateway) == [], AWAY_S_MAX)
@@ -83,7 +83,7 @@ def test_a_store_that_may_evict_is_no_store(gateway: Gateway, server: RedisServe
     server.client.config_set("maxmemory-policy", "allkeys-lru")
     try:
         assert reasons(gateway) == ["store_unfit"]
-        body = httpx.get(f"{gateway.url}/readyz", trust_env=False).json()
+        body = httpx.get(f"{gateway.url}/readyz", trust_env=False, verify=False).json()
         assert "maxmemory-policy is allkeys-lru" in body["todo"][0]
     finally:
         server.client.config_set("maxmemory-policy", "noeviction")
