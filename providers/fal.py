@@ -283,7 +283,10 @@ class Fal(c.Adapter[FalSettings]):
         reply = yield Call(method="GET", path=_path(ref, "/status"))
         if reply.status in (200, 202) and read_json(reply)["status"].text():
             return c.Exactly(ref)
-        return c.NotReceived() if reply.status == 404 else c.CannotTell("the request cannot be looked at")
+        if reply.status == 404:
+            return c.NotReceived()
+        # What passes must not cost the one word that the vendor ever sends of it: it is looked at again.
+        raise Unreadable(f"HTTP {reply.status} instead of a request")
 
     def webhook(self, request: c.Inbound) -> tuple[tuple[c.Notice, ...], c.Answer]:
         keys = (key_of(text) for text in self.settings.webhook_keys)

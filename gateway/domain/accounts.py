@@ -27,7 +27,9 @@ _REFUSALS: Final = {
     Why.INTERNAL: (UNTESTED, "the vendor has trouble of its own; try again later"),
 }
 _FOREIGN: Final = "what answers there does not speak this vendor's contract; look at `base_url` and `adapter`"
-_NOBODY: Final = "nobody answers there in time; look at `base_url` and at the network"
+_NOBODY: Final = "nobody answers there in time, in HTTP, with a good certificate; look at `base_url` and the network"
+    "nobody answers there (in time, in HTTP, with a good certificate); look at `base_url` and at the network"
+)
 
 
 class Finding(Struct, frozen=True, kw_only=True):

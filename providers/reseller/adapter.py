@@ -187,8 +187,10 @@ class Reseller(c.Adapter[ResellerSettings]):
         reply = yield _get(wire, filled(wire.poll.path, own))
         seen = answers.look_at(wire, reply)
         if isinstance(seen.verdict, c.Refused):
-            gone = seen.verdict.why is Why.NOT_FOUND
-            return c.NotReceived() if gone else c.CannotTell("the job cannot be looked at")
+            if seen.verdict.why is Why.NOT_FOUND:
+                return c.NotReceived()
+            # What passes must not cost the one word that the vendor ever sends of it: it is looked at again.
+            raise Unreadable("the job cannot be looked at")
         facts = ((wire.hook.model_at, self._name(sought.spec.model)), (wire.hook.seconds_at, str(sought.spec.seconds)))
         for place, wanted in facts:
             told = look(seen.document, place).raw if place is not None else None

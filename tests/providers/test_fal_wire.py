@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from gateway.domain.verdicts import InDoubt
+from gateway.domain.verdicts import InDoubt, NoAnswer
 from gateway.upstream.download import LinkStale
 from providers.contract import (
     Accepted,
@@ -323,6 +323,10 @@ async def test_a_callback_names_the_request_as_the_reply_does(pair: Pair) -> Non
     assert isinstance(await confirmed({**ref, "id": "r-9"}), NotReceived)
     other = confirmed(ref, model="fal-ai/veo3", seconds=4)
     assert not isinstance(await other, Exactly)
+    for status in (401, 429, 500, 503):  # fal does not call again: the look is to be repeated
+        v.program(Fault(on="retrieve", do="refuse", status=status))
+        assert isinstance(await confirmed(ref), NoAnswer), status
+    assert await confirmed(ref) == Exactly(ref)
 
 
 # --- parsers -----------------------------------------------------------------------------------------------------

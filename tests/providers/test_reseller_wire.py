@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from gateway.domain.verdicts import InDoubt
+from gateway.domain.verdicts import InDoubt, NoAnswer
 from gateway.upstream.download import Downloaded, LinkStale
 from providers.contract import (
     Account,
@@ -315,8 +315,8 @@ async def found(t: Talk, key: str) -> Any:
 
 
 async def test_a_job_that_a_callback_names_is_looked_at(clips: Path) -> None:
-    """It must exist and be of the model and length that were asked for."""
-    async with both("evolink", clips) as (_, t):
+    """It must exist and be of the model and length that were asked for; a look that fails is to be repeated."""
+    async with both("evolink", clips) as (v, t):
         ref = await t.accepted(create())
 
         async def confirmed(named: dict[str, Any], **spec: Any) -> Any:
@@ -326,6 +326,9 @@ async def test_a_job_that_a_callback_names_is_looked_at(clips: Path) -> None:
         assert await confirmed(ref) == Exactly(ref)
         assert isinstance(await confirmed(ref, seconds=8), NotReceived)
         assert isinstance(await confirmed({"id": "none-such"}), NotReceived)
+        for status in (401, 429, 503):
+            v.program(Fault(on="retrieve", do="refuse", status=status))
+            assert isinstance(await confirmed(ref), NoAnswer), status
 
 
 @pytest.mark.parametrize(
