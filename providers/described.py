@@ -12,6 +12,7 @@ from typing import Annotated, Final, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainValidator, model_validator
 
 from providers.contract import IMAGE_BYTES_MAX, IMAGE_TYPES, Abilities, Size, Verb
+from providers.toolbox import LINES
 
 _OURS: Final = """
     model prompt seconds duration size resolution aspect_ratio ratio width height num_frames audio sound generate_audio
@@ -26,6 +27,17 @@ def _size(value: object) -> Size:
     if not (size.width and size.height):
         raise ValueError(f"{value!r} has no width or no height")
     return size
+
+
+def _resolution(name: str) -> str:
+    if name.lower() not in LINES:
+        raise ValueError(f"{name} is no resolution known here; there are {', '.join(LINES)}")
+    return name
+
+
+Resolution = Annotated[str, AfterValidator(_resolution)]
+"""A vendor's name for a resolution, whose pixels are known."""
+Ratio = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}:[1-9][0-9]{0,2}$")]
 
 
 def _no_bool(value: object) -> object:

@@ -13,13 +13,12 @@ from typing import Annotated, ClassVar, Final
 from urllib.parse import quote
 
 from msgspec.structs import replace
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Part, Price, Ref, Reply, Size, Spec, Unreadable, Why
-from providers.described import ModelSettings, said_by
+from providers.described import ModelSettings, Resolution, said_by
 from providers.toolbox import (
-    LINES,
     RETRY_AFTER_S_MAX,
     Node,
     clean,
@@ -137,15 +136,7 @@ WORDS: Final = ("image", "last_image", "last_image_alone", "audio", "seed", "neg
 class RunwayModel(ModelSettings):
     """`resolutions`: of a model whose ratio is a word, such as 16:9, with one of these beside it."""
 
-    resolutions: tuple[str, ...] = Field(default=(), max_length=8)
-
-    @field_validator("resolutions")
-    @classmethod
-    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name.lower() not in LINES:
-                raise ValueError(f"{name} is no resolution known here; there are {', '.join(LINES)}")
-        return names
+    resolutions: tuple[Resolution, ...] = Field(default=(), max_length=8)
 
     def abilities(self) -> c.Abilities:
         return c.Abilities(**{name: value for name, value in self if name != "resolutions"})

@@ -28,8 +28,6 @@ _REFUSALS: Final = {
 }
 _FOREIGN: Final = "what answers there does not speak this vendor's contract; look at `base_url` and `adapter`"
 _NOBODY: Final = "nobody answers there in time, in HTTP, with a good certificate; look at `base_url` and the network"
-    "nobody answers there (in time, in HTTP, with a good certificate); look at `base_url` and at the network"
-)
 
 
 class Finding(Struct, frozen=True, kw_only=True):

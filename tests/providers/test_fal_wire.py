@@ -115,7 +115,19 @@ async def test_the_vendors_own_fields_pass(tmp_path: Path, model: str) -> None:
         {"webhook_keys": [fal_vendor.SIGNER.jwk_x + "AA"]},
         {"models": {"veo3": {"seconds": [4], "sizes": ["1280x720"]}}},
         {"models": {"../admin/x": {"seconds": [4], "sizes": ["1280x720"]}}},
-        {"models": {"a/b": {"seconds": [4], "sizes": ["1280x720"], "wire": {"seconds": "words"}}}},
+        *(
+            {"models": {"a/b": {"seconds": [4], "sizes": ["1280x720"], "wire": wire}}}
+            for wire in (
+                {"seconds": "words"},
+                {"resolutions": ["720p", "580p"]},
+                {"ratios": ["auto"]},
+                {"ratios": ["16:0"]},
+                {"text": "../../admin"},
+                {"image": "a?b=c"},
+                {"first": "prompt"},
+                {"last": "duration"},
+            )
+        ),
         {"priority": "high"},
         {"start_timeout_s": 0},
     ],

@@ -11,16 +11,17 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping
 from hashlib import sha256
-from typing import Annotated, ClassVar, Final, Literal, Self
+from typing import Annotated, ClassVar, Final, Literal
 from urllib.parse import quote
 
 from msgspec.structs import replace
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field
 
 from providers import contract as c
 from providers.contract import Call, Flow, Image, Json, Price, Ref, Reply, Size, Spec, Unreadable, Why
-from providers.described import ModelSettings, said_by
+from providers.described import said_by
 from providers.ed25519 import is_signature, key_of
+from providers.fal.wire import PART, FalModel, Wire
 from providers.toolbox import (
     Node,
     clean,
@@ -50,41 +51,8 @@ CONTENT: Final = re.compile(r"\b(content|moderation|safety)\b", re.IGNORECASE)
 PASSING: Final = (401, 403, 404, 429)  # speak of the question, not of the run
 EARLY: Final = re.compile(r"still in progress", re.IGNORECASE)
 
-_PART: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
-_APP: Final = rf"(?:(?:workflows|comfy)/)?{_PART}/{_PART}"  # owner and name; two namespaces stand before them
-_MODEL: Final = rf"^{_PART}(/{_PART}){{1,5}}$"
-
-
-class Wire(BaseModel):
-    """How a model spells what is asked of it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    text: str = "text-to-video"  # the path below the model for words alone; empty: the model itself
-    image: str = "image-to-video"  # for a first frame
-    frames: str | None = None  # for a first and a last frame, where that is another
-    seconds: Literal["text", "suffixed", "number"] = "text"  # "5", "5s" or 5
-    ratios: tuple[str, ...] = ()  # values of `aspect_ratio`; none: there is no such field
-    ratio_with_image: bool = False  # it is a field beside an image, too
-    resolutions: tuple[str, ...] = ()  # values of `resolution`; none: there is no such field
-    first: str = "image_url"  # the field of the first frame
-    first_of_two: str | None = None  # and beside a last one, where it is another
-    last: str | None = None  # the field of the last frame
-
-
-class FalModel(ModelSettings):
-    """A model that the table does not hold; it is priced at the route."""
-
-    wire: Wire = Wire()
-
-    @model_validator(mode="after")
-    def _has_a_place(self) -> Self:
-        if self.last_image and self.wire.last is None:
-            raise ValueError("last_image: say in wire.last which field of the model it goes to")
-        return self
-
-    def abilities(self) -> c.Abilities:
-        return c.Abilities(**{name: value for name, value in self if name != "wire"})
+_APP: Final = rf"(?:(?:workflows|comfy)/)?{PART}/{PART}"  # owner and name; two namespaces stand before them
+_MODEL: Final = rf"^{PART}(/{PART}){{1,5}}$"
 
 
 def _price(micros_per_second: int, sizes: tuple[Size, ...] = (), audio: bool | None = None) -> Price:
