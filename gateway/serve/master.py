@@ -9,7 +9,6 @@ import http.client
 import multiprocessing
 import os
 import secrets
-import shutil
 import signal
 import sys
 import threading
@@ -30,6 +29,7 @@ from gateway.sandbox.check import check_fates
 from gateway.serve.children import Helper
 from gateway.serve.config_watch import Begun, ConfigWatch
 from gateway.serve.entry import Task, load
+from gateway.serve.figures import figures_folder
 from gateway.serve.first_key import first_key
 from gateway.serve.fleet import Fleet
 from gateway.serve.ports import reserve, url_of
@@ -98,7 +98,7 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     if begun.made.snapshot.uses_sandbox:
         sandbox.begin()
     if serving.workers > 1:
-        _metrics_folder(serving.data_dir, stack)
+        os.environ[METRICS_FOLDER] = str(figures_folder(serving.data_dir, stack))
     grace_s = settings.gateway.stop_grace_s
 
     def bury(pid: int) -> None:
@@ -198,15 +198,6 @@ class Sandbox:
         self._began = True
         self._helper.start()
         self._stack.callback(self._helper.stop)
-
-
-def _metrics_folder(data_dir: Path, stack: ExitStack) -> None:
-    """Where several workers add up their figures: fresh for each life of the gateway."""
-    folder = data_dir / "metrics"
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(mode=0o700)
-    stack.callback(shutil.rmtree, folder, ignore_errors=True)
-    os.environ[METRICS_FOLDER] = str(folder.absolute())
 
 
 def _announce(fleet: Fleet, address: str, port: int, shown: str) -> None:

@@ -14,6 +14,7 @@ import json
 import os
 import random
 import secrets
+import shutil
 import signal
 import socket
 import subprocess
@@ -230,6 +231,8 @@ class Gateway:
         for pid in self.pids():
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
+        if (figures := self.data_dir / "metrics").is_symlink():  # into memory, where a killed gateway leaves it
+            shutil.rmtree(figures.resolve(), ignore_errors=True)
         self._process = None
 
 
