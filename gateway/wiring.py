@@ -129,6 +129,7 @@ async def _store(site: Site, snapshot: Snapshot, stack: AsyncExitStack) -> Store
         name=site.name or snapshot.settings.gateway.name,
         remember=Path(site.data_dir) / "sequence",
         observe=spans.operations(metrics.store_time),
+        wait_replicas=snapshot.settings.store.wait_replicas,
     )
     stack.push_async_callback(store.close)
     fitness = await store.open()

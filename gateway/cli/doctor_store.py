@@ -48,10 +48,11 @@ class Read(Struct, frozen=True, kw_only=True):
 class Seen:
     """Of a store that could not be read: why. Then nothing that lies in it is judged."""
 
-    def __init__(self, read: Read | None, trouble: str, file: bytes) -> None:
+    def __init__(self, read: Read | None, trouble: str, file: bytes, *, wait_replicas: int) -> None:
         self._read = read
         self._trouble = trouble
         self._file = file
+        self._wait_replicas = wait_replicas
 
     def symptoms(self) -> Iterator[Symptom]:
         if self._read is None:
@@ -67,7 +68,8 @@ class Seen:
             yield ok("store.persistence", "every commit is on the store's disk before it is answered")
         yield checkup.of_latency(vitals.round_trips_s)
         yield checkup.of_clocks(vitals.ahead_s)
-        yield from (one(vitals.info) for one in (checkup.of_replicas, checkup.of_writing, checkup.of_memory))
+        yield checkup.of_replicas(vitals.info, self._wait_replicas)
+        yield from (one(vitals.info) for one in (checkup.of_writing, checkup.of_memory))
         yield from self._state(self._read)
 
     def drained(self, snapshot: Snapshot) -> dict[str, bool]:
@@ -112,13 +114,13 @@ class Seen:
 @contextmanager
 def opened(place: Place, config: Config) -> Iterator[Seen]:
     """The store stays for as long as this lasts: a private one may have been started for it."""
-    file = _bytes_of(place.config)
+    file, wait = _bytes_of(place.config), config.store.wait_replicas
     with ExitStack() as stack:
         try:
             url = stack.enter_context(store_url(place))
-            seen = Seen(asyncio.run(_visit(url, config.gateway.name)), "", file)
+            seen = Seen(asyncio.run(_visit(url, config.gateway.name)), "", file, wait_replicas=wait)
         except (StoreAway, StoreRefused) as error:
-            seen = Seen(None, str(error), file)
+            seen = Seen(None, str(error), file, wait_replicas=wait)
         yield seen
 
 

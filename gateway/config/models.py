@@ -91,6 +91,14 @@ class Store(Section):
         description="A Redis or Valkey, 7.0 or later: `redis://`, `rediss://` or `unix://`. "
         "Without one, the gateway runs a private server of its own under the data directory.",
     )
+    wait_replicas: int = Field(
+        default=0,
+        ge=0,
+        le=16,
+        description="How many replicas of that server must have what is written before a request leaves for a vendor. "
+        "Where they do not confirm it within a second, nothing is sent, and the video waits. It lowers the risk that a "
+        "failover pays twice. 0: none is waited for.",
+    )
 
 
 class Assets(Section):

@@ -13,6 +13,7 @@ AT_START: Final = (
     ("server", "header_timeout_s"),
     ("server", "connections_max"),
     ("store", "url"),
+    ("store", "wait_replicas"),
     ("assets", "dir"),
 )
 """Host, port, workers and the data directory are the command line's."""

@@ -82,9 +82,17 @@ def of_clocks(ahead_s: float) -> Symptom:
     return warn("store.clock", says, todo) if abs(ahead_s) >= CLOCK_WARN_S else ok("store.clock", says)
 
 
-def of_replicas(info: Mapping[str, str]) -> Symptom:
-    """`info`: the store's INFO. Replicas are told of a commit after its answer."""
+def of_replicas(info: Mapping[str, str], waited_for: int = 0) -> Symptom:
+    """`info`: the store's INFO. Replicas are told of a commit after its answer; `waited_for`: so many before a send."""
     count = _whole(info, "connected_slaves")
+    if waited_for > count:
+        return fail(
+            "store.replicas",
+            f"store.wait_replicas is {waited_for}, and the store has {count} connected: nothing is submitted",
+            "connect its replicas again, or lower store.wait_replicas and restart",
+        )
+    if waited_for:
+        return ok("store.replicas", f"{count} replicas; {waited_for} must have a commit before anything is sent")
     if not count:
         return ok("store.replicas", "no replica; what the store acknowledged is as safe as its own disk")
     good = _whole(info, "min_slaves_good_slaves")
@@ -93,7 +101,7 @@ def of_replicas(info: Mapping[str, str]) -> Symptom:
     return warn(
         "store.replicas",
         f"{count} replicas, and the store answers without waiting for any: a failover can lose the last commits",
-        "set min-replicas-to-write 1; after a failover, look at telecine store show",
+        "set store.wait_replicas to 1; after a failover, look at telecine store show",
     )
 
 

@@ -16,9 +16,11 @@ from typing import Any, Final
 from gateway.store.address import parse
 from gateway.store.errors import BrokenRule, StoreAway
 from gateway.store.lane import Command, ErrorReply, Lane, LaneFull, LaneLost, Word
-from gateway.store.loader import Script
+from gateway.store.loader import MARK, Script
 
 LANES: Final = 4  # the server reads a few KB of each per turn, so one lane alone would make small group commits
+CONFIRM_MS: Final = 1_000
+CONFIRMS_AT_ONCE: Final = 4  # each may take that long on their one lane, and together less than its timeout
 PAUSE_S: Final = 0.02
 PAUSE_S_MAX: Final = 0.5
 
@@ -50,6 +52,9 @@ class Link:
         self.address: Final = str(address)
         self._lanes = [Lane(address, timeout_s=timeout_s) for _ in range(LANES)]
         self._turn = 0
+        # A connection that waits for replicas answers nobody meanwhile, so these have one of their own.
+        self._careful = Lane(address, timeout_s=timeout_s)
+        self._careful_turns = asyncio.Semaphore(CONFIRMS_AT_ONCE)
         self._patience_s = patience_s
         self._reads_patience_s = reads_patience_s
         self._observe = observe
@@ -68,6 +73,38 @@ class Link:
 
         return await self._patiently(script.name, once, self._patience_s if script.writes else self._reads_patience_s)
 
+    async def run_confirmed(
+        self, script: Script, keys: Sequence[str], words: Sequence[Word], *, mark: str, replicas: int
+    ) -> tuple[Any, bool]:
+        """The reply of a script that writes, and whether so many replicas had that within CONFIRM_MS."""
+        rest = (len(keys), *keys, *words)
+        behind = _waiting(mark, replicas)
+
+        async def once(lane: Lane) -> tuple[Any, bool]:
+            try:
+                reply, _, count = await lane.many([("EVALSHA", script.sha, *rest), *behind])
+            except ErrorReply as error:
+                if error.code != "NOSCRIPT":
+                    raise
+                reply, _, count = await lane.many([("EVAL", script.text, *rest), *behind])
+            return reply, count >= replicas
+
+        reply, enough = await self._carefully(script.name, once)
+        return reply, enough
+
+    async def confirmed(self, mark: str, replicas: int) -> bool:
+        """Whether so many replicas have all that the server had written before, within CONFIRM_MS."""
+
+        async def once(lane: Lane) -> bool:
+            _, count = await lane.many(_waiting(mark, replicas))
+            return bool(count >= replicas)
+
+        return bool(await self._carefully("confirmed", once))
+
+    async def _carefully(self, operation: str, once: Callable[[Lane], Awaitable[Any]]) -> Any:
+        async with self._careful_turns:
+            return await self._patiently(operation, once, self._patience_s, (self._careful,))
+
     async def command(self, *command: Word) -> Any:
         """The reply to one command that reads."""
         name = str(command[0]).lower()
@@ -79,14 +116,21 @@ class Link:
         return replies
 
     async def close(self) -> None:
-        await asyncio.gather(*(lane.close() for lane in self._lanes))
+        await asyncio.gather(*(lane.close() for lane in (*self._lanes, self._careful)))
 
-    async def _patiently(self, operation: str, once: Callable[[Lane], Awaitable[Any]], patience_s: float) -> Any:
+    async def _patiently(
+        self,
+        operation: str,
+        once: Callable[[Lane], Awaitable[Any]],
+        patience_s: float,
+        lanes: Sequence[Lane] | None = None,
+    ) -> Any:
+        lanes = lanes or self._lanes
         began = time.perf_counter()
         pause_s = PAUSE_S
         try:
             while True:
-                lane = self._lanes[self._turn % LANES]
+                lane = lanes[self._turn % len(lanes)]
                 self._turn += 1
                 try:
                     return await once(lane)
@@ -104,6 +148,11 @@ class Link:
                 pause_s = min(2 * pause_s, PAUSE_S_MAX)
         finally:
             self._observe(operation, time.perf_counter() - began)
+
+
+def _waiting(mark: str, replicas: int) -> list[Command]:
+    """A write of this connection's own, and the wait for it and all before it."""
+    return [("EVAL", MARK.text, 1, mark), ("WAIT", replicas, CONFIRM_MS)]
 
 
 def _judge(operation: str, error: ErrorReply) -> ErrorReply:

@@ -63,6 +63,8 @@ PLACE_DELIVERY: Final = _join("place_delivery", "common", "lane", "place_deliver
 ADD_DELIVERIES: Final = _join("add_deliveries", "common", "audit", "messages", "add_deliveries", flags="allow-oom")
 ANNOUNCE: Final = _join("announce", "common", "announce", flags="allow-oom")
 
+MARK: Final = _join("mark", "mark", flags="allow-oom")
+
 SCRIPTS: Final = (
     ADMIT,
     COMMIT,
@@ -93,4 +95,5 @@ SCRIPTS: Final = (
     CLAIM_DELIVERIES,
     PLACE_DELIVERY,
     ADD_DELIVERIES,
+    MARK,
 )

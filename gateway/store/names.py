@@ -62,6 +62,11 @@ class Names:
         self._key: Final = tag + "key:"
         self._project: Final = tag + "project:"
 
+    @property
+    def mark(self) -> str:
+        """Text, written to be waited for."""
+        return self.tag + "mark"
+
     def video(self, video_id: str) -> str:
         """Hash: rec, pub, v(ersion), c(ommit id), p(roject), k(ey id), and `e:<entry>` for each of its postings."""
         return self._video + video_id

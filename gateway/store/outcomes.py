@@ -101,6 +101,7 @@ class Committed(Struct, frozen=True):
     now_ms: int
     seq: int
     crossed: tuple[Crossed, ...] = ()
+    confirmed: bool = True  # False: fewer replicas had it in time than are waited for; it stands all the same
 
 
 class Stale(Struct, frozen=True):

@@ -83,9 +83,11 @@ class Store(
         observe: Observe = unobserved,
         now_ms: Callable[[], int] = servers_own_time,
         random: Callable[[int], bytes] = os.urandom,
+        wait_replicas: int = 0,
     ) -> None:
         link = Link(url, timeout_s=timeout_s, patience_s=patience_s, reads_patience_s=reads_patience_s, observe=observe)
         super().__init__(link, Names(name), Remembered(remember), now_ms=now_ms, random=random)
+        self.wait_replicas = wait_replicas
         self._keeper: asyncio.Task[None] | None = None
 
     async def open(self) -> Fitness:

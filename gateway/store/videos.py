@@ -32,13 +32,13 @@ from gateway.store.outcomes import (
     WindowPassed,
     crossed_of,
 )
-from gateway.store.room import Room
+from gateway.store.replicas import Replicas
 from gateway.store.webhooks import keys_of, words_of
 
 SECONDS_KEPT_MS: Final = 3 * 86_400_000  # of a day's seconds: until nobody asks for that day any more
 
 
-class Videos(Room):
+class Videos(Replicas):
     async def admit(self, admission: Admission) -> AdmitOutcome:
         """Let a new video in, whole or not at all. Made again with the same video id it answers the same."""
         if self.unfit:
@@ -54,7 +54,8 @@ class Videos(Room):
         head = [*self._head(change, commit_id, None), video.key_id, video.project, *words]
         head += [video.request.seconds, SECONDS_KEPT_MS]
         floor = self._sequence.seen
-        match await self._commit("admit", ADMIT, keys, [*head, *_written(change)]):
+        reply, _ = await self._commit("admit", ADMIT, keys, [*head, *_written(change)])
+        match reply:
             case [b"ADMITTED", now_ms, seq, crossed, *rate]:
                 self._sequence.meet(seq, floor)
                 return Admitted(now_ms, seq, crossed_of(crossed), Rate(*rate) if rate else None)
@@ -95,10 +96,12 @@ class Videos(Room):
         keys = [*self._keys(change.video), *self._keys_at(change.at), *self._keys_told(change)]
         floor = self._sequence.seen
         words = [*self._head(change, commit_id, token), *_at(change), *_written(change)]
-        match await self._commit(change.label, COMMIT, keys, words):
+        sends = bool(change.at.ask or change.at.again)
+        reply, confirmed = await self._commit(change.label, COMMIT, keys, words, wait=sends)
+        match reply:
             case [b"COMMITTED", now_ms, seq, crossed]:
                 self._sequence.meet(seq, floor)
-                return Committed(now_ms, seq, crossed_of(crossed))
+                return Committed(now_ms, seq, crossed_of(crossed), confirmed)
             case [b"CAPPED", counter, cap, held, settled]:
                 return Capped(counter.decode(), cap, held, settled)
             case [b"STALE", seq]:
@@ -114,9 +117,15 @@ class Videos(Room):
             case other:
                 raise AssertionError(f"commit.lua answered {other!r}")
 
-    async def _commit(self, label: str, script: Script, keys: Sequence[str], words: Sequence[Word]) -> Any:
+    async def _commit(
+        self, label: str, script: Script, keys: Sequence[str], words: Sequence[Word], *, wait: bool = False
+    ) -> tuple[Any, bool]:
+        """The reply, and whether it is where it has to be. `wait`: for replicas, where they are waited for."""
         killpoints.reach(f"before.commit.{label}")
-        reply = await self._link.run(script, keys, words)
+        if wait and self.wait_replicas:
+            reply = await self._run_confirmed(script, keys, words)
+        else:
+            reply = await self._link.run(script, keys, words), True
         killpoints.reach(f"after.commit.{label}")
         return reply
 

@@ -47,6 +47,7 @@ class Job:
     lease_ms: int
     waits: dict[int, int] = field(default_factory=dict)
     busy: Busy | None = None  # why the latest submission was not to be sent
+    confirmed: bool = True  # the latest commit is on as many replicas as are waited for
     reroutes: int = 0  # how often this step has chosen another route for want of room
 
 
@@ -64,7 +65,8 @@ async def book(tools: Tools, job: Job, news: News) -> bool:
         await reuse.offer(tools, job.video, change.video)
         asked_s = tools.clock.boot_s()
         match await _commit(tools, job, change):
-            case Committed(now_ms=now_ms, crossed=crossed):
+            case Committed(now_ms=now_ms, crossed=crossed, confirmed=confirmed):
+                job.confirmed = confirmed
                 tools.clock.correct(now_ms, asked_s)
                 if change.messages:
                     tools.told.set()

@@ -43,6 +43,8 @@ from gateway.work.tools import Tools
 TURNS_MAX = 100
 # A video that only a drained provider could render looks so often whether that changed.
 DRAINED_LOOK_MS: Final = 5_000
+# What may not be sent because the store's replicas are behind looks so often whether they are back.
+REPLICAS_LOOK_MS: Final = 1_000
 
 
 async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, claims: int) -> int | None:
@@ -113,6 +115,8 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     if tools.store.rewound is not None:
         # The store forgot commits: what reads as never sent may have been. Nothing leaves until an operator has looked.
         return Wait()
+    if not await tools.store.replicas_near():
+        return Wait(tools.clock.now_ms() + REPLICAS_LOOK_MS)
     snapshot = job.snapshot
     attempt = job.video.attempt(ordinal)
     world = tools.world(snapshot, job.video)
@@ -139,6 +143,9 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     forgot = tools.store.rewound is not None
     if forgot or (not resend and world.forgets(job.video)):
         return Doubted(ordinal, "it may have been sent in the time that the store forgot", resend, blame=False)
+    if not job.confirmed:
+        give_back(tools, route, attempt_id(job.video.id, ordinal), world.now_ms)
+        return Unsent(ordinal, "the store's replicas did not confirm it in time", resend, blame=False)
     tools.queues.sent(attempt.provider)
     outcome = await tools.driver.submit(
         endpoint,

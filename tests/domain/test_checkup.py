@@ -39,6 +39,11 @@ def test_replicas_that_nobody_waits_for_are_a_risk(info: dict[str, str], level: 
     assert checkup.of_replicas(info).level is level
 
 
+def test_replicas_that_are_waited_for_have_to_be_there() -> None:
+    assert checkup.of_replicas({"connected_slaves": "1"}, 1).level is OK
+    assert checkup.of_replicas({"connected_slaves": "1"}, 2).level is FAIL
+
+
 def test_a_store_that_could_not_write_fails() -> None:
     assert checkup.of_writing({"aof_last_write_status": "ok"}).level is OK
     found = checkup.of_writing({"aof_last_write_status": "err", "rdb_last_bgsave_status": "ok"})

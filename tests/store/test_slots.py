@@ -175,6 +175,7 @@ async def _at_providers(store: Store, made: Video) -> None:
     assert await store.call("b") == 1
     assert (await store.room_at("video_other", ["b", "a"])).provider is None
     assert await store.pace_poll("a") == 0
+    assert await store.confirmed_by(0) and not await store.confirmed_by(1)
     gone = AtProviders(lines=("a", "b"), done=(f"{made.id}.1",))
     assert isinstance(await apply(store, following(replace(made, version=3), at=gone)), Committed)
     await store.make_due(made.id)
