@@ -254,8 +254,9 @@ def _route_of(entry: RouteEntry, provider: Provider, gateway: Gateway, abilities
 
 def _as_configured(abilities: Abilities, entry: RouteEntry, provider: Provider, gateway: Gateway) -> Abilities:
     """What failed and lost jobs cost is a contract between people: the configuration knows better than the adapter."""
-    if gateway.public_url is None:
-        abilities = replace(abilities, calls_back=False)  # nobody could reach us
+    public = gateway.public_url
+    if public is None or (abilities.calls_https_only and not public.startswith("https://")):
+        abilities = replace(abilities, calls_back=False)  # it could not reach us, or refuses such an address
     failed, lost = entry.failed_jobs or provider.failed_jobs, entry.lost_jobs or provider.lost_jobs
     if failed is not None:
         abilities = replace(abilities, failed_jobs_free=failed == "free")

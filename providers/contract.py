@@ -414,6 +414,7 @@ class Abilities(Struct, frozen=True, kw_only=True):
     visible_after_s: float | None = None  # a received job is in the list by then; None: an empty list proves nothing
     cancels: bool = False
     calls_back: bool = False  # it tells `Spec.callback_url` what becomes of a job
+    calls_https_only: bool = False  # and refuses a submission that names an address without TLS
     appears_after_s: float = 0  # a job that was just accepted may be unknown for so long
     lost_jobs_free: bool = False  # a job lost or made twice costs no money (self-hosted)
     failed_jobs_free: bool = True  # a broken render is not billed

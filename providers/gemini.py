@@ -82,6 +82,7 @@ OMNI: Final = c.Abilities(
     extras=("safety_settings",),
     cancels=True,
     calls_back=True,
+    calls_https_only=True,
     failed_jobs_free=False,  # whether a refusal is charged is unverified; where usage is told, it says so
     asset_life_s=48 * 3600,
     prices=_prices(LIST, _720p="10.136", _360p="3", _1080p="15", _4k="30"),
@@ -94,6 +95,9 @@ MODELS: Final[Mapping[str, c.Abilities]] = {
         prices=_prices("about 30 % below 1.1, unverified", _720p="7.1", _360p="2.1", _1080p="10.5", _4k="21"),
     ),
 }
+
+
+KEPT: Final = ("cancels", "calls_back", "calls_https_only", "failed_jobs_free", "asset_life_s")
 
 
 class GeminiSettings(c.AdapterSettings):
@@ -127,8 +131,7 @@ class Gemini(c.Adapter[GeminiSettings]):
         own = self.settings.models.get(model)
         if own is None:
             return MODELS[model]
-        kept = {name: getattr(OMNI, name) for name in ("cancels", "calls_back", "failed_jobs_free", "asset_life_s")}
-        return replace(own.abilities(), needs_source_ref=True, **kept)
+        return replace(own.abilities(), needs_source_ref=True, **{name: getattr(OMNI, name) for name in KEPT})
 
     def sign(self, call: Call) -> Call:
         if self._api_key is None:

@@ -55,6 +55,7 @@ class OpenRouter(c.Adapter[OpenRouterSettings]):
         return replace(
             self.settings.models[model].abilities(),
             calls_back=True,
+            calls_https_only=True,
             failed_jobs_free=self.settings.failed_jobs_free,
             asset_life_s=24 * 3600,  # `expires_at` says it for a stored copy; its usual length is unverified
         )

@@ -45,7 +45,8 @@ class Gateway(Section):
     public_url: PublicUrl | None = Field(
         default=None,
         description="Where vendors reach this gateway. With it, those that can call back are asked to, below `/hooks`: "
-        "a lost answer is then found again, and news comes without waiting for the next poll.",
+        "a lost answer is then found again, and news comes without waiting for the next poll. Some vendors call "
+        "`https` alone; at an address without it they are not asked to.",
     )
     deadline_s: WholeSeconds = Field(
         default=3_600, description="A video is `completed` or `failed` this long after its creation at the latest."

@@ -1,4 +1,4 @@
-"""Calling back: the client's address is told a job's id when the job is made, and once more when it should have ended.
+"""Calling back: the client's address is told a job's id when the job is made, and once more when it has ended.
 
 Each call is made once, in this process's lifetime, and nobody waits for it: what is lost is lost, as with real vendors.
 """
@@ -6,6 +6,7 @@ Each call is made once, in this process's lifetime, and nobody waits for it: wha
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
@@ -14,6 +15,8 @@ import aiohttp
 TASKS_MAX: Final = 1_000
 CALL_S_MAX: Final = 5.0
 URL_CHARS_MAX: Final = 2_000
+LOOK_EVERY_S: Final = 0.2
+LATE_S_MAX: Final = 300.0  # a clip that is not there by then is told of no more
 
 
 class Callbacks:
@@ -22,11 +25,11 @@ class Callbacks:
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def begin(self, url: str, identity: str, ends_in_s: float) -> None:
-        """Over the bound nobody is called."""
+    def begin(self, url: str, identity: str, ends_in_s: float, ended: Callable[[], bool]) -> None:
+        """Over the bound nobody is called. `ended`: a clip may take longer than the job was to."""
         if not url.startswith(("http://", "https://")) or len(url) > URL_CHARS_MAX or len(self._tasks) >= TASKS_MAX:
             return
-        task = asyncio.create_task(_call_twice(url, identity, ends_in_s))
+        task = asyncio.create_task(_call_twice(url, identity, ends_in_s, ended))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
@@ -36,9 +39,13 @@ class Callbacks:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-async def _call_twice(url: str, identity: str, ends_in_s: float) -> None:
+async def _call_twice(url: str, identity: str, ends_in_s: float, ended: Callable[[], bool]) -> None:
     await _call(url, identity)
     await asyncio.sleep(ends_in_s)
+    for _ in range(round(LATE_S_MAX / LOOK_EVERY_S)):
+        if ended():
+            break
+        await asyncio.sleep(LOOK_EVERY_S)
     await _call(url, identity)
 
 

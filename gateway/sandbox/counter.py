@@ -201,6 +201,13 @@ class Counter:
             raise Refusal("unreadable")
         return self._face(identity, job, seen)
 
+    def ended(self, identity: str) -> bool:
+        """Whether there is nothing more to come of a job. It counts as no look."""
+        try:
+            return self._look(identity, _known(identity)).status not in ("queued", "rendering")
+        except Refusal:
+            return True
+
     def cancel(self, identity: str) -> dict[str, object]:
         job = _known(identity)
         seen = self._look(identity, job)

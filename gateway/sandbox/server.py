@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Final, get_args
 
@@ -65,7 +66,8 @@ class Server:
         except KeyUsed as used:
             return json({"error": {"code": "key_used", "message": str(used), "id": used.job}}, 409)
         if isinstance(taken, Taken) and taken.calls is not None:
-            self._callbacks.begin(*taken.calls)
+            url, identity, ends_in_s = taken.calls
+            self._callbacks.begin(url, identity, ends_in_s, partial(self._counter.ended, identity))
         return await self._answer(request, taken)
 
     async def _answer(self, request: web.Request, taken: Taken | Nothing) -> web.StreamResponse:

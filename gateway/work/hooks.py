@@ -95,13 +95,14 @@ async def _look_up(tools: Tools, endpoint: Endpoint, notice: Notice) -> None:
 
 
 async def _nudge(tools: Tools, video_id: str) -> None:
-    """Due now, at most once in a while: each time costs the vendor a poll."""
+    """Due now; as each time costs the vendor a poll, not before a while after the last time. No news waits longer."""
     now_s = tools.clock.boot_s()
-    if now_s < _nudged.get(video_id, 0.0) + NUDGE_EVERY_S:
-        return
-    _nudged[video_id] = now_s
+    last_s = _nudged.get(video_id, now_s - NUDGE_EVERY_S)
+    if last_s > now_s:
+        return  # that look is still to come
+    at_s = _nudged[video_id] = max(now_s, last_s + NUDGE_EVERY_S)
     _nudged.move_to_end(video_id)
     while len(_nudged) > NUDGED_MAX:
         _nudged.popitem(last=False)
-    if await tools.store.make_due(video_id):
+    if await tools.store.make_due(video_id, in_ms=round((at_s - now_s) * 1_000)):
         tools.due.set()

@@ -188,7 +188,8 @@ class OpenAI(c.Adapter[OpenAISettings]):
             return c.TooLate()
         if isinstance(state, c.Refused):
             return state
-        if self.settings.delete_cancels == "queued" and read_json(look)["status"].raw != "queued":
+        waits = read_json(look)["status"].raw == "queued"
+        if self.settings.delete_cancels == "queued" and not waits:
             return c.CannotCancel("this server lets a job that has begun go on")
         reply = yield Call(method="DELETE", path=_path(ref))
         if reply.status in (400, 409) and not self._server.own:
@@ -197,7 +198,7 @@ class OpenAI(c.Adapter[OpenAISettings]):
             return _refusal(reply)
         if read_json(reply)["deleted"].raw is not True:  # a self-hosted server's 409 is to be tried again
             raise Unreadable("a DELETE that does not say deleted")
-        return c.Cancelled()
+        return c.Cancelled(free=True if waits and self._server.own else None)  # it left the queue of a GPU
 
     def find(self, sought: c.Sought) -> Flow[c.FindVerdict]:
         facts, listed = self._server.facts, None

@@ -50,6 +50,7 @@ class Reseller(c.Adapter[ResellerSettings]):
             finds=wire.find is not None,
             cancels=wire.cancel is not None,
             calls_back=wire.create.callback is not None,
+            calls_https_only=wire.create.callback is not None and wire.create.callback.https_only,
             failed_jobs_free=wire.failed_jobs_free,
             asset_life_s=wire.result.life_s,
             appears_after_s=wire.poll.appears_after_s,

@@ -27,7 +27,7 @@ EVOLINK: Final[dict[str, Any]] = {
             "to": "https://files-api.evolink.ai/api/v1/files/upload/stream",
             "link_paths": ["data.file_url"],
         },
-        "callback": {"at": "callback_url"},
+        "callback": {"at": "callback_url", "https_only": True},
     },
     "poll": {"path": "/v1/tasks/{id}"},
     "id_paths": ["id"],

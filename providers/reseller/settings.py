@@ -125,6 +125,7 @@ class Callback(Section):
     at: Place | None = None
     query: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     secret_at: Place | None = None  # the vendor repeats `callback_secret` with every call
+    https_only: bool = False  # and refuses a create that names an address without TLS
 
     @model_validator(mode="after")
     def one_way(self) -> Callback:

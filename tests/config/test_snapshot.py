@@ -136,6 +136,18 @@ def test_doubt_defaults_to_failover_where_lost_jobs_are_free() -> None:
     assert build(text).routes["away/engine"].doubt is Doubt.FAILOVER
 
 
+@pytest.mark.parametrize("scheme", ["https", "http"])
+def test_a_vendor_that_calls_https_alone_is_told_no_other_address(scheme: str) -> None:
+    """It would refuse every submission that names one."""
+    snapshot = build(f"""\
+gateway: {{public_url: "{scheme}://gateway.test"}}
+providers: {{a: {{adapter: gemini, api_key: one}}, b: {{adapter: fal, api_key: two}}}}
+models: {{clip: {{routes: [a/gemini-omni-1.1-flash, b/bytedance/seedance-2.0]}}}}
+""")
+    calls = {name: route.abilities.calls_back for name, route in snapshot.routes.items()}
+    assert calls == {"a/gemini-omni-1.1-flash": scheme == "https", "b/bytedance/seedance-2.0": True}
+
+
 def test_the_sandbox_is_reached_through_its_socket() -> None:
     """`sandbox:` leads to the socket that `serve` chose, and the account's pin does not depend on where that is."""
     snapshot = build(TEXT.replace("    api_key: ${AWAY_KEY}", "    base_url: 'sandbox:'"))

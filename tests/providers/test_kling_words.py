@@ -29,7 +29,7 @@ from providers.contract import (
 from providers.kling import KlingSettings
 from tests.support.flows import walk
 from tests.support.kling_talk import SECRET, Pair, adapter, both, create
-from tests.support.kling_vendor import signature
+from tests.support.vendor_stand import standard_webhook
 
 
 @pytest_asyncio.fixture
@@ -57,7 +57,7 @@ async def test_a_signature_is_checked_over_the_raw_body(pair: Pair) -> None:
     await t.ended(ref)
     (task,) = v.tasks.values()
     body, at_s = msgspec.json.encode(v._face(task)), 1_795_000_061
-    headers = signature(SECRET, "whk_1", at_s, body)
+    headers = standard_webhook(SECRET, "whk_1", at_s, body)
     request = Inbound(path="/", headers=headers, body=body, received_ms=at_s * 1_000)
     (notice,), answer = adapter("k", webhook_secret=SECRET).webhook(request)
     assert (notice.ref, notice.verified, answer.status) == (ref, True, 200)
@@ -71,7 +71,7 @@ async def test_a_signature_is_checked_over_the_raw_body(pair: Pair) -> None:
 def test_a_callback_of_a_state_that_nobody_knows_still_names_its_job() -> None:
     """Turned away, it would be no reason to look at the job."""
     body, at_s = msgspec.json.encode({"id": "900", "status": "archiving", "message": ""}), 1_795_000_061
-    headers = signature(SECRET, "whk_1", at_s, body)
+    headers = standard_webhook(SECRET, "whk_1", at_s, body)
     request = Inbound(path="/", headers=headers, body=body, received_ms=at_s * 1_000)
     (notice,), answer = adapter("k", webhook_secret=SECRET).webhook(request)
     assert (notice.ref, notice.verified, notice.verdict, answer.status) == ({"id": "900"}, True, None, 200)

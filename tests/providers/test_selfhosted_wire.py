@@ -162,7 +162,7 @@ async def test_vllm_omni_cancels_what_waits(tmp_path: Path) -> None:
     async with both(VLLM, tmp_path, run_s=30.0) as (v, t):
         running, waiting = await t.accepted(create()), await t.accepted(create())
         assert isinstance(await t.cancel(running), CannotCancel)
-        assert await t.cancel(waiting) == Cancelled()
+        assert await t.cancel(waiting) == Cancelled(free=True)
         assert v.counts["spared"] == 1 and len(v.jobs) == 1
         v.jobs[str(running["id"])].ends_s = time.monotonic()
         assert isinstance(await t.cancel(running), TooLate)

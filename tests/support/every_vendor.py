@@ -1,20 +1,21 @@
-"""One row for every adapter: the simulated vendor behind it and the lines of configuration in front of it.
+"""One row for every adapter: the simulated vendor behind it, the lines of configuration in front of it, and what must
+come of a video there on each of five ways.
 
-A new adapter adds its row here; the conformance suite asks for one, and `tests/end_to_end/test_one_line.py` makes a
-clip on each with the same line of a client's code.
+A new adapter adds its row here; the conformance suite asks for one, and `tests/end_to_end/test_one_line.py` goes all
+ways on each with the same line of a client's code (`every_way`). What ends how in the ledger is said here from the
+vendor's page and our rules, not by the adapter.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 from msgspec import Struct
 
-from tests.support.fal_vendor import fal
+from tests.support.fal_vendor import SIGNER, fal
 from tests.support.gemini_vendor import gemini
 from tests.support.house import Simulator
 from tests.support.kling_vendor import kling
@@ -26,6 +27,54 @@ from tests.support.runway_vendor import runway
 from tests.support.selfhosted_vendor import selfhosted
 from tests.support.vendor import vendor
 from tests.support.vendor_contract import Offer
+from tests.support.vendor_faults import Fault
+
+
+class Way(Struct, frozen=True, kw_only=True):
+    """How a vendor is told to behave, and what must come of a video that is asked for there. `options` are the
+    simulator's (`{hook}` in a text is the provider's address for callbacks), `settings` the adapter's."""
+
+    options: dict[str, Any] = {}
+    settings: dict[str, Any] = {}
+    faults: tuple[Fault, ...] = ()
+    deadline_s: int = 3_600
+    ends: str = "completed"  # or the code of the error
+    books: tuple[str, ...] = ("settle",)  # how each attempt ends in the ledger: so many were submitted, and no more
+
+
+LONG_S: Final = 600.0  # a job takes so long, or begins so late, unless it is stopped or the test finishes it
+BREAKS: Final = Fault(on="create", do="fail", times=None)
+LOSES: Final = Fault(on="content", do="refuse", status=404, times=None)
+FAILED: Final = "provider_failed"
+AGAIN_FREE: Final = ("void",) * 3  # a failure that is free is asked again where no other route is left
+
+BREAKS_PAID: Final = Way(faults=(BREAKS,), ends=FAILED)
+BREAKS_FREE: Final = Way(faults=(BREAKS,), ends=FAILED, books=AGAIN_FREE)
+RENEWED: Final = Way(options={"links_dead": 2})
+
+
+def _gone(*faults: Fault, **options: Any) -> Way:
+    """The file has expired, and no look brings another: it is asked for again until the deadline. What the vendor
+    rendered it bills."""
+    return Way(options=options, faults=faults, deadline_s=45, ends="deadline_exceeded")
+
+
+GONE: Final = _gone(LOSES)
+
+
+def _cannot(**options: Any) -> Way:
+    """The vendor stops nothing: the clip is the client's, and paid."""
+    return Way(options=options or {"run_s": LONG_S})
+
+
+def _stopped(*books: str, **options: Any) -> Way:
+    """The vendor stops it; what it takes for a job that has begun, none of them says."""
+    return Way(options=options or {"run_s": LONG_S}, ends="cancelled", books=books)
+
+
+def _calls(settings: dict[str, Any] | None = None, **options: Any) -> Way:
+    """It calls back when it is done. With `settings`, which hold a secret, it signs that."""
+    return Way(options={"run_s": 0.4, **options}, settings=settings or {})
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -38,17 +87,44 @@ class Row(Struct, frozen=True, kw_only=True):
     beside: str = ""
     settings: dict[str, Any] = {}
     route: dict[str, Any] = {}
+    success: Way = Way()
+    cancel: Way = _cannot()
+    failure: Way = BREAKS_PAID
+    expiry: Way = RENEWED
+    webhook: Way | None = None  # None: the vendor never calls back
 
 
 FREE = {"prices": [{"per_clip": "0", "as_of": "2026-11-20", "source": "ours"}]}
 WAN = {"seconds": [4], "sizes": ["1280x720"]}
+KLING_SECRET = "whsec_a2xpbmctc2ltdWxhdG9yLXNlY3JldC0wMDAx"
+GEMINI_SECRET = "whsec_Z2VtaW5pLXNpbXVsYXRvci1zZWNyZXQtMDAx"
 
 
-def _own(server: str) -> Row:
-    """A server of one's own, of the family that speaks OpenAI's contract."""
-    settings = {"server": server, "models": {"wan-demo": WAN}}
-    vendor = partial(selfhosted, server)
-    return Row(adapter="openai", model="wan-demo", vendor=vendor, beside="/v1", settings=settings, route=FREE)
+def _own(server: str, **ways: Way) -> Row:
+    """A server of one's own, of the family that speaks OpenAI's contract. A failed render costs nothing."""
+    return Row(
+        adapter="openai", model="wan-demo", vendor=partial(selfhosted, server), beside="/v1", route=FREE,
+        settings={"server": server, "models": {"wan-demo": WAN}}, failure=BREAKS_FREE, expiry=GONE, **ways,
+    )  # fmt: skip
+
+
+# --- resellers ---------------------------------------------------------------------------------------------------
+
+GIVES_BACK: Final = (
+    "newapi", "newapi-generations", "newapi-files", "newapi-sora", "newapi-kling", "aimlapi", "segmind", "kie",
+    "kie-veo",
+)  # fmt: skip
+"""A failed job's price is given back, by the vendor's own word."""
+BY_ID: Final = ("newapi", "newapi-files", "newapi-sora")
+"""A clip is fetched by its job's id: no link can be renewed."""
+CALLING: Final = {
+    "evolink": _calls(calls=("done",)),
+    "ai302": _calls(calls=("done",)),
+    "kie": _calls({"callback_secret": "kie-key"}, calls=("done",), secret="kie-key"),
+    "kie-veo": _calls({"callback_secret": "kie-key"}, calls=("done",), secret="kie-key"),
+    "piapi": _calls({"callback_secret": "pi-secret"}, calls=("done",), secret="pi-secret"),
+    "wavespeed": _calls({"callback_secret": "whsec_wave"}, calls=("done",), secret="whsec_wave"),
+}  # fmt: skip
 
 
 def _resold(preset: str) -> Row:
@@ -65,21 +141,40 @@ def _resold(preset: str) -> Row:
             "models": {"kling-v2-6": {**model, "preset": preset}},
         },
         route={"prices": [{"per_second": "0.10", "as_of": "2026-11-20", "source": "the simulated site"}]},
+        cancel=_stopped("presumed", wait_s=LONG_S) if preset == "piapi" else _cannot(),
+        failure=BREAKS_FREE if preset in GIVES_BACK else BREAKS_PAID,
+        expiry=GONE if preset in BY_ID else RENEWED,
+        webhook=CALLING.get(preset),
     )
 
 
+# --- the table ---------------------------------------------------------------------------------------------------
+
 # By the provider's name, which is the public model's too.
 ROWS = {
-    "mock": Row(adapter="mock", model="sora-2", settings={"queue_s": 0, "render_s": 0.2}),
-    "openai": Row(adapter="openai", model="sora-2", vendor=vendor),
+    "mock": Row(
+        adapter="mock",
+        model="sora-2",
+        settings={"queue_s": 0, "render_s": 0.2},
+        cancel=Way(settings={"render_s": LONG_S}, ends="cancelled", books=("void",)),
+        failure=Way(settings={"fate": "break"}, ends=FAILED, books=AGAIN_FREE),
+        expiry=Way(settings={"fate": "stale-link"}),
+        webhook=Way(settings={"render_s": 0.4}),
+    ),
+    "openai": Row(
+        adapter="openai", model="sora-2", vendor=vendor, cancel=_cannot(render_s=LONG_S),
+        expiry=_gone(asset_life_s=-1),
+    ),
     "azure": Row(
         adapter="openai",
         model="deployed",
         vendor=partial(vendor, key_header="api-key", models={"deployed": Offer()}),
         settings={"server": "azure", "models": {"deployed": WAN}},
         route=FREE,
+        cancel=_cannot(render_s=LONG_S),
+        expiry=_gone(asset_life_s=-1),
     ),
-    "vllm": _own("vllm-omni"),
+    "vllm": _own("vllm-omni", cancel=_stopped("void", busy_s=LONG_S)),  # what waits; what runs goes on
     "sglang": _own("sglang"),
     "openrouter": Row(
         adapter="openrouter",
@@ -87,33 +182,36 @@ ROWS = {
         vendor=openrouter,
         beside="/api/v1",
         settings={"models": {"acme/clip": WAN}},
-        route=FREE,
+        route={"prices": [{"per_second": "0.08", "as_of": "2026-11-20", "source": "its page"}]},
+        failure=Way(faults=(BREAKS,), ends=FAILED, books=("void",)),  # it says that it took nothing
+        expiry=_gone(file_s=-1.0),
+        webhook=_calls({"webhook_secret": "workspace"}, calls_back=True),
     ),
-    "runway": Row(adapter="runway", model="gen4.5", vendor=runway),
-    "gemini": Row(adapter="gemini", model="gemini-omni-1.1-flash", vendor=gemini, beside="/v1beta"),
-    "fal": Row(adapter="fal", model="bytedance/seedance-2.0", vendor=fal),
+    "runway": Row(adapter="runway", model="gen4.5", vendor=runway, cancel=_stopped("presumed")),
+    "gemini": Row(
+        adapter="gemini",
+        model="gemini-omni-1.1-flash",
+        vendor=gemini,
+        beside="/v1beta",
+        cancel=_stopped("presumed"),
+        expiry=_gone(file_s=-1.0),
+        webhook=_calls(
+            {"webhook_secret": GEMINI_SECRET}, calls_back=True, webhook="{hook}", webhook_secret=GEMINI_SECRET
+        ),
+    ),
+    "fal": Row(
+        adapter="fal", model="bytedance/seedance-2.0", vendor=fal, cancel=_stopped("presumed"),
+        webhook=_calls({"webhook_keys": [SIGNER.jwk_x]}, calls_back=True),
+    ),
     "luma": Row(adapter="luma", model="ray-3.2", vendor=luma),
     "reseller": _resold("newapi"),
     **{preset: _resold(preset) for preset in DIALECTS if preset != "newapi"},
-    "kling": Row(adapter="kling", model="kling-3.0", vendor=kling),
-    "kling-old": Row(adapter="kling", model="kling-v1-6", vendor=kling),
-}
-
-
-@asynccontextmanager
-async def every_vendor(clips: str, *names: str) -> AsyncIterator[str]:
-    """All vendors on this event loop, or those of these rows, and the configuration that reaches them."""
-    wanted = {name: row for name, row in ROWS.items() if name in (names or ROWS)}
-    async with AsyncExitStack() as stack:
-        providers = {}
-        for name, row in wanted.items():
-            providers[name] = {"adapter": row.adapter, "poll_min_s": 0.2, "poll_max_s": 0.5, "settings": row.settings}
-            if row.vendor is not None:
-                at = await stack.enter_async_context(row.vendor(clips=clips))
-                providers[name] |= {"base_url": at.base_url + row.beside, "api_key": at.api_key}
-        # JSON is YAML, and needs no indenting.
-        models = {
-            name: {"routes": [{"route": f"{name}/{row.model}", **row.route}], "nearest": "nearest"}
-            for name, row in wanted.items()
-        }
-        yield json.dumps({"providers": providers, "models": models}, indent=1)
+    "kling": Row(
+        adapter="kling", model="kling-3.0", vendor=kling,
+        webhook=_calls({"webhook_secret": KLING_SECRET}, webhook_secret=KLING_SECRET),
+    ),
+    "kling-old": Row(
+        adapter="kling", model="kling-v1-6", vendor=kling,
+        webhook=_calls({"webhook_secret": KLING_SECRET}, webhook_secret=KLING_SECRET),
+    ),
+}  # fmt: skip

@@ -15,15 +15,14 @@ import hashlib
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from aiohttp import ClientSession, web
+from aiohttp import web
 from msgspec import Struct
-from yarl import URL
 
 from tests.support.ed25519_signer import Signer
 from tests.support.fal_contract import Refusal, check_head, check_input, complaint, size_of
@@ -42,6 +41,7 @@ class Options(Struct, frozen=True, kw_only=True):
     run_s: float = 0.05
     stops: bool = True  # a running request that is asked to stop does; else it loses the race and finishes
     link_s: float = 60.0
+    links_dead: int = 0  # so many links of a clip are dead from the beginning
     calls_back: bool = False  # to the address that it was given
     signs: bool = True  # its callbacks
     clips: str = ""
@@ -66,19 +66,20 @@ class Request(Struct):
 
 
 class Fal(Stand):
-    """The vendor: its requests by id, and the answers that its callbacks got."""
+    """The vendor: its requests by id."""
 
     def __init__(self, options: Options, clips: Clips) -> None:
         super().__init__(clips)
         self.options = options
-        self.links = Links()
+        self.links = Links(options.links_dead)
         self.requests: dict[str, Request] = {}
-        self.answers: list[int] = []
-        self._calls: set[asyncio.Task[None]] = set()
 
     @property
     def api_key(self) -> str:
         return self.options.api_key
+
+    def jobs_made(self) -> Iterable[Request]:
+        return self.requests.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         below = "/{app:[^/]+/[^/]+}/requests/{id}"
@@ -131,9 +132,7 @@ class Fal(Stand):
         self.requests[made.id] = made
         self.counts["renders"] += 1
         if made.webhook is not None and self.options.calls_back:
-            call = asyncio.create_task(self._call_back(made))
-            self._calls.add(call)
-            call.add_done_callback(self._calls.discard)
+            self.later(self._call_back(made))
         return say({"status": "IN_QUEUE", "queue_position": max(0, busy), "request_id": made.id, **self._urls(made)})
 
     def _urls(self, made: Request) -> dict[str, str]:
@@ -208,9 +207,7 @@ class Fal(Stand):
         status, output = self._output(made)
         body = self.callback(made.id, "OK" if status == 200 else "ERROR", output)
         head = self.signature(body, made.id) if self.options.signs else {}
-        address = URL(made.webhook, encoded=True)
-        async with ClientSession() as client, client.post(address, data=body, headers=head) as answer:
-            self.answers.append(answer.status)
+        await self.tell(made.webhook, body, head)
 
     def callback(self, ident: str, status: str, payload: object) -> bytes:
         face = {"request_id": ident, "gateway_request_id": ident, "status": status, "payload": payload, "error": None}

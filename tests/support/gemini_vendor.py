@@ -12,7 +12,7 @@ import asyncio
 import base64
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ from tests.support.gemini_contract import (
 )
 from tests.support.vendor_clips import Clips
 from tests.support.vendor_faults import Fault, Point
-from tests.support.vendor_stand import Handler, Stand, VendorError, say, standing
+from tests.support.vendor_stand import Handler, Stand, VendorError, say, standard_webhook, standing
 
 Callback = Callable[[str, dict[str, str], bytes], Awaitable[None]]
 TOKEN = "eyJhbGciOiJSUzI1NiIsImtpZCI6IjEifQ.eyJhdWQiOiJnYXRld2F5In0.c2ltdWxhdGVk"
@@ -46,6 +46,9 @@ class Options(Struct, frozen=True, kw_only=True):
     file_s: float = 60.0  # how long a file lives
     inline: bool = False  # hands out the clip itself, though an address was asked for
     tokens: int = 10**9  # of the prepaid balance
+    webhook: str = ""  # the project's own, set up in the console, with its secret
+    webhook_secret: str = ""
+    calls_back: bool = False  # over the wire; else by `call_back`
     clips: str = ""
 
 
@@ -77,7 +80,6 @@ class Gemini(Stand):
         self.jobs: dict[str, Job] = {}
         self.spent_tokens = 0
         self.call_back: Callback | None = None
-        self._calls: set[asyncio.Task[None]] = set()
 
     @property
     def api_key(self) -> str:
@@ -86,6 +88,9 @@ class Gemini(Stand):
     @property
     def address(self) -> str:
         return f"{self.base_url}/v1beta"
+
+    def jobs_made(self) -> Iterable[Job]:
+        return self.jobs.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         return [
@@ -121,9 +126,7 @@ class Gemini(Stand):
         self.jobs[job.id] = job
         self.counts["renders"] += 1
         if uris := body.get("webhook_config", {}).get("uris"):
-            task = asyncio.create_task(self._tell(job, uris))
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self.later(self._tell(job, uris))
         if not body.get("background"):
             await asyncio.sleep(self.options.run_s)
         return say({**self._face(job, body.get("background") is not True), "created": "2026-11-20T09:00:00Z"})
@@ -203,13 +206,19 @@ class Gemini(Stand):
     # --- callbacks -----------------------------------------------------------------------------------------------
 
     async def _tell(self, job: Job, uris: list[str]) -> None:
-        """At the end, by a token that nobody checks here."""
+        """At the end: the project's webhook signed, the others by a token that nobody checks here."""
         await asyncio.sleep(self.options.run_s + 0.05)
         event = {"type": f"interaction.{job.status(time.monotonic())}", "version": "v1", "data": {"id": job.id}}
+        body = msgspec.json.encode(event)
+        if self.options.webhook:
+            head = standard_webhook(self.options.webhook_secret, f"evt_{job.id}", int(time.time()), body)
+            await self.tell(self.options.webhook, body, head)
         for uri in uris:
             self.counts["callbacks"] += 1
             if self.call_back is not None:
-                await self.call_back(uri, {"webhook-signature": TOKEN}, msgspec.json.encode(event))
+                await self.call_back(uri, {"webhook-signature": TOKEN}, body)
+            if self.options.calls_back:
+                await self.tell(uri, body, {"Webhook-Signature": TOKEN})
 
 
 def _file_of(job: Job) -> str:

@@ -9,16 +9,13 @@ the refusal, a fate's `message` what the failed task says.
 from __future__ import annotations
 
 import asyncio
-import base64
-import hmac
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import msgspec
 from aiohttp import web
 from msgspec import Struct
@@ -27,7 +24,7 @@ from tests.support.kling_contract import OFFERS, Order, Refusal, check_jwt, new_
 from tests.support.kling_old_contract import old_order, old_rate
 from tests.support.vendor_clips import Clips
 from tests.support.vendor_faults import Fault, Point
-from tests.support.vendor_stand import Handler, Links, Stand, say, standing
+from tests.support.vendor_stand import Handler, Links, Stand, say, standard_webhook, standing
 
 
 class Options(Struct, frozen=True, kw_only=True):
@@ -37,6 +34,7 @@ class Options(Struct, frozen=True, kw_only=True):
     places: int = 5  # tasks at once
     run_s: float = 0.05
     link_s: float = 60.0  # how long a link lives
+    links_dead: int = 0  # so many links of a clip are dead from the beginning
     used_ids: bool = False  # whether an id of ours may be used twice
     finds: bool = True  # a task can be looked up by an id of ours
     unknown: str = "empty"  # what a task nobody knows is in the new standard: empty, missing
@@ -70,14 +68,16 @@ class Kling(Stand):
         super().__init__(clips)
         self.options = options
         self.tasks: dict[str, Task] = {}
-        self.links = Links()
+        self.links = Links(options.links_dead)
         self.spent = 0.0
         self.called: list[tuple[str, int]] = []  # the state told, and how the callback was answered
-        self._calling: set[asyncio.Task[None]] = set()
 
     @property
     def api_key(self) -> str:
         return self.options.api_key
+
+    def jobs_made(self) -> Iterable[Task]:
+        return self.tasks.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         return [
@@ -137,9 +137,7 @@ class Kling(Stand):
         self.counts["renders"] += 1
         self.spent += cost
         if order.callback_url:
-            calling = asyncio.get_running_loop().create_task(self._call_back(task, order.callback_url))
-            self._calling.add(calling)
-            calling.add_done_callback(self._calling.discard)
+            self.later(self._call_back(task, order.callback_url))
         return task
 
     def _ours(self, external_id: str) -> list[Task]:
@@ -242,38 +240,23 @@ class Kling(Stand):
     async def _call_back(self, task: Task, url: str) -> None:
         """At every change of state; nothing is tried again."""
         middle_s = (task.made_s + task.ends_s) / 2
-        async with aiohttp.ClientSession() as session:
-            for at_s in (task.made_s, middle_s, task.ends_s):
-                await asyncio.sleep(max(0.0, min(60.0, at_s - time.monotonic())))
-                with suppress(aiohttp.ClientError, TimeoutError):
-                    await self._tell(session, task, url, at_s)
+        for at_s in (task.made_s, middle_s, task.ends_s):
+            await asyncio.sleep(max(0.0, min(60.0, at_s - time.monotonic())))
+            await self._tell(task, url, at_s)
 
-    async def _tell(self, session: aiohttp.ClientSession, task: Task, url: str, at_s: float) -> None:
+    async def _tell(self, task: Task, url: str, at_s: float) -> None:
         face = (self._old_face if task.order.old else self._face)(task, at_s)
         body = msgspec.json.encode(face)
-        headers = {"Content-Type": "application/json"}
+        headers = dict[str, str]()
         if self.options.webhook_secret:
-            headers |= signature(self.options.webhook_secret, f"whk_{len(self.called):06}", int(time.time()), body)
-        async with session.post(url, data=body, headers=headers, timeout=aiohttp.ClientTimeout(5)) as answer:
-            self.called.append((face.get("status") or face["task_status"], answer.status))
-
-    async def hush(self) -> None:
-        """No more callbacks."""
-        for one in tuple(self._calling):
-            one.cancel()
-        await asyncio.gather(*self._calling, return_exceptions=True)
+            headers = standard_webhook(
+                self.options.webhook_secret, f"whk_{len(self.called):06}", int(time.time()), body
+            )
+        self.called.append((face.get("status") or face["task_status"], await self.tell(url, body, headers)))
 
 
 def envelope(data: object) -> dict[str, Any]:
     return {"code": 0, "message": "SUCCEED", "request_id": "5f0e", "data": data}
-
-
-def signature(secret: str, ident: str, at_s: int, body: bytes) -> dict[str, str]:
-    """The headers of a callback, by Standard Webhooks."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    mac = hmac.digest(key, f"{ident}.{at_s}.".encode() + body, "sha256")
-    signed = "v1," + base64.b64encode(mac).decode()
-    return {"webhook-id": ident, "webhook-timestamp": str(at_s), "webhook-signature": signed}
 
 
 @asynccontextmanager
@@ -282,7 +265,4 @@ async def kling(**options: Any) -> AsyncIterator[Kling]:
     settings = msgspec.convert(options, Options)
     with tempfile.TemporaryDirectory() as folder:
         async with standing(Kling(settings, Clips(Path(settings.clips or folder)))) as vendor:
-            try:
-                yield vendor
-            finally:
-                await vendor.hush()
+            yield vendor

@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ class Options(Struct, frozen=True, kw_only=True):
     wait_s: float = 0.0  # in the queue
     run_s: float = 0.05
     link_s: float = 60.0  # how long a link lives
+    links_dead: int = 0  # so many links of a clip are dead from the beginning
     cents: int = 10_000
     clips: str = ""
 
@@ -57,13 +58,16 @@ class Luma(Stand):
     def __init__(self, options: Options, clips: Clips) -> None:
         super().__init__(clips)
         self.options = options
-        self.links = Links()
+        self.links = Links(options.links_dead)
         self.generations: dict[str, Generation] = {}
         self.spent_cents = 0
 
     @property
     def api_key(self) -> str:
         return self.options.api_key
+
+    def jobs_made(self) -> Iterable[Generation]:
+        return self.generations.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         return [

@@ -13,7 +13,7 @@ import hmac
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Final
@@ -42,6 +42,7 @@ class Options(Struct, frozen=True, kw_only=True):
     run_s: float = 0.05
     file_s: float = 60.0  # how long a file is kept
     secret: str = "workspace"  # of its webhooks
+    calls_back: bool = False  # over the wire; else by `call_back`
     dollars: float = 100.0
     clips: str = ""
 
@@ -77,7 +78,6 @@ class OpenRouter(Stand):
         self.jobs: dict[str, Job] = {}
         self.spent_cents = 0
         self.call_back: Callback | None = None
-        self._calls: set[asyncio.Task[None]] = set()
 
     @property
     def api_key(self) -> str:
@@ -86,6 +86,9 @@ class OpenRouter(Stand):
     @property
     def address(self) -> str:
         return f"{self.base_url}/api/v1"
+
+    def jobs_made(self) -> Iterable[Job]:
+        return self.jobs.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         return [
@@ -121,9 +124,7 @@ class OpenRouter(Stand):
         self.counts["renders"] += 1
         self.spent_cents += cost
         if "callback_url" in body:
-            task = asyncio.create_task(self._tell(job))
-            self._calls.add(task)
-            task.add_done_callback(self._calls.discard)
+            self.later(self._tell(job))
         return say({"id": job.id, "polling_url": f"/api/v1/videos/{job.id}", "status": "pending"}, 202)
 
     def _check_body(self, body: Any) -> None:
@@ -177,8 +178,11 @@ class OpenRouter(Stand):
         body, now = msgspec.json.encode(event), str(int(time.time()))
         mac = hmac.digest(self.options.secret.encode(), f"{now},".encode() + body, "sha256").hex()
         self.counts["callbacks"] += 1
+        url, head = job.body["callback_url"], {"x-openrouter-signature": f"t={now},v1={mac}"}
         if self.call_back is not None:
-            await self.call_back(job.body["callback_url"], {"x-openrouter-signature": f"t={now},v1={mac}"}, body)
+            await self.call_back(url, head, body)
+        if self.options.calls_back:
+            await self.tell(url, body, head)
 
 
 @asynccontextmanager

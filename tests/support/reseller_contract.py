@@ -39,6 +39,10 @@ def link(value: Any) -> bool:
     return isinstance(value, str) and LINK.fullmatch(value) is not None
 
 
+def tls_link(value: Any) -> bool:
+    return link(value) and value.startswith("https://")
+
+
 def links(value: Any) -> bool:
     return isinstance(value, list) and all(map(link, value)) and 1 <= len(value) <= 2
 
@@ -72,11 +76,14 @@ class Job(Struct):
     key: str = ""
     kind: str = ""  # of task, where the path names one: elsewhere it is not known
     deleted: bool = False
-    links: int = 0  # that were given to its clip
 
 
 Seen: TypeAlias = Callable[[Job, str, str], Any]
 """A job, its state's word and the link to its clip ("" before it is done): the body of a poll."""
+
+
+Signed: TypeAlias = Callable[[str, Job, bytes], dict[str, str]]
+"""The secret, a job and the body of a callback: the headers that show whose it is."""
 
 
 class Dialect(Struct, frozen=True, kw_only=True):
@@ -92,6 +99,7 @@ class Dialect(Struct, frozen=True, kw_only=True):
     second: str = ""
     seen_second: Seen | None = None
     called: Seen | None = None  # the body of a callback, where it is not a poll's
+    signed: Signed = lambda secret, job, body: {}
     result: str = ""  # the clip is told here, and not by the poll
     header: str = "Authorization"
     scheme: str = "Bearer "

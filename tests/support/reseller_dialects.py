@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final
 
+from tests.support.reseller_calls import ai302_called, kie_signed, wave_signed
 from tests.support.reseller_contract import (
     NEWAPI,
     Dialect,
@@ -22,6 +23,7 @@ from tests.support.reseller_contract import (
     ratio,
     resolution,
     text,
+    tls_link,
     whole,
 )
 from tests.support.reseller_forms import FORMS, comet_seedance, kie_veo
@@ -46,7 +48,7 @@ EVOLINK: Final = Dialect(
     create="/v1/videos/generations",
     poll="/v1/tasks/{id}",
     fields={"model": text, "prompt": text, "duration": whole, "quality": resolution, "aspect_ratio": ratio,
-            "image_urls": links, "generate_audio": flag, "callback_url": link},
+            "image_urls": links, "generate_audio": flag, "callback_url": tls_link},
     words=("pending", "processing", "completed", "failed"),
     made=lambda job: evolink_task(job, "pending", ""),
     seen=evolink_task,
@@ -142,6 +144,7 @@ KIE: Final = Dialect(
     error=kie_error,
     gone=(422, "", "recordInfo is null"),
     callback="callBackUrl",
+    signed=kie_signed,
 )  # fmt: skip
 
 
@@ -154,6 +157,10 @@ def pi_task(job: Job, word: str, link: str) -> Any:
         "task_id": job.id, "model": job.model, "task_type": "video_generation", "status": word,
         "output": {"status": 99, "works": works}, "meta": {"usage": {"consume": 0}}, "error": wrong,
     })  # fmt: skip
+
+
+def pi_called(job: Job, word: str, link: str) -> Any:
+    return {"timestamp": 1795200120, "data": pi_task(job, word, link)["data"]}
 
 
 PIAPI: Final = Dialect(
@@ -171,6 +178,8 @@ PIAPI: Final = Dialect(
     error=lambda status, code, message: (status, {"code": status, "message": message, "data": {}}),
     upload=("/upload", "file_data", lambda url: {"code": 200, "data": {"url": url}}),
     callback="config.webhook_config.endpoint",
+    called=pi_called,
+    signed=lambda secret, job, body: {"x-webhook-secret": str(job.body["config.webhook_config.secret"])},
     cancel="/api/v1/task/{id}",
     failed_status=500,
 )  # fmt: skip
@@ -192,6 +201,7 @@ AI302: Final = Dialect(
     seen=ai302_task,
     error=lambda status, code, message: (status, {"error": {"err_code": 10001, "message": message, "type": code}}),
     callback="?webhook",
+    called=ai302_called,
 )  # fmt: skip
 
 
@@ -238,6 +248,8 @@ WAVESPEED: Final = Dialect(
     seen=wave_seen,
     error=lambda status, code, message: (status, {"code": status, "message": message}),
     callback="?webhook",
+    called=wave_prediction,
+    signed=wave_signed,
 )  # fmt: skip
 
 

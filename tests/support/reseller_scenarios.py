@@ -99,7 +99,7 @@ SCENARIOS: Final[Mapping[str, Scenario]] = {
     ),
     "content_502": _content(Fault(on="content", do="html", status=502)),
     "link_expired": _content(Fault(on="content", do="refuse", status=403), preset="evolink"),
-    "link_renewed": Scenario(preset="evolink", options={"link_s": 0.0, "links_dead": 2}, money=PAID),
+    "link_renewed": Scenario(preset="evolink", options={"links_dead": 2}, money=PAID),
     "falling_progress": Scenario(options={"falling": True, "run_s": 0.5}, money=COUNTED),
     "percent_string": Scenario(preset="newapi-generations", options={"run_s": 0.3}, money=COUNTED),
     "late_done": Scenario(options={"late_s": 0.8}, money=COUNTED),

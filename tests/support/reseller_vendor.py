@@ -11,13 +11,13 @@ from __future__ import annotations
 import asyncio
 import tempfile
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiohttp import ClientSession, web
+from aiohttp import web
 from msgspec import Struct
 
 from tests.support.reseller_contract import Body, Job, extent, flat
@@ -41,9 +41,10 @@ class Options(Struct, frozen=True, kw_only=True):
     small_view: bool = False  # the first path tells a state in capitals, and nothing else
     falling: bool = False  # the progress goes back
     late_s: float = 0.0  # for so long the site does not notice that a clip is done
-    links_dead: int | None = None  # so many links are dead on arrival; None: all that `link_s` kills
+    links_dead: int = 0  # so many links of a clip are dead from the beginning
     place: Any = None  # the answer of a finished job, `{link}` where the link stands
     calls: tuple[str, ...] = ()  # when the callback comes: before_reply, done
+    secret: str = ""  # with which it signs them, where this site signs
     redirects: bool = False  # content leads to a link elsewhere
     clips: str = ""
 
@@ -56,10 +57,8 @@ class ResellerVendor(Stand):
         self.dialect = DIALECTS[preset]
         self.options = options
         self.jobs: dict[str, Job] = {}
-        self.links = Links()
-        self.posted: list[int] = []  # how our callbacks were answered
+        self.links = Links(options.links_dead)
         self.progress = 90
-        self._calling: set[asyncio.Task[None]] = set()
 
     @property
     def api_key(self) -> str:
@@ -68,6 +67,9 @@ class ResellerVendor(Stand):
     @property
     def files_url(self) -> str:
         return self.base_url.replace("127.0.0.1", "localhost")
+
+    def jobs_made(self) -> Iterable[Job]:
+        return self.jobs.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         spoken = self.dialect
@@ -176,11 +178,7 @@ class ResellerVendor(Stand):
         empty = job.fate is not None and job.fate.do == "complete_empty"
         if empty or self._word(job) != self.dialect.words[2]:
             return ""
-        alive_s = self.options.link_s
-        if self.options.links_dead is not None:
-            job.links += 1
-            alive_s = 60.0 if job.links > self.options.links_dead else alive_s - 1
-        token = self.links.give(job.id, time.monotonic() + alive_s)
+        token = self.links.give(job.id, time.monotonic() + self.options.link_s)
         return f"{self.files_url}/files/{job.id}/{token}"
 
     async def _retrieve(self, request: web.Request) -> web.StreamResponse:
@@ -270,9 +268,7 @@ class ResellerVendor(Stand):
             if when == "before_reply":
                 await self.call_back(job)
                 continue
-            calling = asyncio.get_running_loop().create_task(self._call_when_done(job))
-            self._calling.add(calling)
-            calling.add_done_callback(self._calling.discard)
+            self.later(self._call_when_done(job))
 
     async def _call_when_done(self, job: Job) -> None:
         await asyncio.sleep(max(0.0, min(60.0, job.ends_s - time.monotonic())))
@@ -280,11 +276,11 @@ class ResellerVendor(Stand):
 
     async def call_back(self, job: Job, body: Any = None, headers: dict[str, str] | None = None) -> None:
         """Post the job as it is now, or another body, to where the create asked for it."""
-        tell = self.dialect.called or self.dialect.seen
-        posted = body if body is not None else tell(job, self._word(job), self._link(job))
-        url = self.callback_of(job)
-        async with ClientSession() as session, session.post(url, json=posted, headers=headers) as response:
-            self.posted.append(response.status)
+        told = self.dialect.called or self.dialect.seen
+        posted = msgspec.json.encode(body if body is not None else told(job, self._word(job), self._link(job)))
+        if headers is None:
+            headers = self.dialect.signed(self.options.secret, job, posted) if self.options.secret else {}
+        await self.tell(self.callback_of(job), posted, headers)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ class Options(Struct, frozen=True, kw_only=True):
     wait_s: float = 0.0  # before a task begins
     run_s: float = 0.05
     link_s: float = 60.0  # how long a link lives
+    links_dead: int = 0  # so many links of a clip are dead from the beginning
     keeps_deleted: bool = False  # a deleted task is shown as CANCELLED; else, as observed, it is gone
     credits: int = 1_000
     clips: str = ""
@@ -65,13 +66,16 @@ class Runway(Stand):
         self.options = options
         self.tasks: dict[str, Task] = {}
         self.uploads: dict[str, int] = {}  # bytes by `runway://` address
-        self.links = Links()
+        self.links = Links(options.links_dead)
         self.spent = 0
         self.paid_in = 0  # credits, beside those it began with
 
     @property
     def api_key(self) -> str:
         return self.options.api_key
+
+    def jobs_made(self) -> Iterable[Task]:
+        return self.tasks.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         return [

@@ -11,7 +11,7 @@ from __future__ import annotations
 import tempfile
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,7 @@ class Options(Struct, frozen=True, kw_only=True):
     api_key: str = "key_own"
     served: str = "wan-demo"
     run_s: float = 0.05
+    busy_s: float = 0.0  # for so long a stranger's job has its place
     pixels_max: int = 1920 * 1080  # beyond it the GPU's memory is too small
     stores_away: bool = False  # SGLang with S3: the file is elsewhere
     broken: bool = False  # the engine has died, the HTTP server has not
@@ -61,7 +62,7 @@ class SelfHosted(Stand):
         self.options = options
         self.jobs: dict[str, Job] = {}
         self.ignored: set[str] = set()
-        self._free_s = 0.0  # when its one place is free
+        self._free_s = time.monotonic() + options.busy_s  # when its one place is free
 
     @property
     def api_key(self) -> str:
@@ -75,6 +76,9 @@ class SelfHosted(Stand):
         """It remembers nothing; files stay where nobody finds them."""
         self.jobs.clear()
         self._free_s = 0.0
+
+    def jobs_made(self) -> Iterable[Job]:
+        return self.jobs.values()
 
     def table(self) -> list[tuple[str, str, str, Handler]]:
         return [

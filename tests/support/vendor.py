@@ -63,6 +63,10 @@ class Vendor:
     def counts(self) -> dict[str, int]:
         return self.wire.totals()
 
+    def finish(self) -> None:
+        """Every job has rendered long enough."""
+        self.desk.finish()
+
     def program(self, *faults: Fault) -> None:
         self.wire.book.program(faults)
 

@@ -132,7 +132,7 @@ async def test_a_lost_answer_is_found_again_by_the_callback(do: str, empty_redis
         assert (await one.until(video))["status"] == "completed"
         await one.until_closed(video)
         assert await one.money(video) == PAID
-        assert (vendor.counts["renders"], vendor.answers) == (1, [200])
+        assert (vendor.counts["renders"], vendor.answered) == (1, [200])
 
 
 async def test_a_callback_comes_before_the_next_look(empty_redis: RedisServer, tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ async def test_a_callback_comes_before_the_next_look(empty_redis: RedisServer, t
     async with hook_desk() as door, here(empty_redis, tmp_path, door=door, run_s=0.3, poll_s=30.0) as (one, vendor):
         video = await one.create(**ASKED)
         assert (await one.until(video, seconds=20))["status"] == "completed"
-        assert vendor.answers == [200]
+        assert vendor.answered == [200]
 
 
 async def test_a_callback_that_nobody_signed_changes_nothing(empty_redis: RedisServer, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ async def test_a_callback_that_nobody_signed_changes_nothing(empty_redis: RedisS
         video = await one.create(**ASKED)
         face = await one.until(video)
         assert (face["status"], face["error"]["code"]) == ("failed", "outcome_unknown")
-        assert vendor.answers == [401]
+        assert vendor.answered == [401]
 
 
 # --- cancel ------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,25 @@ async def test_a_thousand_replays_of_a_callback_cost_the_vendor_a_poll_or_two(
             await hooks.receive(one.tools, "a", name, CALL)
         await one.runner_turn()
         seconds = one.tools.clock.boot_s() - began_s
-        assert one.vendors["a"].counts["retrieve"] - polls <= 1 + seconds / hooks.NUDGE_EVERY_S
+        assert one.vendors["a"].counts["retrieve"] - polls <= 2 + seconds / hooks.NUDGE_EVERY_S
         after = await one.record(video)
         assert (after.attempts[0].ref, after.attempts[0].named) == (before.attempts[0].ref, None)
         assert len(after.attempts) == 1
+
+
+async def test_the_last_of_two_callbacks_in_a_moment_is_not_lost(empty_redis: RedisServer, tmp_path: Path) -> None:
+    """It tells of the end: that is looked at a moment later, and not only when the next poll is due."""
+    config = CONFIG.replace("ROUTE", "a/sora-2").replace(
+        "poll_min_s: 0.05, poll_max_s: 0.1", "poll_min_s: 300, poll_max_s: 600"
+    )
+    async with house(empty_redis.url, tmp_path, config, vendors={"a": {"render_s": 600}}) as one:
+        video = await one.create()
+        await one.until(video, "in_progress")
+        name = await address(one, video, "a")
+        await hooks.receive(one.tools, "a", name, CALL)
+        async with asyncio.timeout(10):
+            while not one.vendors["a"].counts["retrieve"]:
+                await asyncio.sleep(0.01)
+        one.vendors["a"].finish()
+        await hooks.receive(one.tools, "a", name, CALL)
+        assert (await one.until(video, seconds=15))["status"] == "completed"

@@ -61,7 +61,7 @@ async def here(
     model = {"seconds": [seconds], "sizes": ["1280x720"], "image": preset == "newapi"}
     wallet = {"user_token": "u-token", "user_id": "17"} if preset == "crazyrouter-wallet" else {}
     told = json.dumps({"preset": preset, **wallet, "models": {"m": model}, **(settings or {})})
-    address = "http://127.0.0.1:9" if door is None else door.base_url
+    address = "https://127.0.0.1:9" if door is None else door.base_url
     config = CONFIG.format(deadline=deadline, doubt=doubt, settings=told, door=address, poll=poll)
     clips = {"clips": str(folder), "render_s": 0.1}
     async with (
@@ -119,18 +119,18 @@ CALLS = {"unsigned": ("done",), "twice": ("done", "done"), "before_reply": ("bef
 
 @pytest.mark.parametrize("name", CALLS)
 async def test_a_callback_brings_the_news(name: str, empty_redis: RedisServer, tmp_path: Path) -> None:
-    """EvoLink signs nothing, may call twice, and before it answered: the clip is there long before the next look would
-    be due, was made once and is paid once."""
+    """Nothing need be signed, and a site may call twice, and before it answered: the clip is there long before the next
+    look would be due, was made once and is paid once."""
     async with (
         hook_desk() as door,
-        here(empty_redis, tmp_path, "evolink", door=door, poll=15.0, run_s=0.4, calls=CALLS[name]) as (one, vendor),
+        here(empty_redis, tmp_path, "kie", door=door, poll=15.0, run_s=0.4, calls=CALLS[name]) as (one, vendor),
     ):
         video = await one.create(**ASKED)
         assert (await one.until(video, seconds=8.0))["status"] == "completed"
         async with asyncio.timeout(5):
-            while len(vendor.posted) < len(CALLS[name]):
+            while len(vendor.answered) < len(CALLS[name]):
                 await asyncio.sleep(0.02)
-        assert vendor.posted == [200] * len(CALLS[name])
+        assert vendor.answered == [200] * len(CALLS[name])
         assert vendor.counts["renders"] == 1 and await one.money(video) == PAID
 
 
@@ -172,7 +172,7 @@ async def test_a_callback_brings_back_a_lost_answer(empty_redis: RedisServer, tm
         (job,) = vendor.jobs.values()
         secret = await one.tools.store.hook_secret()
         name = callback_name(secret, "a", attempt_id(video, 1))
-        assert vendor.callback_of(job) == f"http://127.0.0.1:9/hooks/a/{name}"
+        assert vendor.callback_of(job) == f"https://127.0.0.1:9/hooks/a/{name}"
         body = msgspec.json.encode(vendor.dialect.seen(job, "completed", ""))
         posted = Inbound(path=f"/hooks/a/{name}", headers={}, body=body, received_ms=one.tools.clock.now_ms())
         forged = await hooks.receive(one.tools, "a", name[:-1] + ("0" if name[-1] != "0" else "1"), posted)

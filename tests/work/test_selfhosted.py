@@ -122,3 +122,4 @@ async def test_a_waiting_job_leaves_vllm_omnis_queue(empty_redis: RedisServer, t
         assert asked["cancel"]["state"] == "asked"
         assert (await one.until(second))["error"]["code"] == "cancelled"
         assert own.counts["spared"] == 1
+        assert await one.money(second) == FREE
