@@ -20,10 +20,9 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from gateway.metrics.families import NONE, OTHER, REGISTRY
+from gateway.metrics.families import MULTIPROCESS, NONE, OTHER, REGISTRY
 
 CONTENT_TYPE: Final = b"text/plain; version=0.0.4; charset=utf-8"
-MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
 LOCK: Final = "lock"
 
 
@@ -48,6 +47,7 @@ def exposition(named: Named | None = None) -> bytes:
 @contextmanager
 def turn(folder: Path, kind: int) -> Iterator[None]:
     """While the files of the workers are read (LOCK_SH) or folded (LOCK_EX)."""
+    folder.mkdir(mode=0o700, exist_ok=True)
     place = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(place, kind)

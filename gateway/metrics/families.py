@@ -7,8 +7,10 @@ sets PROMETHEUS_MULTIPROC_DIR before this package is imported.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Collection
 from math import nan
+from pathlib import Path
 from typing import Final, Generic, Literal, NamedTuple, TypeAlias, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
@@ -20,6 +22,11 @@ CHILDREN_MAX: Final = 2_000
 HISTOGRAMS_MAX: Final = 500  # each is some fifteen series
 OTHER: Final = "other"
 NONE: Final = "none"
+
+MULTIPROCESS: Final = "PROMETHEUS_MULTIPROC_DIR"
+if _folder := os.environ.get(MULTIPROCESS):
+    # Logging out removes what a user left in memory: then a worker that starts later has at least its own figures.
+    Path(_folder).mkdir(mode=0o700, exist_ok=True)
 
 REGISTRY: Final = CollectorRegistry()
 _silence: Callable[[], None] = disable_created_metrics

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from gateway.config.load import ConfigFile, load_config
 from gateway.log import journal, take_over_libraries
-from gateway.metrics.exposition import MULTIPROCESS as METRICS_FOLDER
+from gateway.metrics.families import MULTIPROCESS as METRICS_FOLDER
 from gateway.metrics.folding import fold
 from gateway.sandbox.check import check_fates
 from gateway.serve.children import Helper

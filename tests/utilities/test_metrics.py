@@ -64,6 +64,15 @@ def test_workers_are_added_up(tmp_path: Path) -> None:
     assert found["telecine_requests_cut_total[]"] == 6
 
 
+def test_a_folder_that_was_removed_is_made_again(tmp_path: Path) -> None:
+    """It stands in memory, and who logs out may have what stands there cleared."""
+    gone = tmp_path / "gone"
+    code = f"{FEED}\nimport shutil\nshutil.rmtree({str(gone)!r})\nprint(metrics.exposition().decode())"
+    assert samples(run(code, {"PROMETHEUS_MULTIPROC_DIR": str(gone)}, tmp_path)) == {}
+    assert gone.is_dir()
+    fold(tmp_path / "gone", 7)
+
+
 def test_one_process_tells_the_same(tmp_path: Path) -> None:
     """Without a folder for several workers nothing is written anywhere."""
     code = FEED + "print(metrics.exposition().decode())"
