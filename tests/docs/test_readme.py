@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,7 +43,7 @@ def typed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     environ = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
     environ["PATH"] = f"{tools}{os.pathsep}{environ['PATH']}"
     environ["PIP_NO_COMPILE"] = "1"  # Python compiles what it comes to import; most of it never is
-    done = subprocess.run(
+    typing = subprocess.Popen(
         ["bash", "-c", script(free_port())],
         cwd=place,
         env=environ,
@@ -49,11 +51,15 @@ def typed(place: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=SECONDS_MAX,
-        check=False,
+        start_new_session=True,  # so that what it started ends with it
     )
-    assert done.returncode == 0, done.stdout[-4_000:]
-    return done.stdout
+    try:
+        said, _ = typing.communicate(timeout=SECONDS_MAX)
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(typing.pid, signal.SIGKILL)
+    assert typing.returncode == 0, said[-4_000:]
+    return said
 
 
 @pytest.mark.timeout(SECONDS_MAX + 30)
