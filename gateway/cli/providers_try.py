@@ -90,7 +90,7 @@ def try_(name: str, *, yes: bool, out: Path | None, json: bool, place: Place) ->
                 store_url=url,
                 sandbox_socket=str(sandbox_of(place)),
             )
-            said = asyncio.run(_tried(site, snapshot, trial, out))
+            said = asyncio.run(_tried(site, snapshot, trial, out, quiet=json))
     except (StoreAway, StoreRefused, ClientError) as error:
         raise Failure(str(error)) from error
     if json:
@@ -109,12 +109,14 @@ def _trial(snapshot: Snapshot, name: str) -> Trial:
     return found
 
 
-async def _tried(site: Site, snapshot: Snapshot, trial: Trial, out: Path | None) -> dict[str, Json]:
+async def _tried(site: Site, snapshot: Snapshot, trial: Trial, out: Path | None, *, quiet: bool) -> dict[str, Json]:
     async with opened(site) as parts:
         runner = Runner(parts.tools, name=secrets.token_hex(6))
         began_s = time.monotonic()
         key = await _key(parts.tools.store)
         video = await _created(parts, snapshot, trial, digest(key))
+        if not quiet:  # a doubt may last until the deadline, and whoever stops waiting has to find it again
+            click.echo(f"it is {video.id}; telecine explain {video.id} tells how it goes")
         runner.start()
         try:
             video = await _ended(parts, video.id, video.deadline_ms)
