@@ -20,8 +20,8 @@ PREFIX: Final = "telecine-figures-"
 def figures_folder(data_dir: Path, stack: ExitStack, memory: Path = MEMORY) -> Path:
     """Fresh for each life of the gateway, and gone with it. Below the data directory where there is no `memory`."""
     place = data_dir / NAME
-    _remove(place, memory)
-    stack.callback(_remove, place, memory)
+    clear_figures(data_dir, memory)
+    stack.callback(clear_figures, data_dir, memory)
     try:
         folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=memory))
     except OSError:
@@ -33,8 +33,9 @@ def figures_folder(data_dir: Path, stack: ExitStack, memory: Path = MEMORY) -> P
     return folder
 
 
-def _remove(place: Path, memory: Path) -> None:
-    """With the folder that it leads to, if that is one of ours."""
+def clear_figures(data_dir: Path, memory: Path = MEMORY) -> None:
+    """What an earlier life left, with the folder that it leads to, if that is one of ours."""
+    place = data_dir / NAME
     if not place.is_symlink():
         shutil.rmtree(place, ignore_errors=True)
         return

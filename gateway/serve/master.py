@@ -29,7 +29,7 @@ from gateway.sandbox.check import check_fates
 from gateway.serve.children import Helper
 from gateway.serve.config_watch import Begun, ConfigWatch
 from gateway.serve.entry import Task, load
-from gateway.serve.figures import figures_folder
+from gateway.serve.figures import clear_figures, figures_folder
 from gateway.serve.first_key import first_key
 from gateway.serve.fleet import Fleet
 from gateway.serve.ports import reserve, url_of
@@ -97,8 +97,7 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     settings = begun.made.snapshot.settings
     if begun.made.snapshot.uses_sandbox:
         sandbox.begin()
-    if serving.workers > 1:
-        os.environ[METRICS_FOLDER] = str(figures_folder(serving.data_dir, stack))
+    _figures(serving, stack)
     grace_s = settings.gateway.stop_grace_s
 
     def bury(pid: int) -> None:
@@ -198,6 +197,14 @@ class Sandbox:
         self._began = True
         self._helper.start()
         self._stack.callback(self._helper.stop)
+
+
+def _figures(serving: Serving, stack: ExitStack) -> None:
+    """Several workers add theirs up; what an earlier life left goes."""
+    if serving.workers > 1:
+        os.environ[METRICS_FOLDER] = str(figures_folder(serving.data_dir, stack))
+    else:
+        clear_figures(serving.data_dir)
 
 
 def _announce(fleet: Fleet, address: str, port: int, shown: str) -> None:
