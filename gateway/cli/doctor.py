@@ -16,9 +16,10 @@ from gateway.cli.options import Place, Whole, json_option, option, place_options
 from gateway.cli.output import print_json, while_read
 from gateway.cli.vendors import sandbox_of
 from gateway.config.load import ConfigFile, load_config
+from gateway.config.masking import literal_secrets
 from gateway.config.problems import ConfigError
 from gateway.domain import checkup
-from gateway.domain.checkup import Level, Symptom, fail, ok, worst
+from gateway.domain.checkup import Level, Symptom, fail, ok, warn, worst
 from gateway.domain.ledger import utc_day
 from gateway.sandbox.check import check_fates
 from gateway.snapshot import Snapshot, build_snapshot
@@ -94,7 +95,19 @@ def _of_config(place: Place, file: ConfigFile, snapshot: Snapshot) -> Iterator[S
             f"the running gateway refused this file: {_first_line(refused)}",
             "mend it, or take back the edit; the last good version serves on",
         )
+    literal = [one for one in literal_secrets(file.raw) if not _bare_url(one)]
+    if literal:
+        yield warn(
+            "config.secrets",
+            f"{len(literal)} secrets stand in {place.config} itself, and so in the store and its backups",
+            "write each as ${NAME}, set that variable, and rotate the secret",
+        )
     yield from checkup.of_prices(snapshot.routes.values(), utc_day(_now_ms()))
+
+
+def _bare_url(text: str) -> bool:
+    """An address of the store without a password in it."""
+    return text.startswith(("redis://", "rediss://", "unix://")) and "@" not in text
 
 
 def _first_line(path: Path) -> str:

@@ -46,8 +46,7 @@ def quoting(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def client(quoting: Gateway) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {quoting.create_key('curious')}"}
-    with httpx.Client(base_url=quoting.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as one:
+    with quoting.client("curious") as one:
         yield one
 
 

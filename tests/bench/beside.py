@@ -15,13 +15,13 @@ from typing import Final
 
 from tests.bench.stage import ASKS, SERVES, descendants
 from tests.support.gateway import ROOT, command_line, free_port, until
+from tests.support.processes import ended
 from tests.support.vendor_beside import vendor_beside
 
 START_S_MAX: Final = 30.0
 PEER_START_S_MAX: Final = 90.0
 PEER_MODEL: Final = "sora-2"
 PEER_KEY: Final = "sk-peer"
-STOP_S_MAX: Final = 20.0
 DOWNLOAD_S_MAX: Final = 60.0
 NGINX_HOME: Final = ROOT / ".envs" / "nginx"
 NGINX_TEMPORARY: Final = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
@@ -44,19 +44,12 @@ def process_on(
     """Something that serves on a port, until the block ends."""
     with (folder / f"{name}.log").open("ab") as log:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
-    try:
+    with ended(process):
         listening = until(lambda: _answers(port) or process.poll() is not None, start_s_max)
         assert listening and process.poll() is None, (folder / f"{name}.log").read_text()[-2_000:]
         for line in descendants(process):
             print(f"  {name:<12} {line}", flush=True)
         yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _answers(port: int) -> bool:

@@ -102,6 +102,7 @@ def test_a_file_that_is_wrong_is_told_line_by_line(place: Path) -> None:
     )
     found = examined(place)
     said = of(found, "config.file", "fail")
+    assert "config.secrets" not in {one["check"] for one in found}
     assert ":2: " in said and "NOWHERE_KEY" in said
     assert of(found, "gateway", "ok")
 
@@ -118,6 +119,7 @@ def test_what_the_configuration_lets_nobody_ask_for(place: Path, server: RedisSe
     found = examined(place)
     assert "vendor/sora-2 has no price" in of(found, "config.prices", "warn")
     assert "alone has a price" in of(found, "config.models", "fail")
+    assert "1 secrets stand in config.yaml itself" in of(found, "config.secrets", "warn")
 
 
 def test_a_refused_edit_is_told(place: Path) -> None:

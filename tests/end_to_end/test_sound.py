@@ -40,8 +40,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 
 @pytest.fixture(scope="module")
 def api(gateway: Gateway) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {gateway.create_key('sounds')}"}
-    with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as client:
+    with gateway.client("sounds") as client:
         yield client
 
 

@@ -20,11 +20,13 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+import httpx
 
 from tests.support import commands
 
@@ -172,6 +174,13 @@ class Gateway:
         self.telecine("projects", "create", project)
         key: str = self.telecine("keys", "create", "--project", project)["key"]
         return key
+
+    @contextmanager
+    def client(self, project: str) -> Iterator[httpx.Client]:
+        """A client of /v1 with the key of a new project."""
+        headers = {"Authorization": f"Bearer {self.create_key(project)}"}
+        with httpx.Client(base_url=self.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as one:
+            yield one
 
     def telecine(self, *words: str) -> dict[str, Any]:
         """One command with `--json`, beside the running gateway or without one: the object that it prints."""

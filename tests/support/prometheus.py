@@ -14,11 +14,11 @@ import httpx
 import pytest
 
 from tests.support.gateway import ROOT, free_port, until
+from tests.support.processes import ended
 
 HOME: Final = ROOT / ".envs" / "prometheus"
 FETCH_S_MAX: Final = 90.0
 START_S_MAX: Final = 60.0
-STOP_S_MAX: Final = 20.0
 
 
 def program(name: str) -> str:
@@ -66,16 +66,9 @@ def prometheus(folder: Path, config: str) -> Iterator[str]:
     with (folder / "prometheus.log").open("wb") as log:
         process = subprocess.Popen(words, cwd=folder, stdout=log, stderr=log, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
-    try:
+    with ended(process):
         assert until(lambda: _ready(url), START_S_MAX), (folder / "prometheus.log").read_text()[-2_000:]
         yield url
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def _ready(url: str) -> bool:
