@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,9 +38,6 @@ class Pair:
         self.primary = RedisServer(folder, port=str(port), bind="127.0.0.1", repl_diskless_sync_delay="0")
         (folder / "r").mkdir()
         self.replica = RedisServer(folder / "r", replicaof=f"127.0.0.1 {port}")
-        self.settle()
-
-    def settle(self) -> None:
         assert until(lambda: b"online" in str(self.primary.client.info("replication").get("slave0")).encode(), 20)
 
 
@@ -57,29 +56,30 @@ async def test_a_commit_before_a_submission_waits_for_replicas_and_says_whether_
 ) -> None:
     """Also where the same commit is made again on a connection that has written nothing. Others wait for nobody."""
     monkeypatch.setattr(replicas, "LOOK_EVERY_S", 0.0)
-    store = Store(pair.primary.url, now_ms=Clock(), wait_replicas=1)
+    store, other = (Store(pair.primary.url, now_ms=Clock(), wait_replicas=1) for _ in range(2))
     await store.open()
+    replica: int = pair.replica.client.info()["process_id"]
     try:
         await seed(store)
         made = await let_in(store)
         sending = following(made, at=AtProviders(ask="mock"))
         found = await store.commit(sending, commit_id="c1", token=None)
         assert isinstance(found, Committed) and found.confirmed and await store.replicas_near()
-        pair.replica.kill()
+        os.kill(replica, signal.SIGSTOP)  # connected, and does not answer
         later = following(sending.video, at=AtProviders(again="mock"))
-        for _ in range(2):
-            late = await store.commit(later, commit_id="c2", token=None)
+        for one in (store, other):
+            late = await one.commit(later, commit_id="c2", token=None)
             assert isinstance(late, Committed) and not late.confirmed and late.seq == found.seq + 1
         assert not await store.replicas_near()
         plain = following(replace(later.video), label="progressed")
         assert (await store.commit(plain, commit_id="c3", token=None)) == Committed(found.now_ms, found.seq + 2)
-        pair.replica.start()
-        pair.settle()
+        os.kill(replica, signal.SIGCONT)
         async with asyncio.timeout(20):
             while not await store.replicas_near():
                 await asyncio.sleep(0.05)
     finally:
-        await store.close()
+        os.kill(replica, signal.SIGCONT)
+        await asyncio.gather(store.close(), other.close())
 
 
 async def test_nothing_is_sent_that_no_replica_confirms(empty_redis: RedisServer, tmp_path: Path) -> None:
