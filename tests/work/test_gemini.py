@@ -80,7 +80,6 @@ ROWS = {
     "it fails after it was accepted": Row(
         faults=[Fault(on="create", do="fail", code="internal")], renders=(1, 1), money=WHOLE + THEN_B
     ),
-    "the file is gone": Row(options={"file_s": 0.0}, renders=(1, 1), money=PAID + THEN_B),
     "looks fail for a while": Row(
         faults=[
             Fault(on="retrieve", do="refuse", status=400, message="API key not found."),

@@ -67,7 +67,6 @@ ROWS = {
     "completed without a clip": Row(
         faults=[Fault(on="create", do="complete_empty")], renders=(1, 1), money=PAID + THEN_B
     ),
-    "the file is gone": Row(options={"file_s": -1.0}, renders=(1, 1), money=PAID + THEN_B),
     "looks fail for a while": Row(faults=[Fault(on="retrieve", do="html", status=502)], money=PAID),
 }
 
