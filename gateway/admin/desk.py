@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Annotated, Any, Final, TypeAlias
 
 from litestar import Request
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.openapi import ResponseSpec
-from litestar.params import Dependency
+from litestar.params import Dependency, ParameterKwarg
 from litestar.types import ASGIApp, Receive, Scope, Send
 from msgspec import Struct
 
@@ -17,7 +19,8 @@ from gateway.api.bodies import small_json
 from gateway.api.exchange import Exchange
 from gateway.api.frame import EXCHANGE
 from gateway.api.videos import bounds_of, caller_of
-from gateway.domain.errors import Forbidden
+from gateway.domain.errors import BadInput, Forbidden
+from gateway.domain.fields import shown
 from gateway.work.caller import Caller
 from gateway.work.hand import Hand
 from gateway.work.tools import Tools
@@ -27,6 +30,7 @@ CONTROLS: Final = 100
 ROLE: Final = "role"
 """In a handler's `opt`: who may ask, if not everybody who administers."""
 CALLER: Final = "telecine.caller"
+_PATH_PARAM: Final = re.compile(r"\{(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +56,30 @@ async def desk_of(request: Request[Any, Any, Any]) -> Desk:
 
 
 async def may(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
-    """A guard: whether the key behind the request has the role, before its body is read. WrongKey, Forbidden."""
+    """A guard: whether the key behind the request has the role, before its body is read; and whether all that it asks
+    by is known, for a list without a misspelt filter would be another one. WrongKey, Forbidden, BadInput."""
     scope: Any = connection.scope
     role: int = handler.opt.get(ROLE, ADMINISTERS)
     caller = await caller_of(scope[EXCHANGE])
     require(caller, role)
     scope[CALLER] = caller
+    known = _asked_by(handler)
+    for name in connection.query_params:
+        if name not in known:
+            there = f"Known here: {', '.join(sorted(known))}." if known else "This call takes none."
+            raise BadInput(f"Unknown parameter: '{shown(name)}'. {there}", param=shown(name), code="unknown_parameter")
+
+
+@cache
+def _asked_by(handler: BaseRouteHandler) -> frozenset[str]:
+    """The names of its query's parameters."""
+    beside = {"desk", "data", *(name for path in handler.paths for name in _PATH_PARAM.findall(path))}
+    names = set()
+    for name, field in handler.parsed_fn_signature.parameters.items():
+        said = field.kwarg_definition
+        if name not in beside and not (isinstance(said, ParameterKwarg) and said.header):
+            names.add(said.query if isinstance(said, ParameterKwarg) and said.query else name)
+    return frozenset(names)
 
 
 def require(caller: Caller, role: int) -> None:

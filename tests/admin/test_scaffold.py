@@ -52,7 +52,8 @@ def test_every_answer_has_the_frame_of_v1(admin: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    ("query", "param"), [("limit=0", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=x", "after")]
+    ("query", "param"),
+    [("limit=0", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=x", "after"), ("actors=x", "actors")],
 )
 def test_a_parameter_that_does_not_fit_is_named(admin: httpx.Client, query: str, param: str) -> None:
     refused = admin.get(f"/admin/audit?{query}")
