@@ -6,8 +6,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO ?= demo
-# Tests wait for other processes half of their time, so two cores carry three of them.
-SPREAD := -n 3 --dist worksteal
+# Tests wait for other processes half of their time, so two cores carry four of them.
+SPREAD := -n 4 --dist worksteal
 
 SDK_PYTHON := 3.52.0 2.54.0
 SDK_NODE := 7.55.0
