@@ -51,6 +51,9 @@ Move: TypeAlias = "Callable[[Video, Attempt, Any, World], Moved]"
 
 LINK_STALE_MAX: Final = 7
 """With the pauses between them more than a minute: a file may be there only some time after its job is done."""
+LINK_PAUSE_PART: Final = 16
+"""No pause takes more than this part of what is left to the deadline, and all of them not the half: another route needs
+time, too."""
 
 
 def apply(video: Video, news: News, world: World) -> Moved:
@@ -225,7 +228,8 @@ def _link_stale(video: Video, attempt: Attempt, news: LinkStale, world: World) -
     if video.collect_failures >= LINK_STALE_MAX:
         return _wrong_file(video, attempt, WrongFile(attempt.ordinal, "its link stayed dead"), world)
     failures = video.collect_failures
-    pause = backoff_ms(failures + 1, jitter=world.jitter) if failures else 0
+    left_ms = max(0, video.deadline_ms - world.now_ms)
+    pause = min(backoff_ms(failures + 1, jitter=world.jitter), left_ms // LINK_PAUSE_PART) if failures else 0
     renewed = replace(attempt, assets=(), due_ms=world.now_ms + pause)
     return Moved(video=with_attempt(video, renewed, state=State.RUNNING, collect_failures=failures + 1))
 

@@ -24,14 +24,14 @@ models:
 """
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with Gateway(tmp_path_factory.mktemp("admin"), config=CONFIG) as running:
         running.telecine("projects", "create", "operators-of-tests")
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def client(gateway: Gateway) -> Iterator[Callable[[int], httpx.Client]]:
     """A client with a key of this role; one per role."""
     made: dict[int, httpx.Client] = {}

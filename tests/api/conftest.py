@@ -17,7 +17,7 @@ from tests.support.wire import Wire
 LIMITS = "server:\n  body_bytes_max: 25165824\n  json_bytes_max: 25165824\n  body_timeout_s: 3\n"
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     folder = tmp_path_factory.mktemp("api")
     with (
@@ -27,19 +27,19 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def key(gateway: Gateway) -> str:
     return gateway.create_key("entrance")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def api(gateway: Gateway, key: str) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {key}"}
     with httpx.Client(base_url=gateway.base_url, headers=headers, trust_env=False, verify=False, timeout=20) as client:
         yield client
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def stranger(gateway: Gateway) -> Iterator[httpx.Client]:
     """A client of another project."""
     headers = {"Authorization": f"Bearer {gateway.create_key('elsewhere')}"}
@@ -53,7 +53,7 @@ def wire(gateway: Gateway, key: str) -> Iterator[Wire]:
         yield open_wire
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clip(api: httpx.Client) -> str:
     """The id of a finished video of 4 seconds."""
     ident: str = api.post("/videos", json={"prompt": "a finished clip"}).json()["id"]

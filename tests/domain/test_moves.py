@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.domain import moves, orphans
 from gateway.domain.change import Kind
@@ -283,6 +284,16 @@ def test_a_stale_link_is_polled_again_but_not_for_ever() -> None:
     assert (pauses[0], pauses == sorted(pauses), sum(pauses) >= 60_000) == (0, True, True)
     life.hears(Made(attempt=1, assets=CLIP), LinkStale(1))
     assert life.state is State.FAILED
+
+
+def test_a_link_that_stays_dead_leaves_another_route_the_half_of_a_short_deadline() -> None:
+    life = Life(two_routes()).asked().hears(Took(1, {}))
+    life.video = replace(life.video, deadline_ms=life.now_ms + 60_000)
+    while life.video.current == 1:
+        life.hears(Made(attempt=1, assets=CLIP), LinkStale(1))
+        life.now_ms = max(life.now_ms, life.video.attempt(1).due_ms)
+    assert life.state is State.QUEUED
+    assert life.video.deadline_ms - life.now_ms >= 30_000
 
 
 def test_progress_never_goes_back_nor_reaches_a_hundred_early() -> None:

@@ -164,7 +164,7 @@ def called(came: Came) -> list[str]:
     """The vendor's call was heard, and a thief's was not. That the video ended shows the rest: no poll was due."""
     if not isinstance(came.vendor, Stand):
         return []
-    found = [] if 200 in came.vendor.answered else [f"its calls were answered with {came.vendor.answered}"]
+    found = [] if set(came.vendor.answered) == {200} else [f"its calls were answered with {came.vendor.answered}"]
     if set(came.vendor.forged) != ({401} if came.way.settings else set()):
         found.append(f"forged calls were answered with {came.vendor.forged}")
     return found

@@ -53,7 +53,7 @@ def create(preset: str = "newapi", **changes: Any) -> Spec:
     return Spec(**{**told, **changes})
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all: a clip is made once."""
     return tmp_path_factory.mktemp("clips")

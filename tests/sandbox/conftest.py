@@ -9,7 +9,7 @@ import pytest
 from tests.support.sandbox import Sandbox, Talk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox("--queue-seconds", "0", "--render-seconds", "0") as started:
         yield started

@@ -54,9 +54,9 @@ RENEWED: Final = Way(options={"links_dead": 2})
 
 
 def _gone(*faults: Fault, **options: Any) -> Way:
-    """The file has expired, and no look brings another: it is asked for again until the deadline. What the vendor
-    rendered it bills."""
-    return Way(options=options, faults=faults, deadline_s=45, ends="deadline_exceeded")
+    """The file has expired, and no look brings another: it is asked for again for a while, shorter where the deadline is
+    near. What the vendor rendered it bills."""
+    return Way(options=options, faults=faults, deadline_s=45, ends=FAILED)
 
 
 GONE: Final = _gone(LOSES)

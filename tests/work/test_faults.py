@@ -87,7 +87,7 @@ ROWS = {
         money=FREE_A_PAID_B,
     ),
     "completed without a clip": Row(
-        faults=[Fault(on="create", do="complete_empty")], renders=(1, 1), money=PAID_BOTH,
+        faults=[Fault(on="create", do="complete_empty")], deadline=16, renders=(1, 1), money=PAID_BOTH,
     ),
     "half a clip once": Row(faults=[Fault(on="content", do="cut")], renders=(1, 0), money=PAID_A),
     "half a clip for ever": Row(faults=[Fault(on="content", do="cut", times=None)], renders=(1, 1), money=PAID_BOTH),
