@@ -10,14 +10,16 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 import pytest
 
+from tests.bench.beside import fast_vendor
 from tests.support.gateway import Gateway, until
 from tests.support.redis import RedisServer
 
@@ -28,11 +30,11 @@ FULL_RATE = 200
 CONFIG = """\
 store: {{url: "{url}"}}
 providers:
-  mock: {{adapter: mock, poll_min_s: 30, poll_max_s: 60, settings: {{queue_s: 0, render_s: 600}}{broken}}}
+  vendor: {{adapter: openai, base_url: "{vendor}", api_key: sk-vendor, poll_min_s: 30, poll_max_s: 60{broken}}}
 models:
   sora-2:
     aliases: [edit-{number}]
-    routes: [mock/sora-2{other}]
+    routes: [vendor/sora-2{other}]
 """
 
 
@@ -45,9 +47,9 @@ def server() -> Iterator[RedisServer]:
     shutil.rmtree(folder)
 
 
-def text(server: RedisServer, number: int, *, broken: bool = False) -> str:
-    other = ", mock/sora-2-pro" if number % 2 else ""
-    return CONFIG.format(url=server.url, number=number, broken=", rpm: many" if broken else "", other=other)
+def text(server: RedisServer, vendor: str, number: int, *, broken: bool = False) -> str:
+    more = {"broken": ", rpm: many" if broken else "", "other": ", vendor/sora-2-pro" if number % 2 else ""}
+    return CONFIG.format(url=server.url, vendor=vendor, number=number, **more)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +64,16 @@ async def test_no_request_fails_while_the_configuration_changes(
 ) -> None:
     """Every process serves by an edit within a second of its writing where it has the machine for itself."""
     follows_s_max = 1.0 if rate == FULL_RATE else 10.0
-    a = Gateway(tmp_path / "a", config=text(server, 0), workers=2)
-    b = Gateway(tmp_path / "b", config=text(server, 0), workers=2)
     with ExitStack() as stack:
+        vendor = stack.enter_context(fast_vendor(tmp_path))
+        a, b = (Gateway(tmp_path / name, config=text(server, vendor, 0), workers=2) for name in "ab")
         for one in (a, b):
             stack.push(one)
             await asyncio.to_thread(one.start, ready_s_max=STARTS_S_MAX)
         key = await asyncio.to_thread(a.create_key)
         statuses: Counter[int] = Counter()
         creating = asyncio.create_task(_create((a, b), key, rate, statuses))
-        written = await _edit(a, server, edits, broken)
+        written = await _edit(a, partial(text, server, vendor), edits, broken)
         assert await asyncio.to_thread(until, lambda: _all_serve(a, b, len(written) + 1), SETTLES_S_MAX)
         creating.cancel()
         await asyncio.gather(creating, return_exceptions=True)
@@ -105,14 +107,14 @@ async def _create(gateways: tuple[Gateway, ...], key: str, rate: int, statuses: 
                 await asyncio.sleep(0.5 / rate)
 
 
-async def _edit(gateway: Gateway, server: RedisServer, edits: int, broken: int) -> dict[int, float]:
+async def _edit(gateway: Gateway, text_of: Callable[..., str], edits: int, broken: int) -> dict[int, float]:
     """Every so often a broken one. When each version was written, by its number; the first is the start's."""
     written: dict[int, float] = {}
     for number in range(1, edits + 1):
         bad = number % (edits // broken) == 0
         if not bad:
             written[len(written) + 2] = time.time()
-        gateway.config.write_text(text(server, number, broken=bad))
+        gateway.config.write_text(text_of(number, broken=bad))
         await asyncio.sleep(1.2)
     return written
 

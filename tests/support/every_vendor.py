@@ -54,8 +54,8 @@ RENEWED: Final = Way(options={"links_dead": 2})
 
 
 def _gone(*faults: Fault, **options: Any) -> Way:
-    """The file has expired, and no look brings another: it is asked for again for a while, shorter where the deadline is
-    near. What the vendor rendered it bills."""
+    """The file has expired, and no look brings another: it is asked for again for a while, a short one where the
+    deadline is near. What the vendor rendered it bills."""
     return Way(options=options, faults=faults, deadline_s=45, ends=FAILED)
 
 
