@@ -72,11 +72,10 @@ class Due(Room):
         keys = (self._names.due, self._names.leases)
         return bool(await self._link.run(RENEW, keys, (self._now_ms(), video_id, token, lease_ms)))
 
-    async def make_due(self, video_id: str, *, in_ms: int = 0) -> bool:
-        """Have it looked at now or in at most a minute, or as soon as its holder lets go. False if nothing of it is
-        open any more."""
+    async def make_due(self, video_id: str) -> bool:
+        """Have it looked at now, or as soon as its holder lets go. False if nothing of it is open any more."""
         keys = (self._names.due, self._names.leases)
-        return bool(await self._link.run(MAKE_DUE, keys, (self._now_ms(), video_id, in_ms)))
+        return bool(await self._link.run(MAKE_DUE, keys, (self._now_ms(), video_id)))
 
     async def read_leased(self, video_id: str) -> tuple[Video | None, str | None]:
         """A record, and the token of the lease on it, whoever's, however old."""

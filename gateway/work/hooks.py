@@ -7,7 +7,9 @@ once in a while, so that nobody can have a vendor asked as often as they like.
 
 from __future__ import annotations
 
+import asyncio
 from collections import OrderedDict
+from contextlib import suppress
 from typing import Final
 
 import msgspec
@@ -17,6 +19,7 @@ from gateway.domain.news import Named
 from gateway.domain.signing import attempt_of
 from gateway.domain.videos import Attempt, AttemptState, Video
 from gateway.log import log
+from gateway.store.errors import StoreAway
 from gateway.upstream.endpoints import Endpoint
 from gateway.work.book import Job, book
 from gateway.work.tools import Tools
@@ -29,6 +32,7 @@ NUDGED_MAX: Final = 10_000
 
 UNKNOWN: Final = Answer(status=404)
 _nudged: OrderedDict[str, float] = OrderedDict()
+_later: set[asyncio.Task[None]] = set()
 
 
 async def receive(tools: Tools, provider: str, name: str | None, request: Inbound) -> Answer:
@@ -95,7 +99,8 @@ async def _look_up(tools: Tools, endpoint: Endpoint, notice: Notice) -> None:
 
 
 async def _nudge(tools: Tools, video_id: str) -> None:
-    """Due now; as each time costs the vendor a poll, not before a while after the last time. No news waits longer."""
+    """Due now; as each time costs the vendor a poll, not before a while after the last time. Whatever is called in that
+    while is known to the look that ends it, and only to that: another may have begun before."""
     now_s = tools.clock.boot_s()
     last_s = _nudged.get(video_id, now_s - NUDGE_EVERY_S)
     if last_s > now_s:
@@ -104,5 +109,21 @@ async def _nudge(tools: Tools, video_id: str) -> None:
     _nudged.move_to_end(video_id)
     while len(_nudged) > NUDGED_MAX:
         _nudged.popitem(last=False)
-    if await tools.store.make_due(video_id, in_ms=round((at_s - now_s) * 1_000)):
+    if at_s == now_s:
+        await _wake(tools, video_id)
+    elif len(_later) < NUDGED_MAX:
+        task = asyncio.create_task(_wake_in(at_s - now_s, tools, video_id))
+        _later.add(task)
+        task.add_done_callback(_later.discard)
+
+
+async def _wake_in(seconds: float, tools: Tools, video_id: str) -> None:
+    """Not by the store's due time: a look that is made for another reason meanwhile would take its place."""
+    await asyncio.sleep(seconds)
+    with suppress(StoreAway):  # polling finds it, too
+        await _wake(tools, video_id)
+
+
+async def _wake(tools: Tools, video_id: str) -> None:
+    if await tools.store.make_due(video_id):
         tools.due.set()

@@ -222,15 +222,6 @@ async def test_making_due_brings_a_video_forward(books: Store, empty_redis: Redi
     assert due_of(empty_redis, made.id) == T0 - 500
 
 
-async def test_what_is_made_due_soon_waits_until_then_and_no_longer(books: Store, empty_redis: RedisServer) -> None:
-    made = await let_in(books)
-    one = await claimed(books)
-    await books.rest_one(made.id, one.token, T0 + 60_000)
-    for in_ms in (500, 900):
-        assert await books.make_due(made.id, in_ms=in_ms)
-        assert due_of(empty_redis, made.id) == T0 + 500
-
-
 async def test_making_due_never_shortens_a_lease(books: Store, empty_redis: RedisServer) -> None:
     """While somebody works on the video, it only sets the mark."""
     made = await let_in(books)

@@ -2,15 +2,15 @@
 --
 -- KEYS  none of its own
 
--- Whether anything of it is open at all. `at`: not before then, unless somebody works on it; nil: at once.
-local function wake(DUE, LEASES, id, now, at)
+-- Whether anything of it is open at all.
+local function wake(DUE, LEASES, id, now)
   local due = tonumber(redis.call('ZSCORE', DUE, id))
   if not due then return false end
   local token, till = lease_parts(redis.call('HGET', LEASES, id))
   if token and till > now then
     redis.call('HSET', LEASES, id, lease_text(token, till, true))
-  elseif due > (at or now) then
-    redis.call('ZADD', DUE, text_of(at or now), id)
+  elseif due > now then
+    redis.call('ZADD', DUE, text_of(now), id)
   end
   return true
 end
