@@ -22,22 +22,19 @@ import msgspec
 from gateway.cli.failure import Failure
 from gateway.cli.options import FILE, Place, json_option, option, place_options
 from gateway.cli.output import print_json
-from gateway.cli.storing import store_url
-from gateway.cli.vendors import endpoint_of, sandbox_of, snapshot_of
+from gateway.cli.vendors import endpoint_of, snapshot_of
+from gateway.cli.working import with_house
 from gateway.domain import ids
 from gateway.domain.cheapest import Trial, cheapest
-from gateway.domain.errors import ClientError
 from gateway.domain.keys import SECRET_BYTES, Key, Project, digest, new_secret
 from gateway.domain.ledger import utc_day
 from gateway.domain.money import format_dollars, format_usd
 from gateway.domain.requests import Hint, ask
 from gateway.domain.videos import FINAL, State, Video
-from gateway.log import journal
 from gateway.runner import Runner
 from gateway.snapshot import Snapshot
-from gateway.store.errors import StoreAway, StoreRefused
 from gateway.store.store import Store
-from gateway.wiring import Parts, Site, opened
+from gateway.wiring import Parts
 from gateway.work import create
 from gateway.work.caller import identify
 from providers.contract import Json, Size, Verb
@@ -80,19 +77,7 @@ def try_(name: str, *, yes: bool, out: Path | None, json: bool, place: Place) ->
         raise Failure(f"nothing was made: no file can be written in {out.parent}; name another one with --out")
     if not json:
         click.echo(f"making {words} for {format_dollars(trial.price_micros)}")
-    journal.set_threshold("error")
-    try:
-        with store_url(place) as url:
-            site = Site(
-                config=str(place.config),
-                config_text=place.config.read_bytes(),
-                data_dir=str(place.data_dir),
-                store_url=url,
-                sandbox_socket=str(sandbox_of(place)),
-            )
-            said = asyncio.run(_tried(site, snapshot, trial, out, quiet=json))
-    except (StoreAway, StoreRefused, ClientError) as error:
-        raise Failure(str(error)) from error
+    said = with_house(place, lambda parts: _tried(parts, snapshot, trial, out, quiet=json))
     if json:
         print_json(said)
     elif said["status"] == "completed":
@@ -109,22 +94,21 @@ def _trial(snapshot: Snapshot, name: str) -> Trial:
     return found
 
 
-async def _tried(site: Site, snapshot: Snapshot, trial: Trial, out: Path | None, *, quiet: bool) -> dict[str, Json]:
-    async with opened(site) as parts:
-        runner = Runner(parts.tools, name=secrets.token_hex(6))
-        began_s = time.monotonic()
-        key = await _key(parts.tools.store)
-        video = await _created(parts, snapshot, trial, digest(key))
-        if not quiet:  # a doubt may last until the deadline, and whoever stops waiting has to find it again
-            click.echo(f"it is {video.id}; telecine explain {video.id} tells how it goes")
-        runner.start()
-        try:
-            video = await _ended(parts, video.id, video.deadline_ms)
-        finally:
-            await runner.stop(STOP_S)
-        took_s = round(time.monotonic() - began_s, 1)
-        if video.state is State.COMPLETED and out is not None:
-            await asyncio.to_thread(_save, parts.tools.assets.path(video.assets[0].name), out)
+async def _tried(parts: Parts, snapshot: Snapshot, trial: Trial, out: Path | None, *, quiet: bool) -> dict[str, Json]:
+    runner = Runner(parts.tools, name=secrets.token_hex(6))
+    began_s = time.monotonic()
+    key = await _key(parts.tools.store)
+    video = await _created(parts, snapshot, trial, digest(key))
+    if not quiet:  # a doubt may last until the deadline, and whoever stops waiting has to find it again
+        click.echo(f"it is {video.id}; telecine explain {video.id} tells how it goes")
+    runner.start()
+    try:
+        video = await _ended(parts, video.id, video.deadline_ms)
+    finally:
+        await runner.stop(STOP_S)
+    took_s = round(time.monotonic() - began_s, 1)
+    if video.state is State.COMPLETED and out is not None:
+        await asyncio.to_thread(_save, parts.tools.assets.path(video.assets[0].name), out)
     return {
         "video": video.id,
         "status": "completed" if video.state is State.COMPLETED else "failed",

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-
 import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.hands import my_hand
 from gateway.cli.options import Place, json_option, option, place_options
 from gateway.cli.output import print_json
-from gateway.cli.storing import store_url
-from gateway.cli.vendors import sandbox_of
-from gateway.config.load import load_config
-from gateway.domain.errors import ClientError
+from gateway.cli.working import with_house
 from gateway.domain.ids import VIDEO_ID
-from gateway.log import journal
-from gateway.store.errors import StoreAway, StoreRefused
-from gateway.wiring import Site, opened
 from gateway.work import retry as again
 
 
@@ -41,26 +32,9 @@ def retry(video_id: str, *, name: str | None, anew: bool, json: bool, place: Pla
     """
     if not VIDEO_ID.fullmatch(video_id):
         raise Failure(f'no video has the id "{video_id}"')
-    journal.set_threshold("error")
-    load_config(place.config, os.environ)  # said with its lines, before anything is opened
-    try:
-        with store_url(place) as url:
-            site = Site(
-                config=str(place.config),
-                config_text=place.config.read_bytes(),
-                data_dir=str(place.data_dir),
-                store_url=url,
-                sandbox_socket=str(sandbox_of(place)),
-            )
-            made = asyncio.run(_made(site, again.Wish(of=video_id, name=name, anew=anew)))
-    except (StoreAway, StoreRefused, ClientError) as error:
-        raise Failure(str(error)) from error
+    wish = again.Wish(of=video_id, name=name, anew=anew)
+    made = with_house(place, lambda parts: again.retry(parts.tools, wish, my_hand()))
     if json:
         print_json({"id": made, "retry_of": video_id})
     else:
         click.echo(made)
-
-
-async def _made(site: Site, wish: again.Wish) -> str:
-    async with opened(site) as parts:
-        return await again.retry(parts.tools, wish, my_hand())

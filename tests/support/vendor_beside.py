@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.support.vendor import ROOT, STOP_S_MAX
+from tests.support.processes import ended
+from tests.support.vendor import ROOT
 from tests.support.vendor_control import RemoteVendor
 
 
@@ -23,18 +24,9 @@ def vendor_beside(folder: Path, *, pinned: Sequence[str] = (), **options: Any) -
     command = [*pinned, sys.executable, "-m", "tests.support.vendor", "--options", json.dumps(options)]
     with (folder / "vendor.err").open("ab") as errors:
         process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True)
-    try:
-        assert process.stdout is not None
+    assert process.stdout is not None
+    with process.stdout, ended(process):
         line = process.stdout.readline()
         assert line, f"the vendor did not start: {(folder / 'vendor.err').read_text()}"
         ready = json.loads(line)
         yield RemoteVendor(ready["base_url"], ready["api_key"], ready["pid"])
-    finally:
-        process.terminate()
-        try:
-            process.wait(STOP_S_MAX)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
