@@ -15,7 +15,7 @@ import os
 import time
 from collections import deque
 from contextvars import ContextVar
-from threading import Lock, Semaphore, Thread
+from threading import Event, Lock, Thread
 from typing import Final, TypeAlias
 
 import msgspec
@@ -25,6 +25,7 @@ Value: TypeAlias = "str | int | float | bool | None"
 STDERR: Final = 2
 GATHER_S: Final = 0.1
 WRITE_BYTES_MAX: Final = 4_096  # a pipe keeps a write of this length in one piece
+BATCHES_A_TURN: Final = 16  # in a crowd of lines: waking a thread costs the loop more than gathering does
 BATCHES_MAX: Final = 256  # a megabyte; then stderr is stuck, and lines are counted instead
 VALUE_CHARS_MAX: Final = 300
 FIELDS_MAX: Final = 24
@@ -53,7 +54,7 @@ class Journal:
         self._timer_of: asyncio.AbstractEventLoop | None = None
         self._writing = Lock()  # of the descriptor: batches leave in their order
         self._batches: deque[tuple[bytes, int]] = deque()
-        self._waiting = Semaphore(0)
+        self._waiting = Event()
         self._writer_of: int | None = None  # the process whose thread writes; a fork has none
         self._second = -1
         self._second_text = ""
@@ -82,50 +83,58 @@ class Journal:
 
     def flush(self) -> None:
         """Returns when everything is written, or cannot be."""
-        self._batch()
+        with self._lock:
+            self._batch()
         while self._write_one():
             pass
 
     def _add(self, line: bytes, *, at_once: bool) -> None:
         loop = _running_loop()
+        gathers, crowded = loop is not None and not at_once, False
         with self._lock:
-            full = self._size + len(line) > WRITE_BYTES_MAX
-        if full:
-            self._leave(loop)
-        with self._lock:
+            if self._size + len(line) > WRITE_BYTES_MAX:
+                self._batch()
+                crowded = len(self._batches) >= BATCHES_A_TURN
             self._lines.append(line)
             self._size += len(line)
-            if loop is not None and not at_once:
-                if self._timer_of is not loop:
-                    loop.call_later(GATHER_S, self._leave, loop)
-                    self._timer_of = loop
-                return
-        self._leave(loop)
+            if loop is not None and gathers and self._timer_of is not loop:
+                loop.call_later(GATHER_S, self._leave, loop)
+                self._timer_of = loop
+        if not gathers:
+            self._leave(loop)
+        elif crowded:
+            self._wake()
 
     def _leave(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """What is gathered goes to the thread, or out at once where no loop would have to wait for it."""
         if loop is None:
             self.flush()
-        elif self._batch():
-            if self._writer_of != os.getpid():
-                self._writer_of = os.getpid()
-                Thread(target=self._write_always, name="log", daemon=True).start()
-            self._waiting.release()
-
-    def _batch(self) -> bool:
+            return
         with self._lock:
             self._timer_of = None
-            lines, self._lines, self._size = self._lines, [], 0
-            if lines and len(self._batches) < BATCHES_MAX:
-                self._batches.append((b"".join(lines), len(lines)))
-            else:
-                self.dropped += len(lines)
-        return bool(lines)
+            self._batch()
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._writer_of != os.getpid():
+            self._writer_of = os.getpid()
+            Thread(target=self._write_always, name="log", daemon=True).start()
+        self._waiting.set()
+
+    def _batch(self) -> None:
+        """Lines become one write; under the lock."""
+        lines, self._lines, self._size = self._lines, [], 0
+        if lines and len(self._batches) < BATCHES_MAX:
+            self._batches.append((b"".join(lines), len(lines)))
+        else:
+            self.dropped += len(lines)
 
     def _write_always(self) -> None:
         while True:
-            self._waiting.acquire()
-            self._write_one()
+            self._waiting.wait()
+            self._waiting.clear()
+            while self._write_one():
+                pass
 
     def _write_one(self) -> bool:
         with self._writing:

@@ -22,6 +22,7 @@ from gateway.assets.media import Media
 from gateway.clock import SystemClock
 from gateway.config.load import ConfigFile
 from gateway.config.models import Config
+from gateway.entropy import Entropy
 from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
@@ -93,7 +94,7 @@ async def opened(site: Site, check: Callable[[ConfigFile], None] = no_check) -> 
             media=media,
             clock=clock,
             snapshot=follower.snapshot,
-            random=os.urandom,
+            random=Entropy(),
             chance=random.random,
             due=asyncio.Event(),
             configuring=Configuring(maker, follower, site.replica, Path(site.data_dir) / FILE_REFUSED),
@@ -113,7 +114,7 @@ def _trace(snapshot: Snapshot, stack: AsyncExitStack) -> None:
         name=snapshot.settings.gateway.name,
         share=settings.share,
         chance=random.random,
-        random=os.urandom,
+        random=Entropy(),
     )
     stack.push_async_callback(asyncio.to_thread, spans.stop)
 

@@ -56,6 +56,7 @@ class Lane:
         self._timeout_s = timeout_s
         self._in_air_max = in_air_max
         self._waiting: deque[tuple[bytes, asyncio.Future[Any]]] = deque()
+        self.waiting_bytes = 0  # of the next batch
         self._in_air: deque[asyncio.Future[Any]] = deque()
         self._carrier: asyncio.Task[None] | None = None
         self._closed = False
@@ -96,6 +97,7 @@ class Lane:
         packed = pack_command(tuple(command))  # type: ignore[arg-type] # its stub means a tuple of one
         future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._waiting.append((packed, future))
+        self.waiting_bytes += len(packed)
         if self._carrier is None:
             self._carrier = asyncio.create_task(self._carry())
         return future
@@ -135,6 +137,7 @@ class Lane:
     async def _exchange(self) -> None:
         """Everything that waits leaves in one write, and is answered in that order."""
         pieces: list[bytes] = []
+        self.waiting_bytes = 0
         while self._waiting:
             packed, future = self._waiting.popleft()
             if not future.done():  # else its caller was cancelled
@@ -172,6 +175,7 @@ class Lane:
                 future.set_exception(error)
         self._in_air.clear()
         self._waiting.clear()
+        self.waiting_bytes = 0
 
 
 def _refusal(error: BaseException) -> ErrorReply | None:

@@ -18,7 +18,8 @@ from gateway.store.errors import BrokenRule, StoreAway
 from gateway.store.lane import Command, ErrorReply, Lane, LaneFull, LaneLost, Word
 from gateway.store.loader import MARK, Script
 
-LANES: Final = 4  # the server reads a few KB of each per turn, so one lane alone would make small group commits
+LANES: Final = 4
+LANE_BYTES: Final = 16_384  # a server reads no more of a connection per turn, and makes durable per turn
 CONFIRM_MS: Final = 1_000
 CONFIRMS_AT_ONCE: Final = 4  # each may take that long on their one lane, and together less than its timeout
 PAUSE_S: Final = 0.02
@@ -51,7 +52,6 @@ class Link:
         address = parse(url)
         self.address: Final = str(address)
         self._lanes = [Lane(address, timeout_s=timeout_s) for _ in range(LANES)]
-        self._turn = 0
         # A connection that waits for replicas answers nobody meanwhile, so these have one of their own.
         self._careful = Lane(address, timeout_s=timeout_s)
         self._careful_turns = asyncio.Semaphore(CONFIRMS_AT_ONCE)
@@ -127,11 +127,10 @@ class Link:
     ) -> Any:
         lanes = lanes or self._lanes
         began = time.perf_counter()
-        pause_s = PAUSE_S
+        pause_s, tries = PAUSE_S, 0
         try:
             while True:
-                lane = lanes[self._turn % len(lanes)]
-                self._turn += 1
+                lane = _with_room(lanes, tries)
                 try:
                     return await once(lane)
                 except LaneFull as error:
@@ -145,9 +144,18 @@ class Link:
                 if time.perf_counter() - began + pause_s > patience_s:
                     raise StoreAway(operation, str(trouble)) from trouble
                 await asyncio.sleep(pause_s)
-                pause_s = min(2 * pause_s, PAUSE_S_MAX)
+                pause_s, tries = min(2 * pause_s, PAUSE_S_MAX), tries + 1
         finally:
             self._observe(operation, time.perf_counter() - began)
+
+
+def _with_room(lanes: Sequence[Lane], tries: int) -> Lane:
+    """The first lane whose next batch has room: few large batches cost the least, and what one turn of the server would
+    not read goes beside it. Who tries again begins with another."""
+    for lane in (*lanes[tries % len(lanes) :], *lanes[: tries % len(lanes)]):
+        if lane.waiting_bytes < LANE_BYTES:
+            return lane
+    return min(lanes, key=lambda lane: lane.waiting_bytes)
 
 
 def _waiting(mark: str, replicas: int) -> list[Command]:

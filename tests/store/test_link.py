@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from gateway.domain import ledger
 from gateway.store.errors import StoreAway
 from gateway.store.lane import ErrorReply, LaneLost
-from gateway.store.link import LANES, Link
+from gateway.store.link import LANE_BYTES, LANES, Link
 from gateway.store.loader import SCRIPTS
 from gateway.store.outcomes import Admitted, Committed, Rest
 from gateway.store.store import Store
@@ -112,16 +112,26 @@ async def test_a_server_that_sleeps_is_waited_for(books: Store, empty_redis: Red
     await store.close()
 
 
-async def test_a_slow_answer_holds_its_own_lane_only(empty_redis: RedisServer) -> None:
-    """The other lanes of a link go on, and those behind it get theirs after it."""
+async def test_what_the_server_would_not_read_in_one_turn_goes_beside_a_slow_lane(empty_redis: RedisServer) -> None:
+    """What waits fills one lane's next batch after the other; the slow answer holds its own lane only."""
     link = Link(empty_redis.url)
     slow = asyncio.create_task(link.command("BLPOP", "nothing", "0.5"))
     await asyncio.sleep(0.05)
-    quick = [asyncio.create_task(link.command("ECHO", number)) for number in range(2 * LANES)]
+    filling = [asyncio.create_task(link.command("ECHO", "x" * LANE_BYTES)) for _ in range(LANES)]
     await asyncio.sleep(0.2)
-    assert sum(one.done() for one in quick) == 2 * (LANES - 1)
-    assert await asyncio.gather(*quick) == [str(number).encode() for number in range(2 * LANES)]
+    assert [one.done() for one in filling] == [False, True, True, True]
+    assert await asyncio.gather(*filling) == [b"x" * LANE_BYTES] * LANES
     assert await slow is None
+    await link.close()
+
+
+async def test_few_callers_share_one_connection(empty_redis: RedisServer) -> None:
+    """A batch costs the server and the loop the same with one command and with twenty."""
+    link = Link(empty_redis.url)
+    before = empty_redis.client.info("stats")["total_connections_received"]
+    for _ in range(3):
+        assert await asyncio.gather(*(link.command("ECHO", n) for n in range(20))) == [b"%d" % n for n in range(20)]
+    assert empty_redis.client.info("stats")["total_connections_received"] == before + 1
     await link.close()
 
 
@@ -226,7 +236,9 @@ async def test_a_server_that_speaks_something_else_is_left(folder: Path, answer:
     """An answer too many, or no Redis at all: whatever it says next would belong to nobody."""
     async with says(folder, answer) as (_, url):
         link = Link(url, reads_patience_s=0.1, timeout_s=0.2)
-        seen = await asyncio.gather(*(link.command("GET", "x") for _ in range(LANES)), return_exceptions=True)
+        seen: list[object] = []
+        for _ in range(LANES):
+            seen += await asyncio.gather(link.command("GET", "x"), return_exceptions=True)
         assert {one if isinstance(one, bytes) else type(one) for one in seen} <= {b"7", StoreAway}
         await link.close()
 

@@ -10,6 +10,7 @@ FLOORS: dict[str, int] = {
     "gateway.domain": 1,
     "gateway.config": 2,
     "gateway.clock": 2,
+    "gateway.entropy": 2,
     "gateway.metrics": 2,
     "gateway.log": 2,
     "gateway.killpoints": 2,

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from gateway.log import WRITE_BYTES_MAX, Bridge, Journal, request_id, where
+from gateway.log import BATCHES_A_TURN, WRITE_BYTES_MAX, Bridge, Journal, request_id, where
 
 
 class Pipe:
@@ -101,6 +101,22 @@ async def test_a_write_is_no_longer_than_a_pipe_keeps_whole() -> None:
         pieces.append(piece)
     assert max(map(len, pieces)) <= WRITE_BYTES_MAX and all(piece.endswith("\n") for piece in pieces)
     assert [json.loads(line)["number"] for line in "".join(pieces).splitlines()] == list(range(100))
+
+
+async def test_a_crowd_of_lines_wakes_the_writer_for_many_at_once(pipe: Pipe) -> None:
+    """What is gathered leaves together, in order: waking a thread for each write would cost requests their time."""
+    journal = Journal(pipe.writes)
+    for number in range(100):
+        journal.log("moved", number=number, text="x" * 100)
+    await asyncio.sleep(0.01)
+    assert pipe.text() == ""
+    await asyncio.sleep(0.3)
+    assert [line["number"] for line in pipe.lines()] == list(range(100))
+    for number in range(2 * BATCHES_A_TURN * WRITE_BYTES_MAX // 200):
+        journal.log("moved", number=number, text="x" * 100)
+    await asyncio.sleep(0.03)
+    assert pipe.text() != ""
+    journal.flush()
 
 
 async def test_a_stuck_stderr_holds_up_nobody() -> None:
