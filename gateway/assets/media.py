@@ -14,12 +14,13 @@ from typing import Final
 from msgspec import Struct
 
 from gateway.assets.disk import our_errors
-from gateway.assets.media_pool import CHILD, ChildLost, MediaPool, PoolLimits
-from gateway.assets.media_talk import Hindered, Job, Seen, Unfit
+from gateway.assets.media_talk import Hindered, Job, Seen, Unfit, decode_reply, encode
 from gateway.assets.store import MediaAway
+from gateway.children.pool import ChildLost, Children, ChildrenAway, PoolLimits, program
 from gateway.domain.mp4 import Facts, WrongFile, check
 from providers.contract import Size
 
+CHILD: Final = program("gateway.assets.media_child")
 # Lengths are sold in whole seconds, and vendors miss them by a picture or a few: 81 pictures at 16 a second, frame
 # grids ("5 s asked is not exactly 5.000 s"). A refusal costs a second render, so a clip passes while the second that
 # was asked for is the nearest one.
@@ -52,7 +53,7 @@ class Media:
 
     def __init__(self, limits: MediaLimits | None = None, *, command: Sequence[str] = CHILD) -> None:
         self._limits = limits or MediaLimits()
-        self._pool = MediaPool(self._limits.pool, command)
+        self._pool = Children(command, self._limits.pool)
 
     async def inspect(
         self,
@@ -93,9 +94,11 @@ class Media:
     async def _seen(self, job: Job) -> Seen | WrongFile:
         for _ in range(TRIES):
             try:
-                reply = await self._pool.ask(job)
+                reply = await self._pool.ask(encode(job), decode_reply)
             except ChildLost:
                 continue
+            except ChildrenAway as error:
+                raise MediaAway(str(error)) from error
             match reply:
                 case Hindered(number):
                     raise MediaAway(f"cannot read or write beside a clip: {os.strerror(number)}")

@@ -1,46 +1,34 @@
 """The child process that decodes clips: a C parser fed by strangers, so it owns nothing and is bounded in everything.
 
-`python -m gateway.assets.media_child PARENT_PID` says "ready", then answers each JSON line with one, and ends when its
-input does. It dies with its parent and writes only where a job tells it to.
+`python -m gateway.assets.media_child PARENT_PID` answers each JSON line with one. It writes only where a job tells it
+to.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import resource
-import signal
-import sys
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 import av
 import av.error
 
-from gateway.assets.media_talk import LINE_BYTES_MAX, READY, Hindered, Job, Reply, Unfit, decode_job, encode
+from gateway.assets.media_talk import LINE_BYTES_MAX, Hindered, Job, Reply, Unfit, decode_job, encode
 from gateway.assets.media_watch import watch
+from gateway.children.child import Confines, allow_cpu, answer_lines
 
-# Python, FFmpeg and Pillow map 130 MB before the first job; two dozen pictures in 4K, 12 MB each, fit beside them.
-ADDRESS_BYTES_MAX: Final = 1024 * 1024 * 1024
-FILE_BYTES_MAX: Final = 64 * 1024 * 1024  # of a thumbnail or a spritesheet
-DESCRIPTORS_MAX: Final = 64
-NICENESS: Final = 5  # whoever waits for an answer goes first
+CONFINES: Final = Confines(
+    # Python, FFmpeg and Pillow map 130 MB before the first job; two dozen pictures in 4K, 12 MB each, fit beside them.
+    address_bytes=1024 * 1024 * 1024,
+    file_bytes=64 * 1024 * 1024,  # of a thumbnail or a spritesheet
+    line_bytes=LINE_BYTES_MAX,
+)
 DECODER_THREADS: Final = 2
 
-_PR_SET_PDEATHSIG, _PR_SET_NO_NEW_PRIVS = 1, 38
 
-
-def main() -> None:
-    parent = int(sys.argv[1])
-    answers = _own_stdout()
-    _confine()
-    if os.getppid() != parent:  # it died before the death signal was set
-        return
-    answers.write(READY)
-    while line := sys.stdin.buffer.readline(LINE_BYTES_MAX):
-        job = decode_job(line)
-        _allow_cpu(job.cpu_s_max)
-        answers.write(encode(look(job)) + b"\n")
+def answer(line: bytes) -> bytes:
+    job = decode_job(line)
+    allow_cpu(job.cpu_s_max)
+    return encode(look(job))
 
 
 def look(job: Job) -> Reply:
@@ -65,35 +53,5 @@ def look(job: Job) -> Reply:
         return Hindered(error.errno or 0)
 
 
-def _own_stdout() -> IO[bytes]:
-    """Keep the pipe to the parent for answers; what a library prints goes where stderr goes."""
-    answers = os.fdopen(os.dup(1), "wb", buffering=0)
-    os.dup2(2, 1)
-    return answers
-
-
-def _confine() -> None:
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None)
-        libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    os.nice(NICENESS)
-    limits = {
-        resource.RLIMIT_AS: ADDRESS_BYTES_MAX,
-        resource.RLIMIT_FSIZE: FILE_BYTES_MAX,
-        resource.RLIMIT_NOFILE: DESCRIPTORS_MAX,
-        resource.RLIMIT_CORE: 0,
-    }
-    for limit, most in limits.items():
-        resource.setrlimit(limit, (most, most))
-
-
-def _allow_cpu(seconds: int) -> None:
-    """The kernel counts the processor time of a whole life, so every job moves the mark."""
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(usage.ru_utime + usage.ru_stime) + seconds, hard))
-
-
 if __name__ == "__main__":
-    main()
+    answer_lines(CONFINES, lambda: answer)

@@ -11,7 +11,6 @@ import msgspec
 from msgspec import Struct
 
 LINE_BYTES_MAX: Final = 16 * 1024
-READY: Final = b"ready\n"
 
 
 class Job(Struct, frozen=True, kw_only=True):

@@ -7,13 +7,14 @@ Does not: drawing (`render`), processes (`studio`).
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import Struct
 
 # Raise it whenever the same order would give another picture: files of older editions are then not found.
 EDITION = 1
+TASK_BYTES_MAX: Final = 256 * 1024
 
 Kind = Literal["video", "thumbnail", "spritesheet"]
 SUFFIX: dict[Kind, str] = {"video": "mp4", "thumbnail": "webp", "spritesheet": "jpg"}
@@ -53,9 +54,14 @@ class Task(Struct, frozen=True, kw_only=True):
 
 
 class Done(Struct, frozen=True):
-    """The render process's answer. `error` is None or one word: what was wrong with the files it was given."""
+    """The render process's answer. `error` is None or a few words: what was wrong with the files it was given."""
 
     error: str | None = None
+
+
+encode: Final = msgspec.json.Encoder().encode
+decode_task: Final = msgspec.json.Decoder(Task).decode
+decode_done: Final = msgspec.json.Decoder(Done).decode
 
 
 def name(order: Order, kind: Kind) -> str:

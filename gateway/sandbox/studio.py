@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-import os
-import sys
 from collections import OrderedDict
 
-import msgspec
 from msgspec import Struct
 
-from gateway.sandbox.orders import Done, Kind, Order, Task, name
+from gateway.children.pool import ChildLost, Children, ChildrenAway, PoolLimits, program
+from gateway.sandbox.orders import Kind, Order, Task, decode_done, encode, name
 from gateway.sandbox.shelf import Shelf
 
 AT_ONCE = 2
 WAITING_MAX = 64
 RENDER_S_MAX = 120.0
+RENDERER = program("gateway.sandbox.render")
 FAILURES_KEPT = 1_000
-ANSWER_BYTES_MAX = 4_096
 TROUBLE_S = 5.0
 
 
@@ -57,6 +55,7 @@ class Studio:
         self._clips = clips
         self._uploads = uploads
         self._turn = asyncio.Semaphore(at_once)
+        self._renderers = Children(RENDERER, PoolLimits(children=at_once, job_s=RENDER_S_MAX))
         self._at_once = at_once
         self._open_max = at_once + waiting_max
         self._work: dict[str, asyncio.Task[None]] = {}
@@ -93,6 +92,7 @@ class Studio:
         for task in self._work.values():
             task.cancel()
         await asyncio.gather(*self._work.values(), return_exceptions=True)
+        await self._renderers.close()
 
     def _raise_failure(self, file: str) -> None:
         reason, until_s = self._failures.get(file, ("", 0.0))
@@ -116,7 +116,7 @@ class Studio:
                 self._uploads.find(upload)
         try:
             async with self._turn:
-                failure = await _process(task)
+                failure = await self._rendered(task)
             if failure is None:
                 self._clips.put(out, file)
             else:
@@ -128,30 +128,10 @@ class Studio:
             out.unlink(missing_ok=True)
             del self._work[file]
 
-
-async def _process(task: Task) -> Failure | None:
-    """Let one process do the task. What went wrong, None if nothing did."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",  # never from the directory that it happens to stand in
-        "-m",
-        "gateway.sandbox.render",
-        str(os.getpid()),
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        async with asyncio.timeout(RENDER_S_MAX):
-            answer, _ = await process.communicate(msgspec.json.encode(task))
-    except TimeoutError:
-        return Failure("took too long", passes=True)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    try:
-        error = msgspec.json.decode(answer[:ANSWER_BYTES_MAX], type=Done).error
-    except msgspec.DecodeError:
-        return Failure(f"the render process ended with status {process.returncode}", passes=True)
-    return None if error is None else Failure(error, passes=False)
+    async def _rendered(self, task: Task) -> Failure | None:
+        """Let one process do the task. What went wrong, None if nothing did."""
+        try:
+            done = await self._renderers.ask(encode(task), decode_done)
+        except (ChildLost, ChildrenAway) as error:
+            return Failure(f"the render process: {error}", passes=True)
+        return None if done.error is None else Failure(done.error, passes=False)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.assets.media import Media
-from tests.assets.processes import OTHERS, children_of
+from tests.assets.processes import OTHERS
 from tests.support.clips import make_clip
+from tests.support.processes import children_of
 
 
 @pytest.fixture(autouse=True)

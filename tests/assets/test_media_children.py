@@ -13,9 +13,10 @@ import pytest
 import uvloop
 
 from gateway.assets.media import Media, MediaLimits, Sound
-from gateway.assets.media_pool import PoolLimits
 from gateway.assets.store import MediaAway, StorageAway
-from tests.assets.processes import SQUARE, alive, children_of, own_children, reason, until
+from gateway.children.pool import PoolLimits
+from tests.assets.processes import SQUARE, own_children, reason, until
+from tests.support.processes import alive, children_of
 
 # --- children that fail ------------------------------------------------------------------------------------------
 

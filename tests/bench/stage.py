@@ -190,6 +190,7 @@ ROLES: Final = (
     ("valkey", "Valkey"),
     ("redis-server", "Valkey"),
     ("media_child", "media child"),
+    ("sandbox.render", "renderer"),
     ("gateway.sandbox", "sandbox"),
     ("resource_tracker", "helper"),
 )

@@ -17,6 +17,7 @@ import pytest
 
 from gateway.sandbox.fates import DIRECTIVES
 from providers.contract import Accepted, Broken, Exactly, Finished, Running, Size, Why
+from tests.support.processes import alive
 from tests.support.sandbox import Sandbox, descendants, refused, spec
 from tests.support.watching import watch
 
@@ -30,13 +31,6 @@ def until(condition: Callable[[], bool], what: str) -> None:
     while not condition():
         assert time.monotonic() < deadline, what
         time.sleep(0.02)
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
 
 
 def rendering(sandbox: Sandbox) -> set[int]:

@@ -15,6 +15,7 @@ FLOORS: dict[str, int] = {
     "gateway.log": 2,
     "gateway.killpoints": 2,
     "gateway.lifetime": 2,
+    "gateway.children": 2,
     "gateway.tracing": 2,
     "gateway.store": 3,
     "gateway.upstream": 3,

@@ -1,8 +1,8 @@
-"""A few media children at most, kept between jobs: starting one costs 130 ms, more than decoding a short clip.
+"""A few child processes at most, kept between jobs: one costs 130 ms to start, more than many a job in it.
 
-A child is replaced after some jobs (C libraries leak), ended when idle (it holds 60 MB), and killed whenever a job did
-not end as it should, be it by a crash, by the clock or because nobody waits any more. It dies with this process: it
-asked the kernel for that, and its input ends.
+A job is a line, and so is its answer. A child is replaced after some jobs (C libraries leak), ended when idle (it holds
+60 MB), and killed whenever a job did not end as it should, be it by a crash, by the clock or because nobody waits any
+more. It dies with this process: it asked the kernel for that, and its input ends. `child` is the other side.
 """
 
 from __future__ import annotations
@@ -10,18 +10,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import msgspec
 from msgspec import Struct
 
-from gateway.assets.media_talk import LINE_BYTES_MAX, READY, Job, Reply, decode_reply, encode
-from gateway.assets.store import MediaAway
+from gateway.children.child import READY
 
-CHILD: Final = (sys.executable, "-P", "-m", "gateway.assets.media_child")
+Answer = TypeVar("Answer")
+
+ANSWER_BYTES_MAX: Final = 16 * 1024
 # What a Python needs to start and nothing else: the vendors' keys stand in our environment, and the child parses
 # strangers' files.
 PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "PYTHONHOME", "LANG", "LC_ALL", "TMPDIR")
@@ -41,22 +42,37 @@ class ChildLost(Exception):
     """The child crashed, ran out of time, or talked nonsense; it is gone."""
 
 
-class MediaPool:
-    def __init__(self, limits: PoolLimits, command: Sequence[str] = CHILD) -> None:
+class ChildrenAway(Exception):
+    """No child could be had; the job was not begun. The message says why."""
+
+
+def program(module: str) -> tuple[str, ...]:
+    """The command of a module of ours that is a child."""
+    return (sys.executable, "-P", "-m", module)  # -P: never from the directory that it happens to stand in
+
+
+class Children:
+    """`command` is what a child is started by; it is told this process's id as its last argument."""
+
+    def __init__(self, command: Sequence[str], limits: PoolLimits) -> None:
         self._limits = limits
-        self._command = command
+        self._command = tuple(command)
         self._free = asyncio.Semaphore(limits.children)
         self._alive: set[_Child] = set()
         self._idle: list[_Child] = []
         self._ending: set[asyncio.Task[int]] = set()
         self._closed = False
 
-    async def ask(self, job: Job) -> Reply:
-        """ChildLost if the child did not survive the job, MediaAway if none could be had."""
+    async def ask(self, job: bytes, decode: Callable[[bytes], Answer]) -> Answer:
+        """The answer to one line. ChildLost if the child did not survive the job or said what cannot be decoded,
+        ChildrenAway if none could be had."""
         async with self._slot():
             child = self._warm() or await self._start()
             try:
-                reply = await child.ask(job, self._limits.job_s)
+                answer = decode(await child.ask(job, self._limits.job_s))
+            except msgspec.MsgspecError as error:
+                self._end(child)
+                raise ChildLost("talked nonsense") from error
             except BaseException:
                 self._end(child)
                 raise
@@ -64,7 +80,7 @@ class MediaPool:
                 self._rest(child)
             else:
                 self._end(child)
-            return reply
+            return answer
 
     async def close(self) -> None:
         """End every child; those at work lose their job."""
@@ -80,7 +96,7 @@ class MediaPool:
             async with asyncio.timeout(self._limits.wait_s):
                 await self._free.acquire()
         except TimeoutError as error:
-            raise MediaAway("no media child became free") from error
+            raise ChildrenAway("no child became free") from error
         try:
             yield
         finally:
@@ -98,23 +114,23 @@ class MediaPool:
 
     async def _start(self) -> _Child:
         if self._closed:
-            raise MediaAway("the media pool is closed")
+            raise ChildrenAway("the pool of children is closed")
         pipe, null = asyncio.subprocess.PIPE, asyncio.subprocess.DEVNULL
         arguments = (*self._command, str(os.getpid()))
         try:
             process = await asyncio.create_subprocess_exec(
-                *arguments, stdin=pipe, stdout=pipe, stderr=null, env=_environment(), limit=LINE_BYTES_MAX
+                *arguments, stdin=pipe, stdout=pipe, stderr=null, env=_environment(), limit=ANSWER_BYTES_MAX
             )
         except OSError as error:
-            raise MediaAway("cannot start a media child") from error
+            raise ChildrenAway("cannot start a child") from error
         child = _Child(process)
         self._alive.add(child)
         try:
             if await child.hear(self._limits.ready_s) != READY:
-                raise MediaAway("the media child does not start")
+                raise ChildrenAway("the child does not start")
         except ChildLost as error:
             self._end(child)
-            raise MediaAway("the media child does not start") from error
+            raise ChildrenAway("the child does not start") from error
         except BaseException:
             self._end(child)
             raise
@@ -144,13 +160,13 @@ class _Child:
         self._ear = asyncio.Lock()  # a pipe has one reader at a time
         self._alarm: asyncio.TimerHandle | None = None
 
-    async def ask(self, job: Job, within_s: float) -> Reply:
+    async def ask(self, job: bytes, within_s: float) -> bytes:
         assert self.process.stdin is not None
         self.jobs += 1
         try:
-            self.process.stdin.write(encode(job) + b"\n")
-            return decode_reply(await self.hear(within_s))
-        except (msgspec.MsgspecError, OSError) as error:
+            self.process.stdin.write(job + b"\n")
+            return (await self.hear(within_s))[:-1]
+        except OSError as error:
             raise ChildLost("talked nonsense") from error
 
     async def hear(self, within_s: float) -> bytes:
@@ -179,7 +195,7 @@ class _Child:
             self.process.kill()
         # A pipe with unread bytes stays open; what a dead child left in it is less than the pipe and our buffer hold.
         async with self._ear:
-            while await self.process.stdout.read(LINE_BYTES_MAX):
+            while await self.process.stdout.read(ANSWER_BYTES_MAX):
                 pass
         return await self.process.wait()
 
