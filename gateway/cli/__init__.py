@@ -5,6 +5,7 @@ A command's module is imported when it is used, so `telecine --help` stays quick
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import signal
@@ -82,7 +83,9 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
+        gc.disable()  # what is imported stays
         command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        gc.enable()
         assert isinstance(command, click.Command)
         return command
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import signal
 from typing import Any
@@ -25,4 +26,5 @@ def load(task: Task) -> Any:
     # Without its master a worker has no store and no port: nothing it could still do would be worth anything.
     end_with_parent(task.master, signal.SIGKILL)
     take_over_libraries()
+    gc.disable()  # what is imported stays; the worker puts it aside and goes on collecting once all is there
     return importlib.import_module("gateway.serve.worker").Worker(task)

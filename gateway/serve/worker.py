@@ -116,6 +116,7 @@ def _settle_garbage() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(*GARBAGE)
+    gc.enable()
 
 
 def _give_up(sentence: str) -> NoReturn:

@@ -41,7 +41,9 @@ class Life(Struct):
 def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
     folder: Path = tmp_path_factory.mktemp("traces")
     with collector() as kept, vendor_beside(folder, render_s=6.0) as vendor:
-        gateway = Gateway(folder, config=through(vendor.base_url, top=TOP.format(url=kept.url, prompts="false")))
+        gateway = Gateway(
+            folder, config=through(vendor.base_url, top=TOP.format(url=kept.url, prompts="false")), extras=True
+        )
         with gateway:
             key = gateway.create_key()
             headers = {"Authorization": f"Bearer {key}"}

@@ -39,6 +39,9 @@ STOP_S_MAX = 45.0
 LEFT_S_MAX = 10.0  # what dies with its parent may take a moment
 MARK = "TELECINE_TEST_MARK"
 TELECINE = (sys.executable, "-m", "gateway")
+# Packages that `pip install .` does not bring, but that libraries load where they find them: without them a gateway is
+# what a user has, and starts in less time.
+PLAIN = Path(__file__).with_name("plain")
 
 PROVIDER = """\
   simulated:
@@ -76,8 +79,10 @@ class Gateway:
         env: Mapping[str, str] | None = None,
         command: Sequence[str] = TELECINE,
         pinned: Sequence[str] = (),
+        extras: bool = False,
     ) -> None:
-        """`config`: its text; None is the shipped file. `pinned`: words before the command, such as `taskset -c 0`."""
+        """`config`: its text; None is the shipped file. `pinned`: words before the command, such as `taskset -c 0`.
+        `extras`: with the packages of `telecine[otel]`."""
         self.folder = folder
         self.data_dir = folder / "data"
         self.port = free_port()
@@ -87,6 +92,7 @@ class Gateway:
         self.env = dict(env or {})
         self._command = (*pinned, *command)
         self._telecine = tuple(command)
+        self._extras = extras
         self._mark = secrets.token_hex(8)
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir(parents=True, exist_ok=True)
@@ -234,7 +240,8 @@ class Gateway:
 
     def _environment(self) -> dict[str, str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("TELECINE_")}
-        return {**inherited, MARK: self._mark, **self.env}
+        path = [] if self._extras else [str(PLAIN), *filter(None, [os.environ.get("PYTHONPATH")])]
+        return {**inherited, **({"PYTHONPATH": os.pathsep.join(path)} if path else {}), MARK: self._mark, **self.env}
 
     def _sweep(self) -> None:
         for pid in self.pids():

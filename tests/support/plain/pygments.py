@@ -1,0 +1,3 @@
+"""Not there: see `tests.support.gateway`."""
+
+raise ImportError("only developers install it")
