@@ -8,6 +8,8 @@ BIN := .venv/bin
 DEMO ?= demo
 # Tests wait for other processes half of their time, so two cores carry four of them.
 SPREAD := -n 4 --dist worksteal
+# What does not wait for each other is made beside each other, and says all it has to say at once.
+BESIDE := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
 
 SDK_PYTHON := 3.52.0 2.54.0
 SDK_NODE := 7.55.0
@@ -36,10 +38,12 @@ setup: .venv/.ready ## Make the virtual environment with everything that develop
 demo: .venv/.ready .envs/openai-python-$(firstword $(SDK_PYTHON))/.ready ## Make one video with the OpenAI SDK, end to end, and save it
 	@$(BIN)/python docs/demo/run.py --sdk .envs/openai-python-$(firstword $(SDK_PYTHON))/bin/python --folder "$(DEMO)"
 
-test: lint types $(PYTHON_SDKS) $(NODE_SDKS) ## Run everything that has to be green: lint, types, tests with the pinned SDKs
+test: ## Run everything that has to be green: lint, types, tests with the pinned SDKs
+	@$(BESIDE) lint types $(PYTHON_SDKS) $(NODE_SDKS)
 	@$(BIN)/python -m pytest $(SPREAD) -m "not slow"
 
-test-all: lint types $(ALL_SDKS) .envs/servers/.ready newest ## The same with every SDK version, today's newest, the long tests, and coverage
+test-all: ## The same with every SDK version, today's newest, the long tests, and coverage
+	@$(BESIDE) lint types $(ALL_SDKS) .envs/servers/.ready newest
 	@TELECINE_TEST_SDKS=all $(BIN)/python -m pytest $(SPREAD) --timeout 1800 --cov --cov-report=term:skip-covered
 
 bench: .venv/.ready ## Measure the product beside this machine's floor
