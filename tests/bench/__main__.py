@@ -38,7 +38,7 @@ MEASURES: Final[Mapping[str, Callable[[Path, Pace], list[Row]]]] = {
 }
 NOTES = f"""\
 floor: a bare Litestar route with one Redis read (creates: one Redis write) under the same server with its settings, on
-its core, with its kind of private Valkey; for content, nginx with the same file; for creates with all limits and caps,
+its cores, with its kind of private Valkey; for content, nginx with the same file; for creates with all limits and caps,
 the product without any. A plan is measured alone.
 Ratios are medians over the rounds, product and floor in turn.
 Peer (LiteLLM proxy 1.106, one worker, no database, 16 connections, this class of machine):

@@ -81,10 +81,10 @@ def rendering_vendor(folder: Path, clips: Path) -> Iterator[str]:
 
 
 @contextmanager
-def bare_route(folder: Path) -> Iterator[int]:
+def bare_route(folder: Path, pinned: tuple[str, ...] = SERVES) -> Iterator[int]:
     """The port of a bare Litestar route with one Redis read, under the same server with the same settings."""
     port = free_port()
-    command = [*SERVES, sys.executable, "-m", "tests.bench.floor", str(port), str(folder / "floor")]
+    command = [*pinned, sys.executable, "-m", "tests.bench.floor", str(port), str(folder / "floor")]
     with process_on(port, command, folder, "floor"):
         yield port
 

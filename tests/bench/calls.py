@@ -19,15 +19,24 @@ CREATES: Final = {16: Target(least=10 * PEER_CREATES_PER_S), 64: Target()}
 
 
 def creates(folder: Path, pace: Pace) -> list[Row]:
+    """Once with everything that serves on one core, the store too, and once with every core free for it."""
+    folder.mkdir(parents=True)
+    return [
+        *_creates(folder / "one-core", pace, "creates", stage.SERVES),
+        *_creates(folder / "every-core", pace, "creates, every core", ()),
+    ]
+
+
+def _creates(folder: Path, pace: Pace, name: str, pinned: tuple[str, ...]) -> list[Row]:
     """Each round with a gateway of its own: what was created stays in flight, and shall not weigh on the next round.
     Submissions go on meanwhile, as they would."""
-    tell("creates")
-    folder.mkdir(parents=True)
+    tell(name)
+    folder.mkdir()
     seen = Figures()
-    with beside.fast_vendor(folder) as vendor, beside.bare_route(folder) as port:
+    with beside.fast_vendor(folder) as vendor, beside.bare_route(folder, pinned) as port:
         for number in range(pace.rounds):
             for connections in CONNECTIONS:
-                with stage.product(folder / f"{number}-{connections}", vendor) as (gateway, key):
+                with stage.product(folder / f"{number}-{connections}", vendor, pinned=pinned) as (gateway, key):
                     if not seen.seen:
                         tell_processes(gateway)
                     seen.add("product", connections, _load(folder, gateway.port, stage.create(key), connections, pace))
@@ -36,7 +45,7 @@ def creates(folder: Path, pace: Pace) -> list[Row]:
                 tell(
                     f"  round {number + 1}, {connections} connections: {seen.last()}, {submitted:.0f} submitted by then"
                 )
-    return seen.rows("creates", CREATES, {})
+    return seen.rows(name, CREATES, {})
 
 
 def limited(folder: Path, pace: Pace) -> list[Row]:

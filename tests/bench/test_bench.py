@@ -22,7 +22,7 @@ def test_the_benchmark_measures_every_row(tmp_path: Path) -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=380, check=False)
     assert done.returncode == 0, done.stderr
     measured = {row.name: row for row in msgspec.json.decode(rows.read_bytes(), type=list[Row])}
-    for what in ("creates", "creates with all limits and caps", "retrieves", "lists of 20"):
+    for what in ("creates", "creates, every core", "creates with all limits and caps", "retrieves", "lists of 20"):
         for connections in (16, 64):
             row = measured[f"{what}, {connections} connections"]
             assert row.product > 0 and row.ratio, row
