@@ -138,19 +138,21 @@ class Journal:
 
     def _write_one(self) -> bool:
         with self._writing:
-            if not self._batches:
-                return False
-            data, count = self._batches.popleft()
-            if self.dropped:
-                missing: dict[str, Value] = {"event": "log_dropped", "lines": self.dropped}
+            with self._lock:
+                if not self._batches:
+                    return False
+                data, count = self._batches.popleft()
+                told = self.dropped
+            if told:
+                missing: dict[str, Value] = {"event": "log_dropped", "lines": told}
                 data = _line({"time": self._now(), "level": "warning", **missing}) + data
             try:
                 while data:
                     data = data[os.write(self._descriptor, data) :]
             except OSError:
-                self.dropped += count
-            else:
-                self.dropped = 0
+                told = -count
+            with self._lock:
+                self.dropped -= told  # what was dropped while this was written is the next one's to tell
             return True
 
     def _now(self) -> str:

@@ -25,6 +25,7 @@ Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer | None]]
 EXCHANGE: Final = "telecine.exchange"
 METHODS: Final = frozenset({"GET", "HEAD", "POST", "DELETE", "PUT", "PATCH", "OPTIONS"})
 ID_BYTES: Final = 16
+ADMITTING: Final = "admit"  # what the store calls it
 
 
 class InternalFault(ClientError):
@@ -107,11 +108,24 @@ def unforeseen(error: Exception) -> ClientError:
     """What a client is told of an error that is not its own; the log is told more."""
     away = isinstance(error, StoreAway | StorageAway | AssetMissing)
     log("store_away" if away else "request_failed", "error", **where(error))
+    if isinstance(error, StoreAway) and error.operation == ADMITTING:
+        return _unknown()
     return _away() if away else _fault()
 
 
 def _away() -> Unavailable:
     return Unavailable("The gateway's storage does not answer. Try again in a moment.", retry_after_s=2)
+
+
+def _unknown() -> Unavailable:
+    """SDKs send such a create again by themselves, and it is known for what it is."""
+    return Unavailable(
+        "The gateway's storage did not answer, so nobody knows whether this video was made. Sent again with the same "
+        "Idempotency-Key, or by an SDK's own retry, it is answered with the first video if there is one; in any other "
+        "way, look into the list before.",
+        code="outcome_unknown",
+        retry_after_s=2,
+    )
 
 
 def _fault() -> InternalFault:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -192,7 +193,9 @@ class _Child:
     async def end(self) -> int:
         assert self.process.stdout is not None
         if self.process.returncode is None:
-            self.process.kill()
+            # `process.kill` looks first, and would take the status of one that just died from who waits for it.
+            with suppress(ProcessLookupError):
+                os.kill(self.process.pid, signal.SIGKILL)
         # A pipe with unread bytes stays open; what a dead child left in it is less than the pipe and our buffer hold.
         async with self._ear:
             while await self.process.stdout.read(ANSWER_BYTES_MAX):

@@ -48,7 +48,7 @@ def command() -> None:
     "--expires-in",
     type=Duration("leave it out for a key that never expires"),
     metavar="DURATION",
-    help="Such as 90s, 15m, 12h or 30d. [default: never]",
+    help="Such as 90s, 15m, 12h or 30d; a number alone is seconds. [default: never]",
 )
 @limit_options
 @json_option

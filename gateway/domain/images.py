@@ -67,18 +67,23 @@ _SCAN, _END = 0xDA, 0xD9
 
 
 def _jpeg(data: bytes) -> Measured:
-    """Walk the segments to the start of the frame."""
-    at = 2
+    """Walk the segments to the start of the frame, and on to the first scan."""
+    at, measured = 2, None
     for _ in range(SEGMENTS_MAX):
         at = _skip_fill(data, at)
         marker = data[at]
-        if marker in _FRAMES:
+        if marker in _FRAMES and measured is None:
             if at + 8 > len(data):
                 break
-            return Measured("image/jpeg", _big(data, at + 6, 2), _big(data, at + 4, 2))
+            measured = Measured("image/jpeg", _big(data, at + 6, 2), _big(data, at + 4, 2))
+        following = at + (1 if marker in _BARE else 1 + max(2, _big(data, at + 1, 2)))
         if marker in (_SCAN, _END):
-            raise ValueError("the JPEG has no frame before its picture data")
-        at += 1 if marker in _BARE else 1 + max(2, _big(data, at + 1, 2))
+            if measured is None:
+                raise ValueError("the JPEG has no frame before its picture data")
+            if marker == _END or following >= len(data):
+                raise ValueError("the JPEG has no picture data: the file is cut short or damaged")
+            return measured
+        at = following
     raise ValueError("the JPEG's frame is not found: the file is cut short or damaged")
 
 

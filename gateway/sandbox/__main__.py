@@ -20,6 +20,7 @@ from pathlib import Path
 from aiohttp import web
 
 from gateway.lifetime import end_with_parent
+from gateway.log import take_over_libraries
 from gateway.sandbox.counter import Counter, Defaults
 from gateway.sandbox.fates import FOR_CHARACTERS, WrongDirective, by_default, manual
 from gateway.sandbox.memory import Memory
@@ -51,6 +52,7 @@ STOP_S_MAX = 1.0
 def main() -> None:
     options = _options()
     end_with_parent(os.getppid() if options.parent is None else options.parent, signal.SIGTERM)
+    take_over_libraries()
     data: Path = options.data
     data.mkdir(parents=True, exist_ok=True, mode=0o700)
     with _alone(data / "lock"):

@@ -29,6 +29,7 @@ class Shelf:
 
     def aside(self) -> Path:
         """A path to write to before the name is known."""
+        self.root.mkdir(parents=True, exist_ok=True, mode=0o700)  # somebody may have cleaned up
         self._aside += 1
         return self.root / f"{os.getpid()}-{self._aside}{ASIDE}"
 

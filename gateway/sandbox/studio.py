@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections import OrderedDict
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from gateway.children.pool import ChildLost, Children, ChildrenAway, PoolLimits, program
 from gateway.sandbox.orders import Kind, Order, Task, decode_done, encode, name
@@ -23,10 +23,11 @@ RENDER_S_MAX = 120.0
 RENDERER = program("gateway.sandbox.render")
 FAILURES_KEPT = 1_000
 TROUBLE_S = 5.0
+TRIES_MAX = 3
 
 
 class Busy(Exception):
-    """As much is waiting as may wait."""
+    """As much is waiting as may wait, or the machine failed; a little later it may go."""
 
 
 class CannotRender(Exception):
@@ -34,14 +35,20 @@ class CannotRender(Exception):
 
 
 class Failure(Struct, frozen=True):
-    """`passes`: of the machine, not of the order; the same may be rendered a little later."""
+    """`passes`: of the machine, not of the order; the same is rendered again a little later, a few times."""
 
     reason: str
     passes: bool
+    tries: int = 1
+    again_s: float = 0.0  # by the loop's clock
+
+    @property
+    def final(self) -> bool:
+        return not self.passes or self.tries >= TRIES_MAX
 
 
 class Studio:
-    """`trouble_s`: how long a failure that passes is told instead of rendering again."""
+    """`trouble_s`: how long nothing is tried after a failure of the machine."""
 
     def __init__(
         self,
@@ -60,7 +67,7 @@ class Studio:
         self._open_max = at_once + waiting_max
         self._work: dict[str, asyncio.Task[None]] = {}
         self._trouble_s = trouble_s
-        self._failures: OrderedDict[str, tuple[str, float]] = OrderedDict()  # the reason, and until when it counts
+        self._failures: OrderedDict[str, Failure] = OrderedDict()
 
     def foresee(self, order: Order) -> None:
         """Begin a clip that will be wanted, if a renderer is idle: nobody who wants one now waits for it."""
@@ -68,12 +75,12 @@ class Studio:
             self._begin(order, "video")
 
     def ready(self, order: Order, kind: Kind = "video") -> bool:
-        """Whether the file is there; if not, its rendering is begun. CannotRender if that has failed."""
+        """Whether the file is there; if not, its rendering is begun. CannotRender if that has failed for good."""
         file = name(order, kind)
-        self._raise_failure(file)
         if self._clips.find(file) is not None:
             return True
         with contextlib.suppress(Busy):  # whoever asks again begins it
+            self._raise_failure(file, asyncio.get_running_loop().time())
             self._begin(order, kind)
         return False
 
@@ -83,6 +90,7 @@ class Studio:
         if self._clips.find(file) is None:
             if kind != "video":
                 await self.file(order, "video")
+            self._raise_failure(file, asyncio.get_running_loop().time())
             await asyncio.shield(self._begin(order, kind))
             self._raise_failure(file)
         return str(self._clips.root / file)
@@ -94,10 +102,21 @@ class Studio:
         await asyncio.gather(*self._work.values(), return_exceptions=True)
         await self._renderers.close()
 
-    def _raise_failure(self, file: str) -> None:
-        reason, until_s = self._failures.get(file, ("", 0.0))
-        if reason and asyncio.get_running_loop().time() < until_s:
-            raise CannotRender(reason)
+    def _raise_failure(self, file: str, now_s: float = 0.0) -> None:
+        """CannotRender for good; Busy where it is not to be tried again yet."""
+        failure = self._failures.get(file)
+        if failure is not None and failure.final:
+            raise CannotRender(failure.reason)
+        if failure is not None and now_s < failure.again_s:
+            raise Busy(failure.reason)
+
+    def _note(self, file: str, failure: Failure) -> None:
+        before = self._failures.pop(file, None)
+        tries = before.tries + 1 if before is not None else 1
+        again_s = asyncio.get_running_loop().time() + self._trouble_s
+        self._failures[file] = replace(failure, tries=tries, again_s=again_s)
+        while len(self._failures) > FAILURES_KEPT:
+            self._failures.popitem(last=False)
 
     def _begin(self, order: Order, kind: Kind) -> asyncio.Task[None]:
         file = name(order, kind)
@@ -119,11 +138,9 @@ class Studio:
                 failure = await self._rendered(task)
             if failure is None:
                 self._clips.put(out, file)
+                self._failures.pop(file, None)
             else:
-                until_s = asyncio.get_running_loop().time() + self._trouble_s if failure.passes else math.inf
-                self._failures[file] = (failure.reason, until_s)
-                while len(self._failures) > FAILURES_KEPT:
-                    self._failures.popitem(last=False)
+                self._note(file, failure)
         finally:
             out.unlink(missing_ok=True)
             del self._work[file]

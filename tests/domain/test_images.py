@@ -80,6 +80,8 @@ def test_transparency_changes_nothing() -> None:
         (png(7, 7).replace(b"IDAT", b"IDAt"), "checksum"),
         (b"\xff\xd8\xff", "cut short"),
         (b"\xff\xd8\xff\xda" + b"\0" * 40, "no frame"),
+        (b"\xff\xd8\xff\xc0\0\x0b\x08\0\x07\0\x07\1\1\x11\0\xff\xd9", "no picture data"),
+        (b"\xff\xd8\xff\xc0\0\x0b\x08\0\x07\0\x07\1\1\x11\0\xff\xda\0\x08\1\1\0\0\x3f\0", "no picture data"),
         (b"\xff\xd8" + b"\xff" * 5000, "not found"),
         (b"\xff\xd8" + b"\xff\xe0\0\x02" * 100_000, "not found"),
     ],

@@ -9,7 +9,8 @@ import stat
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -168,32 +169,31 @@ def test_help_names_every_directive() -> None:
     assert wrong.returncode == 2 and "'brek'" in wrong.stderr
 
 
-def test_a_wrong_directive_is_said_where_the_operator_looks(tmp_path: Path) -> None:
-    """The answer of a vendor reaches no client, so the sandbox's sentence is a line of the log, without the prompt."""
+@contextmanager
+def heard(tmp_path: Path) -> Iterator[tuple[Sandbox, httpx.Client]]:
+    """A sandbox whose stderr goes to `err`, and a client of it."""
     sandbox = Sandbox(*NOW)
     with (tmp_path / "err").open("wb") as err:
         process = subprocess.Popen(
             [*sandbox.command(), *NOW], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=err
         )
     until(sandbox.socket.exists, "the sandbox does not start")
+    transport = httpx.HTTPTransport(uds=str(sandbox.socket), verify=False)
     try:
-        headers = {"authorization": "Bearer x"}
-        with httpx.Client(
-            transport=httpx.HTTPTransport(uds=str(sandbox.socket), verify=False), headers=headers
-        ) as client:
-            wanted = {
-                "model": "mock-video",
-                "prompt": "canary [mock:block=late]",
-                "seconds": 1,
-                "width": 64,
-                "height": 64,
-            }
-            assert client.post("http://s/jobs", json=wanted).status_code == 400
-            form = {"spec": ("s", b'{"name": "canary [mock:forget]"}'), "video": ("v", b"clip")}
-            assert client.post("http://s/characters", files=form).status_code == 400
+        with httpx.Client(base_url="http://s", transport=transport, headers={"authorization": "Bearer x"}) as client:
+            yield sandbox, client
     finally:
         process.terminate()
         process.wait(GONE_S_MAX)
+
+
+def test_a_wrong_directive_is_said_where_the_operator_looks(tmp_path: Path) -> None:
+    """The answer of a vendor reaches no client, so the sandbox's sentence is a line of the log, without the prompt."""
+    with heard(tmp_path) as (_, client):
+        wanted = {"model": "mock-video", "prompt": "canary [mock:block=late]", "seconds": 1, "width": 64, "height": 64}
+        assert client.post("/jobs", json=wanted).status_code == 400
+        form = {"spec": ("s", b'{"name": "canary [mock:forget]"}'), "video": ("v", b"clip")}
+        assert client.post("/characters", files=form).status_code == 400
     said = [json.loads(line) for line in (tmp_path / "err").read_text().splitlines()]
     assert [(line["event"], line["level"]) for line in said] == [("wrong_directive", "warning")] * 2
     assert "block[=now|halfway]" in said[0]["reason"] and "'forget'" in said[1]["reason"]
@@ -235,3 +235,15 @@ async def test_many_jobs_are_rendered_a_few_at_a_time(sandbox: Sandbox) -> None:
             await asyncio.sleep(0.01)
         assert all(isinstance(end, Finished) for end in await ends)
     assert 1 <= most <= 2
+
+
+def test_what_nobody_foresaw_is_one_line_of_the_log_without_a_traceback(tmp_path: Path) -> None:
+    """A folder that became a file, say."""
+    with heard(tmp_path) as (sandbox, client):
+        uploads = sandbox.data / "uploads"
+        uploads.rmdir()
+        uploads.write_bytes(b"")
+        spec = b'{"model": "mock-video", "prompt": "boat", "seconds": 1, "width": 64, "height": 64}'
+        assert client.post("/jobs", files={"spec": ("s", spec), "image": ("i", b"image")}).status_code == 500
+    said = [json.loads(line) for line in (tmp_path / "err").read_text().splitlines()]
+    assert [(line["event"], line["error"]) for line in said] == [("library", "FileExistsError")]

@@ -135,6 +135,29 @@ async def test_a_stuck_stderr_holds_up_nobody() -> None:
         await asyncio.sleep(0.05)
 
 
+async def test_what_a_stuck_stderr_cost_is_told_to_the_line() -> None:
+    """Also what was dropped while a write hung that knew of no loss yet."""
+    stuck, logged, heard = Pipe(), 20_000, list[dict[str, Any]]()
+    journal = Journal(stuck.writes)
+    for number in range(logged):
+        journal.log("event", number=number, text="x" * 250)
+        if number % 500 == 0:
+            await asyncio.sleep(0.001)
+    await asyncio.sleep(0.2)
+    assert journal.dropped > 10_000
+    rest = ""
+    for _ in range(200):
+        journal.log("event", level="error", number=logged)
+        logged += 1
+        await asyncio.sleep(0.02)
+        *lines, rest = (rest + stuck.text()).split("\n")
+        heard += [json.loads(line) for line in lines]
+        if heard and heard[-1].get("number") == logged - 1:
+            break
+    told = sum(one["lines"] for one in heard if one["event"] == "log_dropped")
+    assert told > 10_000 and told + sum(one["event"] == "event" for one in heard) == logged
+
+
 async def test_every_line_of_a_request_has_its_id(pipe: Pipe) -> None:
     """Tasks do not mix them up."""
     journal = Journal(pipe.writes)
