@@ -71,7 +71,8 @@ class Studio:
 
     def foresee(self, order: Order) -> None:
         """Begin a clip that will be wanted, if a renderer is idle: nobody who wants one now waits for it."""
-        if len(self._work) < self._at_once and self._clips.find(name(order, "video")) is None:
+        file = name(order, "video")
+        if len(self._work) < self._at_once and file not in self._failures and self._clips.find(file) is None:
             self._begin(order, "video")
 
     def ready(self, order: Order, kind: Kind = "video") -> bool:
@@ -103,7 +104,7 @@ class Studio:
         await self._renderers.close()
 
     def _raise_failure(self, file: str, now_s: float = 0.0) -> None:
-        """CannotRender for good; Busy where it is not to be tried again yet."""
+        """CannotRender for good; Busy where it is not to be tried again yet, and without `now_s` in any case."""
         failure = self._failures.get(file)
         if failure is not None and failure.final:
             raise CannotRender(failure.reason)

@@ -10,6 +10,7 @@ what the server did.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
@@ -57,6 +58,7 @@ class Lane:
         self._in_air_max = in_air_max
         self._waiting: deque[tuple[bytes, asyncio.Future[Any]]] = deque()
         self.waiting_bytes = 0  # of the next batch
+        self.busy_since_s = math.inf  # by the loop's clock: when the batch before it began, connecting included
         self._in_air: deque[asyncio.Future[Any]] = deque()
         self._carrier: asyncio.Task[None] | None = None
         self._closed = False
@@ -106,6 +108,7 @@ class Lane:
         """Batch after batch, until nobody waits. Its own task: a caller who is cancelled takes nobody along."""
         try:
             while self._waiting:
+                self.busy_since_s = asyncio.get_running_loop().time()
                 try:
                     await self._connect()
                     async with asyncio.timeout(self._timeout_s):
@@ -117,6 +120,7 @@ class Lane:
                 except _TROUBLE as error:
                     await self._break(LaneLost("the connection to the store broke"), error)
         finally:
+            self.busy_since_s = math.inf
             self._carrier = None
             self._tell(LaneLost("no answer of the store was waited for"), None)
 

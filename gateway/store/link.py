@@ -20,6 +20,7 @@ from gateway.store.loader import MARK, Script
 
 LANES: Final = 4
 LANE_BYTES: Final = 16_384  # a server reads no more of a connection per turn, and makes durable per turn
+SLOW_S: Final = 0.1  # an answer that takes longer may never come
 CONFIRM_MS: Final = 1_000
 CONFIRMS_AT_ONCE: Final = 4  # each may take that long on their one lane, and together less than its timeout
 PAUSE_S: Final = 0.02
@@ -151,9 +152,10 @@ class Link:
 
 def _with_room(lanes: Sequence[Lane], tries: int) -> Lane:
     """The first lane whose next batch has room: few large batches cost the least, and what one turn of the server would
-    not read goes beside it. Who tries again begins with another."""
+    not read goes beside it, or what would wait behind a slow answer. Who tries again begins with another."""
+    slow_before_s = asyncio.get_running_loop().time() - SLOW_S
     for lane in (*lanes[tries % len(lanes) :], *lanes[: tries % len(lanes)]):
-        if lane.waiting_bytes < LANE_BYTES:
+        if lane.waiting_bytes < LANE_BYTES and lane.busy_since_s > slow_before_s:
             return lane
     return min(lanes, key=lambda lane: lane.waiting_bytes)
 

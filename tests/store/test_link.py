@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from gateway.domain import ledger
 from gateway.store.errors import StoreAway
 from gateway.store.lane import ErrorReply, LaneLost
-from gateway.store.link import LANE_BYTES, LANES, Link
+from gateway.store.link import LANE_BYTES, LANES, SLOW_S, Link
 from gateway.store.loader import SCRIPTS
 from gateway.store.outcomes import Admitted, Committed, Rest
 from gateway.store.store import Store
@@ -121,6 +121,18 @@ async def test_what_the_server_would_not_read_in_one_turn_goes_beside_a_slow_lan
     await asyncio.sleep(0.2)
     assert [one.done() for one in filling] == [False, True, True, True]
     assert await asyncio.gather(*filling) == [b"x" * LANE_BYTES] * LANES
+    assert await slow is None
+    await link.close()
+
+
+async def test_a_slow_answer_holds_nobody_who_comes_later(empty_redis: RedisServer) -> None:
+    """It may be that of a connection whose other end is gone: for seconds nobody would be answered."""
+    link = Link(empty_redis.url)
+    slow = asyncio.create_task(link.command("BLPOP", "nothing", "0.8"))
+    await asyncio.sleep(2 * SLOW_S)
+    async with asyncio.timeout(0.4):
+        assert await asyncio.gather(*(link.command("ECHO", n) for n in range(20))) == [b"%d" % n for n in range(20)]
+    assert not slow.done()
     assert await slow is None
     await link.close()
 
