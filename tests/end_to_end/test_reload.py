@@ -71,7 +71,7 @@ def test_an_edit_of_one_file_reaches_every_replica(tmp_path: Path, server: Redis
         a.config.write_text(text(server, "wan", ", rpm: none"))
         assert until(lambda: metric(a, "telecine_config_last_reload_success") == 0, FOLLOWS_S_MAX)
         assert metric(b, "telecine_config_last_reload_success") == 1
-        assert ":5: providers.mock.rpm: " in a.log()
+        assert until(lambda: ":5: providers.mock.rpm: " in a.log(), FOLLOWS_S_MAX)
         assert (models(a, key), models(b, key)) == ({"veo"}, {"veo"})
         a.config.unlink()
         assert until(lambda: "the file is gone; the last version serves on" in a.log(), FOLLOWS_S_MAX)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,9 +61,8 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
                 shown = api.post("/videos", json={"prompt": SHOWN})
                 assert until(lambda: api.get(video).json()["status"] == "completed", 40)
             gateway.stop()
-            log = gateway.log()
+            log, lines = gateway.log(), gateway.lines()
             asyncio.run(vendor.counts())
-        lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
         yield Life(kept, lines, log, key, vendor.base_url, made, shown)
 
 

@@ -221,6 +221,11 @@ class Gateway:
         """What it wrote: the ready line, and the log of all its lives."""
         return self._out.read_text() + self._err.read_text()
 
+    def lines(self) -> list[dict[str, Any]]:
+        """The log's lines of all its lives, without one that is still being written."""
+        whole = self._err.read_text().rpartition("\n")[0]
+        return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+
     def pids(self) -> list[int]:
         """Every living process that descends from this gateway, whatever group it is in."""
         return [
