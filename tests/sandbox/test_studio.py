@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from gateway.sandbox.orders import Order
+from gateway.sandbox.orders import Order, name
 from gateway.sandbox.shelf import Shelf
 from gateway.sandbox.studio import TRIES_MAX, Busy, CannotRender, Studio
 from tests.support.gateway import command_line
@@ -59,6 +59,24 @@ async def test_a_failure_of_the_machine_that_comes_again_and_again_is_one_of_the
         await killed(studio, LONG)
     with pytest.raises(CannotRender):
         studio.ready(LONG)
+    await studio.close()
+
+
+async def test_what_failed_is_not_foreseen_and_what_did_not_is(tmp_path: Path) -> None:
+    """Looks come often; each would use up a try. A clip that did not fail is there before anybody waits for it."""
+    clips = Shelf(tmp_path / "clips", 10**9)
+    studio = Studio(clips, Shelf(tmp_path / "uploads", 10**9), trouble_s=60)
+    await killed(studio, LONG)
+    for _ in range(TRIES_MAX):
+        studio.foresee(LONG)
+        await asyncio.sleep(0.1)
+        assert renderers() == []
+    with pytest.raises(Busy):  # it has tries left
+        await studio.file(LONG, "video")
+    studio.foresee(ORDER)
+    async with asyncio.timeout(20):
+        while clips.find(name(ORDER, "video")) is None:
+            await asyncio.sleep(0.02)
     await studio.close()
 
 
