@@ -10,8 +10,8 @@ from gateway.api.stream import send_file
 from gateway.api.videos import caller_of
 from gateway.assets.store import AssetMissing
 from gateway.domain.assets import NOT_HERE
-from gateway.domain.errors import BadInput, Unavailable
-from gateway.domain.ranges import NotModified, Part, Unsatisfiable, decide
+from gateway.domain.errors import BadInput, Outdated, Unavailable
+from gateway.domain.ranges import Another, NotModified, Part, Unsatisfiable, decide
 from gateway.domain.videos import StoredAsset
 from gateway.log import log
 from gateway.work import read
@@ -43,6 +43,8 @@ async def content(exchange: Exchange) -> Answer | None:
     match decision:
         case NotModified():
             return Answer(b"", 304, common, media_type)
+        case Another():
+            raise Outdated("The file is not, or no longer, the one that you name. Download it from its beginning.")
         case Unsatisfiable():
             return _unsatisfiable(decision, asset)
         case Part():

@@ -1,9 +1,9 @@
-"""Which bytes of a file answer a GET: all, a part, none, or word that the client has them (RFC 9110 §13 and §14).
+"""Which bytes of a file answer a GET: all, a part, none, or word that the client has them, or means another file
+(RFC 9110 §13 and §14).
 
 Pure: header fields and facts about the file in, a decision out. `headers` has its names in lower case. Positions are
 half open, as Python's slices and the asset store's `read`. A field that makes no sense is ignored, as the RFC asks, so
-the answer to rubbish is the whole file. `If-Match` and `If-Unmodified-Since` guard changes, and a file of ours never
-changes under its name, so they are left unread.
+the answer to rubbish is the whole file, but for an `If-Match` without a tag of ours: who sends one wants no other file.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TAGS_CHARS_MAX: Final = 4096
 DATE_CHARS_MAX: Final = 64
 
 _RANGE = re.compile(r"([0-9]*)-([0-9]*)", re.ASCII)
-_TAG = re.compile(r'(?:W/)?("[\x21\x23-\x7e\x80-\xff]*")')
+_TAG = re.compile(r'(W/)?("[\x21\x23-\x7e\x80-\xff]*")')
 
 
 class Whole(Struct, frozen=True):
@@ -49,13 +49,19 @@ class NotModified(Struct, frozen=True):
     """304: the client's copy is the current one."""
 
 
-Decision: TypeAlias = Whole | Part | Unsatisfiable | NotModified
+class Another(Struct, frozen=True):
+    """412: the file is not the one that the client means."""
+
+
+Decision: TypeAlias = Whole | Part | Unsatisfiable | NotModified | Another
 
 
 def decide(
     headers: Mapping[str, str], size: int, etag: str, last_modified: int | None = None, *, method: str = "GET"
 ) -> Decision:
     """`etag` as sent, a strong one in its quotes; `last_modified` in Unix seconds."""
+    if _means_another(headers, etag, last_modified):
+        return Another()
     if _client_has_it(headers, etag, last_modified):
         return NotModified()
     # Ranges are defined for GET alone: the answer to a HEAD with one is that of the whole file (§14.2).
@@ -64,13 +70,27 @@ def decide(
     return _range(headers.get("range", ""), size)
 
 
+def _means_another(headers: Mapping[str, str], etag: str, last_modified: int | None) -> bool:
+    """If-Match, compared strongly, and only where it is missing If-Unmodified-Since (§13.2.2)."""
+    tags = headers.get("if-match")
+    if tags is not None:
+        return tags.strip() != "*" and ("", etag) not in _tags(tags)
+    since = _date(headers.get("if-unmodified-since"))
+    return since is not None and last_modified is not None and last_modified > since
+
+
 def _client_has_it(headers: Mapping[str, str], etag: str, last_modified: int | None) -> bool:
     """If-None-Match, and only where it is missing If-Modified-Since (§13.2.2)."""
     tags = headers.get("if-none-match")
     if tags is not None:
-        return tags.strip() == "*" or (len(tags) <= TAGS_CHARS_MAX and etag in _TAG.findall(tags))
+        return tags.strip() == "*" or etag in (tag for _, tag in _tags(tags))
     since = _date(headers.get("if-modified-since"))
     return since is not None and last_modified is not None and last_modified <= since
+
+
+def _tags(field: str) -> list[tuple[str, str]]:
+    """Each with its mark of weakness, or an empty one."""
+    return _TAG.findall(field) if len(field) <= TAGS_CHARS_MAX else []
 
 
 def _range_counts(condition: str | None, etag: str, last_modified: int | None) -> bool:

@@ -94,6 +94,9 @@ def test_conditions_save_bytes(api: httpx.Client, clip: str) -> None:
     resumed = api.get(path, headers={"range": "bytes=5-", "if-range": etag})
     changed = api.get(path, headers={"range": "bytes=5-", "if-range": '"other"'})
     assert (resumed.status_code, changed.status_code) == (206, 200)
+    another = api.get(path, headers={"range": "bytes=5-", "if-match": '"other"'})
+    assert (another.status_code, another.json()["error"]["code"]) == (412, "precondition_failed")
+    assert api.get(path, headers={"range": "bytes=5-", "if-match": etag}).status_code == 206
 
 
 def test_head_has_the_headers_and_no_body(api: httpx.Client, clip: str) -> None:

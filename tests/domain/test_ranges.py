@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.domain.ranges import Decision, NotModified, Part, Unsatisfiable, Whole, decide
+from gateway.domain.ranges import Another, Decision, NotModified, Part, Unsatisfiable, Whole, decide
 
 ETAG = '"0123abcd"'
 MODIFIED = 1_790_000_000
@@ -123,9 +123,44 @@ def test_if_modified_since_counts_where_no_tag_is_named(since: str, has_it: bool
     assert answer(if_modified_since=since, if_none_match='"x"') == Whole()
 
 
+@pytest.mark.parametrize(
+    ("tags", "means_ours"),
+    [
+        (ETAG, True),
+        (f'"x", {ETAG}', True),
+        (f' {ETAG} , W/"x"', True),
+        (f'W/"x",{ETAG}', True),
+        (" * ", True),
+        (f"W/{ETAG}", False),
+        ('"x"', False),
+        ("0123abcd", False),
+        ("", False),
+        (f'"{"x" * 5000}", {ETAG}', False),
+    ],
+)
+def test_if_match_compares_strongly_and_before_all_else(tags: str, means_ours: bool) -> None:
+    """Who names another file gets nothing of this one, not even a part or word that it has it."""
+    assert answer(if_match=tags) == (Whole() if means_ours else Another())
+    assert answer(if_match=tags, range="bytes=0-1") == (Part(0, 2) if means_ours else Another())
+    assert answer(if_match=tags, if_none_match=ETAG) == (NotModified() if means_ours else Another())
+    assert answer(if_match=tags, method="HEAD") == (Whole() if means_ours else Another())
+
+
+@pytest.mark.parametrize(
+    ("since", "means_ours"),
+    [(DATE, True), (formatdate(MODIFIED + 60, usegmt=True), True), (formatdate(MODIFIED - 1, usegmt=True), False)],
+)
+def test_if_unmodified_since_counts_where_no_tag_is_named(since: str, means_ours: bool) -> None:
+    """With If-Match beside it nobody reads the date; a date that is none is left unread, too."""
+    assert answer(if_unmodified_since=since, range="bytes=0-1") == (Part(0, 2) if means_ours else Another())
+    assert answer(if_unmodified_since=since, if_match=ETAG) == Whole()
+    assert answer(if_unmodified_since="yesterday") == Whole()
+
+
 def test_without_a_date_of_ours_dates_prove_nothing() -> None:
     """A store without modification times answers by tag alone."""
     assert decide({"if-modified-since": DATE}, 10, ETAG) == Whole()
+    assert decide({"if-unmodified-since": "Sun, 06 Nov 1994 08:49:37 GMT"}, 10, ETAG) == Whole()
     assert decide({"range": "bytes=0-1", "if-range": DATE}, 10, ETAG) == Whole()
 
 
@@ -142,7 +177,7 @@ def test_content_range_speaks_inclusively() -> None:
     assert Unsatisfiable().content_range(1000) == "bytes */1000"
 
 
-FIELDS = ("range", "if-range", "if-none-match", "if-modified-since")
+FIELDS = ("range", "if-range", "if-none-match", "if-modified-since", "if-match", "if-unmodified-since")
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), st.text(max_size=60)), st.integers(0, 10**13))
