@@ -108,11 +108,7 @@ def scrape(gateway: Gateway) -> str:
 
 def accepted(gateway: Gateway) -> float:
     """How many submissions were accepted so far."""
-    return sum(
-        float(line.rpartition(" ")[2])
-        for line in scrape(gateway).splitlines()
-        if line.startswith("telecine_attempts_accepted_total{")
-    )
+    return gateway.figure("telecine_attempts_accepted_total")
 
 
 # --- the load ----------------------------------------------------------------------------------------------------

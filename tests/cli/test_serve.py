@@ -200,12 +200,7 @@ def left_by(gateway: Gateway, pid: int | None = None) -> list[Path]:
 
 def requests_counted(gateway: Gateway) -> int:
     """Requests to `/readyz` that `/metrics` knows of."""
-    connection = http.client.HTTPConnection("127.0.0.1", gateway.port, timeout=10)
-    connection.request("GET", "/metrics")
-    text = connection.getresponse().read().decode()
-    connection.close()
-    found = re.findall(r'^telecine_requests_total\{[^}]*endpoint="readyz"[^}]*\} (\S+)$', text, re.MULTILINE)
-    return round(sum(map(float, found)))
+    return round(gateway.figure("telecine_requests_total", endpoint="readyz"))
 
 
 # --- deaths ------------------------------------------------------------------------------------------------------

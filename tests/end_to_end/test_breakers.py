@@ -9,7 +9,6 @@ from pathlib import Path
 
 import httpx
 import pytest
-from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.gateway import Gateway, until
 from tests.support.redis import RedisServer
@@ -55,7 +54,7 @@ class Place:
 
     def states(self) -> list[float]:
         """What each gateway says of the shaky route's breaker."""
-        return [_metric(one, "telecine_breaker_state", ROUTE) for one in self.gateways]
+        return [one.figure("telecine_breaker_state", absent=-1, name=ROUTE) for one in self.gateways]
 
     def asked(self) -> int:
         """How many jobs the shaky vendor was asked for."""
@@ -137,9 +136,3 @@ def test_blocked_prompts_never_open_it(tmp_path: Path) -> None:
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-def _metric(gateway: Gateway, name: str, what: str) -> float:
-    text = httpx.get(f"{gateway.url}/metrics", trust_env=False, verify=False).text
-    samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
-    return next((one.value for one in samples if one.name == name and one.labels["name"] == what), -1.0)

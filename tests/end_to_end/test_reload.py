@@ -46,11 +46,6 @@ def models(gateway: Gateway, key: str) -> set[str]:
     return {one["id"] for one in found.json()["data"]}
 
 
-def metric(gateway: Gateway, name: str) -> float:
-    lines = httpx.get(f"{gateway.url}/metrics", trust_env=False, verify=False).text.splitlines()
-    return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
-
-
 def follows(gateway: Gateway, key: str, *names: str) -> bool:
     return until(lambda: models(gateway, key) == set(names), FOLLOWS_S_MAX)
 
@@ -64,26 +59,26 @@ def test_an_edit_of_one_file_reaches_every_replica(tmp_path: Path, server: Redis
             for name, workers in (("a", 2), ("b", 1))
         )
         key = a.create_key()
-        assert metric(b, "telecine_config_version") == 1
+        assert b.figure("telecine_config_version") == 1
         a.config.write_text(text(server, "veo"))
         assert follows(a, key, "veo")
         assert follows(b, key, "veo")
         a.config.write_text(text(server, "wan", ", rpm: none"))
-        assert until(lambda: metric(a, "telecine_config_last_reload_success") == 0, FOLLOWS_S_MAX)
-        assert metric(b, "telecine_config_last_reload_success") == 1
+        assert until(lambda: a.figure("telecine_config_last_reload_success") == 0, FOLLOWS_S_MAX)
+        assert b.figure("telecine_config_last_reload_success") == 1
         assert until(lambda: ":5: providers.mock.rpm: " in a.log(), FOLLOWS_S_MAX)
         assert (models(a, key), models(b, key)) == ({"veo"}, {"veo"})
         a.config.unlink()
         assert until(lambda: "the file is gone; the last version serves on" in a.log(), FOLLOWS_S_MAX)
-        assert metric(a, "telecine_config_last_reload_success") == 0
+        assert a.figure("telecine_config_last_reload_success") == 0
         assert a.log().count('"config_file_missing"') == 1 and models(a, key) == {"veo"}
         a.config.write_text(text(server, "sora-2"))  # an old text, put there again, is an edit of what stood there last
         assert follows(b, key, "sora-2")
         a.config.write_text(text(server, "wan", ", rpm: 60"))
         assert follows(b, key, "wan")
-        assert until(lambda: metric(a, "telecine_config_last_reload_success") == 1, FOLLOWS_S_MAX)
+        assert until(lambda: a.figure("telecine_config_last_reload_success") == 1, FOLLOWS_S_MAX)
         assert server.client.hget("{telecine}:providers", "mock:rpm") == "60"
-        assert metric(b, "telecine_config_version") == 4
+        assert b.figure("telecine_config_version") == 4
 
 
 def test_a_start_serves_what_counts_unless_its_file_was_edited(tmp_path: Path, server: RedisServer) -> None:

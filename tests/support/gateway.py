@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support import commands
 
@@ -225,6 +226,13 @@ class Gateway:
         """The log's lines of all its lives, without one that is still being written."""
         whole = self._err.read_text().rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines() if line.startswith("{")]
+
+    def figure(self, name: str, /, *, absent: float = 0, **labels: str) -> float:
+        """The sum of a metric's series with these labels, as `/metrics` has them now; `absent` where there is none."""
+        text = httpx.get(f"{self.url}/metrics", trust_env=False, verify=False, timeout=30).text
+        samples = (one for family in text_string_to_metric_families(text) for one in family.samples)
+        found = [one.value for one in samples if one.name == name and labels.items() <= one.labels.items()]
+        return sum(found) if found else absent
 
     def pids(self) -> list[int]:
         """Every living process that descends from this gateway, whatever group it is in."""
