@@ -24,9 +24,8 @@ class Faces(Room):
         return None if record is None else decode_video(record)
 
     async def known(self, ids: Sequence[str]) -> set[str]:
-        """Which of these are videos, deleted ones too, or characters."""
-        names = self._names
-        reads = [("EXISTS", names.video(one), names.character(one)) for one in ids]
+        """Which of these are videos, deleted ones too."""
+        reads = [("EXISTS", self._names.video(one)) for one in ids]
         found = await self._read_many("known", reads)
         return {one for one, count in zip(ids, found, strict=True) if count}
 

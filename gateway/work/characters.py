@@ -9,6 +9,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from gateway.assets.store import StorageAway
 from gateway.domain.assets import source_name
 from gateway.domain.change import Repeat
 from gateway.domain.errors import Absent, BadInput, ClientError, KeyReused, OutcomeUnknown, Unavailable
@@ -81,8 +82,9 @@ async def _sent(tools: Tools, caller: Caller, asked: AskedCharacter, identity: s
     try:
         return await _make(tools, tools.snapshot(), caller, asked, identity)
     finally:
-        # The vendor has its own copy now; ours was only for sending.
-        await tools.assets.delete(name)
+        # The vendor has its own copy now; ours was only for sending. What cannot be removed is a stray.
+        with suppress(StorageAway):
+            await tools.assets.delete(name)
 
 
 async def get(tools: Tools, caller: Caller, identity: str) -> Character:

@@ -114,7 +114,9 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat, re
             video = remade(video, found.first, found.assets, asset_life_s=model.asset_life_s)
         repeat = replace(repeat, key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s))
         video = replace(video, repeats_until_ms=repeats.known_until_ms(repeat, video))
-        new, created = await _admit(tools, snapshot, caller, Entering(video, repeat, retry.deed if retry else None))
+        entering = Entering(video, repeat, retry.deed if retry else None)
+        with inputs.kept_unless_refused():
+            new, created = await _admit(tools, snapshot, caller, entering)
         if new:
             inputs.keep()
             tools.due.set()

@@ -1,6 +1,6 @@
 """The files that a request brings: measured first, stored under the new video's name when nothing else can refuse it.
 
-They are taken away again unless the video was admitted.
+They are taken away again unless the video was admitted, or may have been.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from types import TracebackType
 from gateway.assets.media import Sound
 from gateway.assets.store import AssetMissing, StorageAway
 from gateway.domain.assets import NOT_HERE, image_name, last_image_name, source_name
-from gateway.domain.errors import BadInput, Unavailable
+from gateway.domain.errors import BadInput, ClientError, Unavailable
 from gateway.domain.mp4 import WrongFile
 from gateway.domain.references import FIRST_FRAME, LAST_FRAME, ImageBytes, ImageGiven, ImageLink, Upload, measured
 from gateway.domain.requests import Asked
@@ -55,6 +55,18 @@ class Inputs:
     def keep(self) -> None:
         """The video is admitted: its files are its own."""
         self._stored.clear()
+
+    @contextmanager
+    def kept_unless_refused(self) -> Iterator[None]:
+        """Around the admission. One without an answer may have happened: then its video needs its files, and if it has
+        not they are strays, which go by themselves."""
+        try:
+            yield
+        except ClientError:
+            raise
+        except BaseException:
+            self.keep()
+            raise
 
     async def measure(self, asked: Asked) -> tuple[StoredImage | None, StoredImage | None]:
         """The images to begin and to end with, fetched where they are links, as the record will name them."""

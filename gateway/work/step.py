@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway.assets.store import AssetMissing, StorageAway
 from gateway.domain.agenda import (
     Cancel,
     Collect,
@@ -27,6 +28,7 @@ from gateway.domain.suspects import CLAIMS_MAX
 from gateway.domain.traces import of_attempt
 from gateway.domain.videos import Video, attempt_id
 from gateway.domain.world import World
+from gateway.log import log
 from gateway.snapshot import Snapshot
 from gateway.tracing import spans
 from gateway.work import act
@@ -129,7 +131,13 @@ async def _submit(tools: Tools, job: Job, ordinal: int, *, resend: bool) -> Resu
     shut_until_ms = 0 if resend else await may_probe(tools, snapshot, route, attempt_id(job.video.id, ordinal))
     if shut_until_ms:
         return await find_room(tools, job, ordinal, world, shut_until_ms=shut_until_ms)
-    spec = await spec_of(tools, job.video, attempt, route)
+    try:
+        spec = await spec_of(tools, job.video, attempt, route)
+    except (StorageAway, AssetMissing) as error:
+        # Ours, and it may pass, or another replica may have the files: only the deadline ends a video for it.
+        log("storage_away", level="error", video=job.video.id, reason=str(error) or "a file is not here")
+        give_back(tools, route, attempt_id(job.video.id, ordinal), world.now_ms)
+        return Wait()
     send_by_boot_s = tools.clock.boot_s() + snapshot.send_by_s
     send_by_ms = world.now_ms + round(snapshot.send_by_s * 1_000)
     intention = AskAgain(ordinal, send_by_ms) if resend else Ask(ordinal, send_by_ms)

@@ -1,6 +1,7 @@
 """Strays: the files that a request brought and no video has, because a process died between storing and admitting them.
 
 Only what is stored before an admission can be one: input images, source clips, and copies of a clip that is used again.
+The clip that a character is made of is needed for the sending alone.
 A clip that was rendered never is, so even a store that forgot its videos costs nobody a clip.
 """
 

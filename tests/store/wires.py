@@ -12,12 +12,14 @@ PIECE_BYTES = 65_536
 
 
 class Proxy:
-    """Between a store and the real server. `lose` answers are swallowed, each with its connection."""
+    """Between a store and the real server. `lose` answers are swallowed, each with its connection; while it hangs, all
+    are. It hangs from the moment on when something with `hang_at` in it is asked."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self.lose = 0
         self.hang = False
+        self.hang_at = ""
         self.connections = 0
         self._tasks: set[asyncio.Task[None]] = set()
         self._writers: list[asyncio.StreamWriter] = []
@@ -33,6 +35,7 @@ class Proxy:
         self._tasks.add(back)
         try:
             while data := await reader.read(PIECE_BYTES):
+                self.hang |= bool(self.hang_at) and self.hang_at.encode() in data
                 far_writer.write(data)
                 await far_writer.drain()
         except OSError:
