@@ -15,6 +15,7 @@ from urllib.parse import quote, urlencode
 import httpx
 import msgspec
 
+from gateway.upstream.wire import OwnFileBroken
 from providers.contract import Blob, Call, Form, JsonBody, Part, replace
 
 Blobs = Callable[[str], AsyncIterator[bytes]]
@@ -163,19 +164,26 @@ class FormStream(httpx.AsyncByteStream):
 
 
 async def _content(part: Part, blobs: Blobs) -> AsyncIterator[bytes]:
-    """A file's bytes, as many as were announced. OSError otherwise: the request breaks off, it never hangs or lies."""
+    """A file's bytes, as many as were announced. OwnFileBroken otherwise: the request breaks off, it never hangs or
+    lies."""
     blob = part.content
     if isinstance(blob, bytes):
         yield blob
         return
     left = blob.size_bytes
-    async for chunk in blobs(blob.name):
-        left -= len(chunk)
-        if left < 0:
+    chunks = blobs(blob.name)
+    while left >= 0:
+        try:
+            chunk = await anext(chunks, b"")
+        except Exception as error:
+            raise OwnFileBroken("it cannot be read") from error
+        if not chunk:
             break
-        yield chunk
+        left -= len(chunk)
+        if left >= 0:
+            yield chunk
     if left != 0:
-        raise OSError("a file of ours is not as long as its record says")
+        raise OwnFileBroken("it is not as long as its record says")
 
 
 def _pairs(form: Form) -> list[bytes]:

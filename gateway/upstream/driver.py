@@ -32,7 +32,7 @@ from gateway.upstream.endpoints import Endpoint
 from gateway.upstream.images import ImageRefused
 from gateway.upstream.judge import Facts, NoVerdict, Proofs, Verdict
 from gateway.upstream.replies import read
-from gateway.upstream.wire import SendByPassed, Wire
+from gateway.upstream.wire import OwnFileBroken, SendByPassed, Wire
 from providers.contract import (
     AccountVerdict,
     Call,
@@ -228,8 +228,8 @@ class Driver:
             trip.facts.sent = trip.wire.sent
         outcome: NotSent | InDoubt | NoAnswer
         if trip.verb in judge.STARTING_VERBS:
-            # A machine that slept, a pool that was full and an adapter that failed say nothing of the vendor.
-            ours = trip.bug or isinstance(error.__cause__, SendByPassed | httpx.PoolTimeout)
+            # A machine that slept, a pool that was full, a disk and an adapter that failed say nothing of the vendor.
+            ours = trip.bug or isinstance(error.__cause__, SendByPassed | httpx.PoolTimeout | OwnFileBroken)
             outcome = replace(judge.without_verdict(trip.facts, str(error)), ours=ours)
         else:
             outcome = NoAnswer(str(error), error.why)

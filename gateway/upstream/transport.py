@@ -19,7 +19,7 @@ import httpx
 from aiohttp.abc import AbstractResolver, AbstractStreamWriter
 from yarl import URL
 
-from gateway.upstream.wire import Wire, translated
+from gateway.upstream.wire import OwnFileBroken, Wire, translated
 
 PIECE_BYTES = 256 * 1024
 HEADER_BYTES_MAX = 32 * 1024
@@ -41,6 +41,13 @@ class _Body(aiohttp.payload.Payload):
         raise TypeError("a body on its way cannot be read")
 
     async def write(self, writer: AbstractStreamWriter) -> None:
+        try:
+            await self._write(writer)
+        except OwnFileBroken:
+            self._wire.own_file_broken = True  # of an error here aiohttp tells on only that there was one
+            raise
+
+    async def _write(self, writer: AbstractStreamWriter) -> None:
         transport = cast(WriteTransport | None, getattr(writer, "transport", None))
         async for chunk in self._stream:
             for start in range(0, len(chunk), PIECE_BYTES):

@@ -42,6 +42,10 @@ class SendByPassed(httpx.TransportError):
     """The request was ready to leave and its time had passed: nothing left."""
 
 
+class OwnFileBroken(httpx.TransportError):
+    """A file of ours could not be read while it was sent: the request broke off, and the vendor is not to blame."""
+
+
 class Wire:
     """What is known of one request on its way; the transport keeps it in `request.extensions["wire"]`.
 
@@ -49,7 +53,7 @@ class Wire:
     no byte can leave any more. So a `sent` that is false after the call is a proof.
     """
 
-    __slots__ = ("_closed", "_may_leave", "_transport", "has_body", "late", "queued", "sent")
+    __slots__ = ("_closed", "_may_leave", "_transport", "has_body", "late", "own_file_broken", "queued", "sent")
 
     def __init__(self, may_leave: Callable[[], bool] | None = None) -> None:
         self._may_leave = may_leave
@@ -58,6 +62,7 @@ class Wire:
         self.has_body = False
         self.queued = False
         self.late = False
+        self.own_file_broken = False
         self.sent = False
 
     def leave(self, transport: WriteTransport | None = None) -> None:
@@ -94,6 +99,8 @@ def translated(error: Exception, request: httpx.Request) -> httpx.TransportError
     wire: Wire = request.extensions["wire"]
     if wire.late:
         return SendByPassed("the time to send had passed", request=request)
+    if wire.own_file_broken:
+        return OwnFileBroken("a file of ours could not be read", request=request)
     kind = next(ours for theirs, ours in _ERRORS if isinstance(error, theirs))
     if kind is httpx.ConnectTimeout and wire.queued:
         kind = httpx.PoolTimeout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.assets.store import AssetMissing
 from gateway.domain.pricing import with_sound
 from gateway.domain.routing import Route
 from gateway.domain.signing import callback_name
@@ -11,9 +12,13 @@ from providers.contract import Blob, Image, Source, Spec
 
 
 async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *, with_files: bool = True) -> Spec:
-    """The same for every sending of an attempt, so that a resend under its key is the same request."""
+    """The same for every sending of an attempt, so that a resend under its key is the same request. StorageAway or
+    AssetMissing where a file cannot be had."""
     request = video.request
     source = request.source
+    ref = source.ref if source is not None and source.account == attempt.account else None
+    if source is not None and ref is None and with_files and await tools.assets.size(source.asset) is None:
+        raise AssetMissing(f"no file named {source.asset}")
     return Spec(
         verb=request.verb,
         model=attempt.model,
@@ -27,7 +32,7 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
         source=Source(
             asset=Blob(source.asset, source.media_type, source.size_bytes),
             account=source.account,
-            ref=source.ref if source.account == attempt.account else None,
+            ref=ref,
             prompt=source.prompt,
             seconds=source.seconds,
             size=source.size,

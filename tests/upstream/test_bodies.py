@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.upstream import bodies
+from gateway.upstream.wire import OwnFileBroken
 from providers.contract import Blob, Call, Form, JsonBody, Part
 from tests.upstream.house import no_blobs
 
@@ -111,7 +112,7 @@ def test_the_length_is_announced_exactly(fields: list[tuple[str, str]], files: l
 def test_a_file_of_another_length_breaks_the_request_off(size: int) -> None:
     """Never a body that is shorter than announced and hangs, nor one that runs on."""
     form = Form(files=(Part("v", "v", "video/mp4", Blob("assets/1.mp4", "video/mp4", size)),))
-    with pytest.raises(OSError, match="not as long"):
+    with pytest.raises(OwnFileBroken, match="not as long"):
         streamed(form)
 
 

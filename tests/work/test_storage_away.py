@@ -5,22 +5,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 
-from gateway.domain.assets import source_name
+from gateway.domain.assets import image_name, source_name
+from gateway.domain.references import Upload
 from gateway.domain.requests import Hint
 from gateway.log import journal
 from gateway.store.errors import StoreAway
 from gateway.store.loader import ADMIT
 from gateway.work import characters
 from gateway.work.strays import AGE_S, sweep_strays
+from providers.contract import Verb
 from tests.store.wires import proxied
-from tests.support.house import house
+from tests.support.clips import make_clip
+from tests.support.house import House, house
 from tests.support.pictures import png
 from tests.support.redis import RedisServer
 from tests.support.vendor_faults import Fault, Point
@@ -35,20 +41,33 @@ models:
   sora-2: {routes: [a/sora-2]}
 """
 PICTURE = {"image_url": "data:image/png;base64," + base64.b64encode(png(720, 1280)).decode()}
+Made: TypeAlias = Callable[[House, Path], Awaitable[str]]
 VIDEO = "{telecine}:video:"
 LOOKS_S_MAX = 20
 
 
+async def of_a_picture(one: House, folder: Path) -> str:
+    return await one.create(input_reference=PICTURE, size="720x1280")
+
+
+async def of_a_clip(one: House, folder: Path) -> str:
+    make_clip(folder / "four.mp4", 720, 1280, 4)
+    data = (folder / "four.mp4").read_bytes()
+    clip = Upload(size_bytes=len(data), sha256=hashlib.sha256(data).hexdigest(), path=str(folder / "four.mp4"))
+    return await one.make(Verb.EDIT, {"prompt": "at night", "model": "sora-2"}, files={"video": clip})
+
+
 @pytest.mark.parametrize("whole", [True, False], ids=["the disk", "the file"])
-async def test_a_picture_that_cannot_be_read_is_waited_for(
-    empty_redis: RedisServer, tmp_path: Path, capfd: pytest.CaptureFixture[str], whole: bool
+@pytest.mark.parametrize("made", [of_a_picture, of_a_clip])
+async def test_what_a_video_is_made_of_is_waited_for_where_it_cannot_be_read(
+    empty_redis: RedisServer, tmp_path: Path, capfd: pytest.CaptureFixture[str], made: Made, whole: bool
 ) -> None:
     """The video is looked at again and again, its lease given back each time and no claim held against it."""
-    async with house(empty_redis.url, tmp_path, CONFIG, vendors={"a": {"render_s": 0.1}}, running=False) as one:
-        video = await one.create(input_reference=PICTURE, size="720x1280")
-        image = (await one.record(video)).request.image
-        assert image is not None
-        place, away = tmp_path / "assets" if whole else one.tools.assets.path(image.name), tmp_path / "away"
+    vendors = {"a": {"render_s": 0.1, "uploads": True}}
+    async with house(empty_redis.url, tmp_path, CONFIG, vendors=vendors, running=False) as one:
+        video = await made(one, tmp_path)
+        file = image_name(video) if made is of_a_picture else source_name(video)
+        place, away = tmp_path / "assets" if whole else one.tools.assets.path(file), tmp_path / "away"
         place.rename(away)
         one.runner.start()
         try:
