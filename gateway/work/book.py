@@ -48,6 +48,8 @@ class Job:
     waits: dict[int, int] = field(default_factory=dict)
     busy: Busy | None = None  # why the latest submission was not to be sent
     confirmed: bool = True  # the latest commit is on as many replicas as are waited for
+    looked: set[tuple[type, int]] = field(default_factory=set)  # by kind of look and attempt, in this step
+    aging: bool = False  # the latest look brought nothing, so no commit has made the lease longer
     reroutes: int = 0  # how often this step has chosen another route for want of room
 
 

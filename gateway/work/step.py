@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from gateway import metrics
 from gateway.assets.store import AssetMissing, StorageAway
 from gateway.domain.agenda import (
     Cancel,
@@ -51,9 +52,17 @@ REPLICAS_LOOK_MS: Final = 1_000
 
 async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, claims: int) -> int | None:
     """Move a claimed video on. Returns when it is due again if its lease is still held, None if a commit gave it up."""
-    job = Job(video, token, snapshot, lease_ms=snapshot.lease_ms)
+    job = Job(video, token, snapshot, lease_ms=snapshot.lease_ms, waits=tools.looks.of(video))
+    try:
+        return await _turns(tools, job, claims)
+    finally:
+        tools.looks.note(job.video, job.waits)
+
+
+async def _turns(tools: Tools, job: Job, claims: int) -> int | None:
+    """No look is taken twice, and each begins with a lease that outlasts it: a vendor that hangs costs one call."""
     for turn in range(TURNS_MAX):
-        world = tools.world(snapshot, job.video)
+        world = tools.world(job.snapshot, job.video)
         action = agenda(job.video, world, job.waits)
         if turn == 0 and claims > CLAIMS_MAX and job.video.open_attempts:
             action = Decide(Poisoned(job.video.open_attempts[0].ordinal))
@@ -65,7 +74,10 @@ async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, cl
         if isinstance(action, Sweep):
             await sweep(tools, job)
             return None
+        if type(action) in _CALLS and not await _may_look(tools, job, action):
+            return None if job.token is None else world.now_ms
         result = await _perform(tools, job, action, world)
+        job.aging = isinstance(result, Wait)
         if isinstance(result, Wait):
             pause(job, job.video, _attempt_of(action), world, not_before_ms=result.not_before_ms)
         elif not await book(tools, job, result) and job.token is not None:
@@ -75,7 +87,20 @@ async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, cl
                 pause(job, job.video, result.attempt, world)
         if job.token is None:
             return None
-    return tools.clock.now_ms() + snapshot.lease_ms
+    return tools.clock.now_ms() + job.lease_ms
+
+
+async def _may_look(tools: Tools, job: Job, action: object) -> bool:
+    """Not twice in one step, and not under a lease that is another's by now."""
+    look = (type(action), _attempt_of(action))
+    if look in job.looked:
+        return False
+    job.looked.add(look)
+    assert job.token is not None
+    if job.aging and not await tools.store.renew(job.video.id, job.token, lease_ms=job.lease_ms):
+        metrics.lease_lost()
+        job.token = None
+    return job.token is not None
 
 
 _CALLS: Final = {Find: act.find, Confirm: act.confirm, Poll: act.poll, Cancel: act.cancel, Collect: collect}

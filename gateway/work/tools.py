@@ -18,6 +18,7 @@ from gateway.upstream.driver import Driver
 from gateway.upstream.webhooks import Poster
 from gateway.work.configuring import Configuring
 from gateway.work.hearers import Hearers
+from gateway.work.looks import Looks
 from gateway.work.names_lately import NamesLately
 from gateway.work.observer import Observer
 from gateway.work.odd_words import OddWords
@@ -46,6 +47,7 @@ class Tools:
     names: NamesLately = field(default_factory=NamesLately)  # that series may have
     odd_words: OddWords = field(default_factory=OddWords)  # which vendors used for a state, and nobody knows
     usual: Usual = field(default_factory=Usual)  # how long clips take, for what clients are told
+    looks: Looks = field(default_factory=Looks)  # when attempts beside each other are to be looked at again
     watches: Watches = field(default_factory=Watches)  # the videos that clients of this process follow
     poster: Poster = field(default_factory=Poster)  # sends webhooks
     hearers: Hearers = field(default_factory=Hearers)  # who wants to hear of what, as it was a moment ago
