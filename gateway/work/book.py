@@ -7,8 +7,9 @@ is now. A store that is away is waited for, because what was learnt from a vendo
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -32,8 +33,10 @@ from gateway.work.telling import with_messages
 from gateway.work.tools import Tools
 from gateway.work.trails import trace_moved
 
+Answer = TypeVar("Answer")
+
 TRIES_MAX = 8
-STORE_AWAY_S_MAX = 120.0
+STORE_AWAY_S = 120.0  # at least so long it is waited for, and until the video's deadline
 STORE_RETRY_S = 0.25
 
 
@@ -170,10 +173,16 @@ def pause(
 async def _commit(tools: Tools, job: Job, change: Change) -> CommitOutcome:
     """With one commit id until the store has answered: the same Change applied twice is applied once."""
     commit_id = tools.random(12).hex()
-    ends = tools.clock.boot_s() + STORE_AWAY_S_MAX
+    return await answered(tools, job, lambda: tools.store.commit(change, commit_id=commit_id, token=job.token))
+
+
+async def answered(tools: Tools, job: Job, ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """The store's answer, however long it is away, as long as the video can still make use of it."""
+    left_s = (job.video.deadline_ms - tools.clock.now_ms()) / 1_000
+    ends = tools.clock.boot_s() + max(STORE_AWAY_S, left_s)
     while True:
         try:
-            return await tools.store.commit(change, commit_id=commit_id, token=job.token)
+            return await ask()
         except StoreAway:
             if tools.clock.boot_s() > ends:
                 raise
@@ -183,7 +192,7 @@ async def _commit(tools: Tools, job: Job, change: Change) -> CommitOutcome:
 async def _reread(tools: Tools, job: Job, news: News) -> bool:
     """The record as it is, if there is one. Who has lost the lease does nothing more; a client may have moved it beside
     the lease."""
-    current, token = await tools.store.read_leased(job.video.id)
+    current, token = await answered(tools, job, lambda: tools.store.read_leased(job.video.id))
     if current is None:
         # Only a store that forgot loses a record with open attempts: an operator must look for what the vendor has.
         provider = job.video.attempt(news.attempt).provider
