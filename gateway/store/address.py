@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from msgspec import Struct
 from redis.asyncio.connection import AbstractConnection, Connection, parse_url
@@ -35,6 +36,11 @@ class Address(Struct, frozen=True):
             **settings, protocol=2, driver_info=None, socket_timeout=None, socket_connect_timeout=timeout_s
         )
         return made
+
+
+def of_socket(path: str | Path) -> str:
+    """The URL of a Unix socket, whatever characters its path has."""
+    return f"unix://{quote(str(path))}"
 
 
 def parse(url: str) -> Address:

@@ -22,6 +22,7 @@ from typing import Final
 
 from gateway.log import log
 from gateway.store import binary
+from gateway.store.address import of_socket
 from gateway.store.datadir import LOOK_EVERY_S, Lock, Note, alive, folder_of, socket_of
 from gateway.store.errors import StoreRefused
 
@@ -53,7 +54,7 @@ class Embedded:
 
     @property
     def url(self) -> str:
-        return f"unix://{self._socket}"
+        return of_socket(self._socket)
 
     @property
     def pid(self) -> int | None:
@@ -174,7 +175,7 @@ def borrowed(data: Path, *, wait_s: float = WAIT_S) -> Iterator[str]:
     while True:
         note = lock.read()
         if note is not None and _serves(note):
-            yield f"unix://{note.socket}"
+            yield of_socket(note.socket)
             return
         try:
             url = own.start()
