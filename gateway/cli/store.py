@@ -19,7 +19,7 @@ def command() -> None:
 
     A backup that was restored, or a replica that took over too early, lacks what the gateway saw committed. It notices
     by a sequence that every commit raises, and submits nothing until an operator has looked: a video that reads as
-    waiting may have been sent to a provider and paid for.
+    waiting may have been sent to a provider and paid for. Where it cannot notice, `telecine store restored` tells it.
     """
 
 
@@ -47,6 +47,22 @@ def show(json: bool, place: Place) -> None:
     click.echo(f"commits: {_told(rewound)}")
 
 
+@command.command("restored")
+@json_option
+@place_options
+def restored(json: bool, place: Place) -> None:
+    """Say that the store is a backup: nothing is submitted until you accept it.
+
+    Before the first start of a gateway whose whole data directory was restored, or whose data directory is new: what it
+    would notice with was restored as well, or is not there. With a running gateway it holds within a second.
+    """
+    with_store(place, Store.note_backup)
+    if json:
+        print_json({"restored": True})
+    else:
+        click.echo("noted; nothing is submitted until `telecine store accept`")
+
+
 @command.command("accept")
 @json_option
 @place_options
@@ -72,7 +88,9 @@ async def _look(store: Store) -> tuple[Fitness, Rewound | None]:
 def _told(rewound: Rewound | None) -> str:
     if rewound is None:
         return "none was forgotten, as far as the gateway saw"
-    if rewound.promoted:
+    if rewound.remembered == rewound.met and not rewound.promoted:
+        how = "an operator said that it is a backup"
+    elif rewound.promoted:
         how = f"a replica took over after commit {rewound.remembered}, and may lack the last ones"
     else:
         how = f"the gateway saw number {rewound.remembered}, the store had {rewound.met}"

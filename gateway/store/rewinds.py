@@ -44,6 +44,12 @@ class Rewinds(Room):
         if self._sequence.rewound is mine:
             self._sequence.rewound = None
 
+    async def note_backup(self) -> None:
+        """An operator's word that commits are missing, where nobody remembers them who could notice."""
+        seen = self._sequence.seen
+        await self._link.run(NOTE_REWIND, (self._names.rewound,), (self._now_ms(), seen, seen, ""))
+        await self.watch()
+
     async def accept_rewind(self) -> bool:
         """Let submissions go on. False if there is nothing to accept."""
         accepted = bool(await self._link.run(ACCEPT_REWIND, (self._names.rewound,), (self._now_ms(),)))

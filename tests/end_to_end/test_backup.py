@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ from tests.end_to_end.test_replicas import client, created, ended, gateway
 from tests.support.gateway import Gateway, through, until
 from tests.support.redis import RedisServer
 from tests.support.vendor_beside import vendor_beside
+from tests.support.vendor_faults import Fault
 
 
 def reasons(one: Gateway) -> list[str]:
@@ -44,6 +46,34 @@ def test_a_copy_of_the_data_directory_is_a_gateway(tmp_path: Path) -> None:
                 assert {one["status"] for one in ended(api, ids)} == {"completed"}
                 assert {api.get(f"/videos/{one}/content").status_code for one in ids} == {200}
             assert after.telecine("ledger", "verify") == {"differences": []}
+
+
+def test_a_data_directory_that_is_put_back_submits_nothing_until_it_is_accepted(tmp_path: Path) -> None:
+    """What would notice the missing commits was put back as well; the operator's word stands for it."""
+    with (
+        vendor_beside(tmp_path, render_s=0.1) as vendor,
+        Gateway(tmp_path / "one", config=through(vendor.base_url)) as one,
+    ):
+        key = one.create_key()
+        asyncio.run(vendor.program(Fault(on="create", do="refuse", status=429, code="rate_limit_exceeded", times=None)))
+        with client(one, key) as api:
+            (waiting,) = created(api, 1)
+            one.stop()
+            shutil.copytree(one.data_dir, tmp_path / "backup", symlinks=True)
+            asyncio.run(vendor.program())
+            one.start()
+            ended(api, [waiting])
+            one.stop()
+            shutil.rmtree(one.data_dir)
+            shutil.move(tmp_path / "backup", one.data_dir)
+            assert one.telecine("store", "restored") == {"restored": True}
+            one.start()
+            assert reasons(one) == ["store_forgot_commits"]
+            assert one.telecine("store", "show")["forgot_commits"]
+            one.telecine("store", "accept")
+            assert until(lambda: reasons(one) == [], 10)
+            assert until(lambda: waiting in doubts(one), 20, every_s=0.5), "it may have been sent, as far as is known"
+            assert asyncio.run(vendor.counts())["renders"] == 1
 
 
 def backed_up(server: RedisServer, folder: Path) -> None:
