@@ -8,7 +8,7 @@ its videos simply become due again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -33,6 +33,7 @@ IDLE_S = 0.1
 REST_EVERY_S = 0.02
 REST_MAX = 256
 STORE_AWAY_S = 0.5
+TROUBLE_S = 1.0
 SUSPECTS_S = 0.5
 LOOP_LAG_EVERY_S = 0.05
 
@@ -64,31 +65,36 @@ class Runner:
         self._steps: dict[asyncio.Task[None], Claimed] = {}
         self._rests: list[Rest] = []
         self._awake = tools.due
+        self._lines_pause_s = CALL_EVERY_S
         self._stopping = False
         self._loops: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
         self._loops = [
-            asyncio.create_task(self._claim_loop(), name="claim"),
-            asyncio.create_task(self._rest_loop(), name="rest"),
-            asyncio.create_task(self._lag_loop(), name="lag"),
+            asyncio.create_task(again("claim", self._claim_turn, over=lambda: self._stopping), name="claim"),
+            asyncio.create_task(again("rest", self._rest_turn), name="rest"),
+            asyncio.create_task(again("lag", self._lag_turn), name="lag"),
             asyncio.create_task(self._usage_loop(), name="usage"),
             asyncio.create_task(self._observe_loop(), name="observe"),
-            asyncio.create_task(self._lines_loop(), name="lines"),
+            asyncio.create_task(again("lines", self._lines_turn), name="lines"),
             asyncio.create_task(self._deliverer.run(), name="deliver"),
             *(asyncio.create_task(again_and_again(self._tools, one), name=one.name) for one in self._chores),
         ]
 
     async def stop(self, grace_s: float) -> Cut:
-        """No new claims; steps that end within the grace end, the rest is cut; every lease is handed back."""
+        """No new claims; steps that end within the grace end, the rest is cut; every lease is handed back. The grace is
+        one for all: whoever stops the process counts it, too."""
+        loop = asyncio.get_running_loop()
+        ends_s = loop.time() + grace_s
         self._stopping = True
         self._awake.set()
         claiming, *others = self._loops
+        delivering = loop.create_task(self._deliverer.stop(grace_s))
         await asyncio.wait([claiming], timeout=grace_s)
         pending = set(self._steps)
         if pending:
-            _, pending = await asyncio.wait(pending, timeout=grace_s)
-        await self._deliverer.stop(grace_s)
+            _, pending = await asyncio.wait(pending, timeout=max(0.0, ends_s - loop.time()))
+        await delivering
         held = [self._steps[task] for task in pending]
         for task in [*pending, claiming, *others]:
             task.cancel()
@@ -104,35 +110,21 @@ class Runner:
 
     # --- claiming ---------------------------------------------------------------------------------------------
 
-    async def _claim_loop(self) -> None:
-        await self._know_hearers()
-        while not self._stopping:
-            free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
-            quota = self._courtesy.quota(free, asyncio.get_running_loop().time())
-            claimed = await self._claim(quota) if quota > 0 else 0
-            if quota < free:
-                await asyncio.sleep(TICK_S)
-            elif claimed < free or not free:
-                await self._idle()
-
-    async def _know_hearers(self) -> None:
-        """Before the first step: what it changes may be somebody's to hear of."""
-        while not (self._stopping or self._tools.hearers.known):
-            try:
-                await self._tools.hearers.refresh(self._tools.store)
-            except StoreAway as error:
-                log("store_away", level="error", operation=error.operation, reason=str(error))
-                await asyncio.sleep(STORE_AWAY_S)
+    async def _claim_turn(self) -> None:
+        if not self._tools.hearers.known:  # before the first step: what it changes may be somebody's to hear of
+            await self._tools.hearers.refresh(self._tools.store)
+        free = min(STEPS_AT_ONCE_MAX - len(self._steps), CLAIM_MAX)
+        quota = self._courtesy.quota(free, asyncio.get_running_loop().time())
+        claimed = await self._claim(quota) if quota > 0 else 0
+        if quota < free:
+            await asyncio.sleep(TICK_S)
+        elif claimed < free or not free:
+            await self._idle()
 
     async def _claim(self, limit: int) -> int:
         snapshot = self._tools.snapshot()
         asked_s = self._tools.clock.boot_s()
-        try:
-            claims = await self._tools.store.claim(limit, lease_ms=snapshot.lease_ms, token_prefix=self._name)
-        except StoreAway as error:
-            log("store_away", level="error", operation=error.operation, reason=str(error))
-            await asyncio.sleep(STORE_AWAY_S)
-            return 0
+        claims = await self._tools.store.claim(limit, lease_ms=snapshot.lease_ms, token_prefix=self._name)
         self._tools.clock.correct(claims.now_ms, asked_s)
         for video_id in claims.unreadable:
             log("record_unreadable", level="error", video=video_id)
@@ -184,41 +176,40 @@ class Runner:
 
     # --- resting ----------------------------------------------------------------------------------------------
 
-    async def _rest_loop(self) -> None:
-        while True:
-            await asyncio.sleep(REST_EVERY_S)
-            if self._rests:
-                try:
-                    await self._flush()
-                except StoreAway as error:
-                    log("store_away", level="error", operation=error.operation, reason=str(error))
-                    await asyncio.sleep(STORE_AWAY_S)
+    async def _rest_turn(self) -> None:
+        await asyncio.sleep(REST_EVERY_S)
+        await self._flush()
 
     async def _flush(self) -> None:
-        """What cannot be written now stays for the next time; a lease that ran out meanwhile makes it harmless."""
+        """What a store that is away does not take stays for the next time; a lease that ran out meanwhile makes it
+        harmless. What it refuses is left to run out."""
         while self._rests:
             batch = self._rests[:REST_MAX]
-            await self._tools.store.rest(batch)
+            try:
+                await self._tools.store.rest(batch)
+            except StoreAway:
+                raise
+            except Exception:
+                del self._rests[: len(batch)]
+                raise
             del self._rests[: len(batch)]
 
     # --- watching itself --------------------------------------------------------------------------------------
 
-    async def _lag_loop(self) -> None:
+    async def _lag_turn(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            before = loop.time()
-            await asyncio.sleep(LOOP_LAG_EVERY_S)
-            lag_s = max(0.0, loop.time() - before - LOOP_LAG_EVERY_S)
-            metrics.loop_lag(lag_s)
-            self._courtesy.lagged(lag_s)
+        before = loop.time()
+        await asyncio.sleep(LOOP_LAG_EVERY_S)
+        lag_s = max(0.0, loop.time() - before - LOOP_LAG_EVERY_S)
+        metrics.loop_lag(lag_s)
+        self._courtesy.lagged(lag_s)
 
     # --- waiting lines ----------------------------------------------------------------------------------------
 
-    async def _lines_loop(self) -> None:
-        pause_s = CALL_EVERY_S
-        while True:
-            await asyncio.sleep(pause_s)
-            pause_s = await call_lines(self._tools)
+    async def _lines_turn(self) -> None:
+        await asyncio.sleep(self._lines_pause_s)
+        self._lines_pause_s = CALL_EVERY_S
+        self._lines_pause_s = await call_lines(self._tools)
 
     # --- counting ---------------------------------------------------------------------------------------------
 
@@ -244,3 +235,16 @@ class Runner:
             except Exception as error:
                 log("observing_failed", level="error", **where(error))
             await self._tools.observer.until_due()
+
+
+async def again(name: str, turn: Callable[[], Awaitable[None]], *, over: Callable[[], bool] = lambda: False) -> None:
+    """Turn after turn. One that fails is told and costs a pause, never the loop: nobody would notice its end."""
+    while not over():
+        try:
+            await turn()
+        except StoreAway as error:
+            log("store_away", level="error", operation=error.operation, reason=str(error))
+            await asyncio.sleep(STORE_AWAY_S)
+        except Exception as error:
+            log("loop_failed", level="error", loop=name, **where(error))
+            await asyncio.sleep(TROUBLE_S)

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 
 import pytest
 
+from gateway.store import datadir
 from gateway.store.address import parse
+from gateway.store.embedded import Embedded, borrowed
 from gateway.store.errors import StoreRefused
+from gateway.store.store import Store
 
 
 @pytest.mark.parametrize(
@@ -82,3 +86,21 @@ def test_an_address_is_shown_without_credentials() -> None:
     assert str(parse("redis://user:secret@host:7000/2")) == "host:7000"
     assert str(parse("unix://:secret@/run/valkey.sock")) == "/run/valkey.sock"
     assert repr(parse("rediss://user:secret@host")) == "host:6379"
+
+
+@pytest.mark.parametrize("name", ["a b", "a#b", "a?b=c", "a%41b", 'a"b', "a'b", "ä", "a\\b"])
+async def test_a_data_directory_may_have_any_name(folder: Path, name: str) -> None:
+    """Its own server is reached, and that of no other directory."""
+    place = folder / name
+    place.mkdir()
+    own = Embedded(place, wait_s=5)
+    url = own.start()
+    try:
+        with borrowed(place) as again:
+            assert again == url
+        store = Store(url)
+        await store.open()
+        await store.close()
+        assert parse(url).settings["path"] == str(datadir.socket_of(datadir.folder_of(place)))
+    finally:
+        own.stop()

@@ -20,10 +20,8 @@ import pytest
 import redis
 
 from gateway.store import binary, datadir
-from gateway.store.address import parse
 from gateway.store.embedded import Embedded, ask, borrowed, version_of
 from gateway.store.errors import StoreRefused
-from gateway.store.store import Store
 
 ROOT = Path(__file__).parents[2]
 
@@ -391,21 +389,3 @@ def test_nothing_answers_where_nothing_listens(tmp_path: Path) -> None:
         mute.bind(str(path))
         assert ask(path, b"PING\r\n") == b""
     shutil.rmtree(path.parent)
-
-
-@pytest.mark.parametrize("name", ["a b", "a#b", "a?b=c", "a%41b", 'a"b', "a'b", "ä", "a\\b"])
-async def test_a_data_directory_may_have_any_name(data: Path, name: str) -> None:
-    """Its own server is reached, and that of no other directory."""
-    place = data / name
-    place.mkdir()
-    own = Embedded(place, wait_s=5)
-    url = own.start()
-    try:
-        with borrowed(place) as again:
-            assert again == url
-        store = Store(url)
-        await store.open()
-        await store.close()
-        assert parse(url).settings["path"] == str(datadir.socket_of(datadir.folder_of(place)))
-    finally:
-        own.stop()
