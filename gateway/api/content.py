@@ -56,14 +56,15 @@ async def content(exchange: Exchange) -> Answer | None:
 
 
 async def _sent(exchange: Exchange, asset: StoredAsset, part: Part, headers: tuple[Header, ...], status: int) -> None:
-    headers = (*headers, (b"content-length", b"%d" % (part.end - part.start)))
+    size = part.end - part.start
+    headers = (*headers, (b"content-length", b"%d" % size))
     if exchange.method == "HEAD":
         await exchange.begin(status, headers)
         await exchange.write(b"")
         return
-    path = exchange.tools.assets.path(asset.name)
     try:
-        await send_file(exchange, path, part.start, part.end, status=status, headers=headers)
+        async with exchange.tools.assets.reader(asset.name, part.start, part.end) as file:
+            await send_file(exchange, file, size, status=status, headers=headers)
     except AssetMissing as error:
         # Never a 404: the clip exists and was paid for. Another replica may have it on a disk of its own.
         log("clip_not_here", level="error", todo="see docs/operations.md, Several replicas")

@@ -2,21 +2,18 @@
 
 The HTTP server queues some ten pieces for each connection whatever their length, so the length is what keeps memory
 flat: pieces are short until a client was seen to take more than such a queue quickly, and all streams together share a
-fixed number of bytes. What the kernel has in memory is read at once; what it would
-have to fetch from the disk is read in a thread, for a disk may take its time and the event loop may not.
+fixed number of bytes.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from contextlib import suppress
-from pathlib import Path
 from typing import Final
 
 from gateway import metrics
 from gateway.api.exchange import Cut, Exchange, Header
-from gateway.assets.store import AssetMissing, StorageAway
+from gateway.assets.store import Reader
 from gateway.log import log
 
 PIECE_BYTES_MAX: Final = 256 * 1024
@@ -26,8 +23,6 @@ LOOK_EVERY: Final = 12  # pieces: more than are queued
 FAST_BYTES_PER_S: Final = 8 * 1024 * 1024
 SHARED_BYTES: Final = 512 * 1024
 STALL_S_MAX: Final = 60.0
-
-_NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
 
 
 class Streams:
@@ -67,41 +62,38 @@ class Length:
 
 async def send_file(
     exchange: Exchange,
-    path: Path,
-    start: int,
-    end: int,
+    file: Reader,
+    size: int,
     *,
     status: int,
     headers: tuple[Header, ...],
     stall_s: float = STALL_S_MAX,
 ) -> None:
-    """Answer with the bytes from `start` up to, not including, `end`. StorageAway or AssetMissing before the answer
-    has begun."""
-    descriptor = await asyncio.to_thread(_open, path)
+    """Answer with all of a file, which are `size` bytes. StorageAway, before the answer has begun if the first piece
+    shows it."""
     gone = asyncio.create_task(_gone(exchange))
     streams.open += 1
-    at = start
+    sent = 0
     clock = asyncio.get_running_loop().time
     length = Length(clock())
     try:
-        piece = await _read(descriptor, at, length.next(end - at))
+        piece = await file.next(length.next(size))
         await exchange.begin(status, headers)
         while True:
-            at += len(piece)
-            await _write(exchange, piece, stall_s, more=at < end)
-            if at >= end:
+            sent += len(piece)
+            await _write(exchange, piece, stall_s, more=sent < size)
+            if sent >= size:
                 return
             if gone.done():
                 raise Cut
             length.took(len(piece), clock())
-            piece = await _read(descriptor, at, length.next(end - at))
+            piece = await file.next(length.next(size - sent))
     finally:
         streams.open -= 1
-        os.close(descriptor)
         gone.cancel()
         with suppress(asyncio.CancelledError):
             await gone
-        metrics.content_sent(at - start)
+        metrics.content_sent(sent)
 
 
 async def _write(exchange: Exchange, piece: bytes, stall_s: float, *, more: bool) -> None:
@@ -117,36 +109,3 @@ async def _gone(exchange: Exchange) -> None:
     """Ends when the client has hung up. Without it the server would take the rest of the file for nobody."""
     while (await exchange.receive())["type"] != "http.disconnect":
         pass
-
-
-def _open(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    except FileNotFoundError as error:
-        raise AssetMissing("an asset is not here") from error
-    except OSError as error:
-        raise StorageAway("cannot open an asset") from error
-
-
-async def _read(descriptor: int, at: int, length: int) -> bytes:
-    """StorageAway also where the file is shorter than its record says."""
-    try:
-        if _at_hand(descriptor, at + length - 1):
-            piece = os.pread(descriptor, length, at)
-        else:
-            piece = await asyncio.to_thread(os.pread, descriptor, length, at)
-    except OSError as error:
-        raise StorageAway("cannot read an asset") from error
-    if not piece:
-        raise StorageAway("an asset is shorter than its record says")
-    return piece
-
-
-def _at_hand(descriptor: int, at: int) -> bool:
-    """Whether the kernel has this byte in memory; what lies before it is then there as well, for it reads ahead."""
-    if _NOWAIT is None:
-        return False
-    try:
-        return os.preadv(descriptor, [bytearray(1)], at, _NOWAIT) == 1
-    except OSError:
-        return False

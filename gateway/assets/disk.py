@@ -1,4 +1,5 @@
-"""The blocking half of the local store: what happens to files, call by call. Runs in threads, never on the loop.
+"""The blocking half of the local store: what happens to files, call by call. Runs in threads, never on the loop: but
+for a piece that the kernel has in memory.
 
 A handle may be closed by one thread while another is still busy with it (a cancelled download): its lock makes the
 close wait, so no call ever meets a file descriptor that was given to somebody else.
@@ -30,6 +31,7 @@ SILENT_S_MAX: Final = 3_600
 TRIAL_BYTES: Final = 4_096
 ID_BYTES_MAX: Final = 64
 _CREATE_TRIES: Final = 8
+_NOWAIT: Final[int | None] = getattr(os, "RWF_NOWAIT", None)
 _NO_LINKS: Final = frozenset({errno.EXDEV, errno.EPERM, errno.EMLINK, errno.ENOTSUP, errno.ENOSYS})
 
 
@@ -99,10 +101,21 @@ class Reading:
             self._fd = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
         self._open = True
 
-    def next(self) -> bytes:
+    def at_hand(self, bytes_max: int) -> bool:
+        """Whether the kernel has the last byte of the next piece in memory; what lies before it is then there as well,
+        for it reads ahead."""
+        if _NOWAIT is None or not self._open:
+            return False
+        at = self._at + bytes_max if self._end is None else min(self._at + bytes_max, self._end)
+        try:
+            return os.preadv(self._fd, [bytearray(1)], at - 1, _NOWAIT) == 1
+        except OSError:
+            return False
+
+    def next(self, bytes_max: int = READ_BYTES) -> bytes:
         """The next piece, empty at the end."""
         with self._guard:
-            wanted = READ_BYTES if self._end is None else min(READ_BYTES, self._end - self._at)
+            wanted = bytes_max if self._end is None else min(bytes_max, self._end - self._at)
             if wanted <= 0 or not self._open:
                 return b""
             piece = os.pread(self._fd, wanted, self._at)

@@ -76,6 +76,15 @@ class LocalAssets:
                 ahead.exception()  # nobody will ask for it now
             self._disk.release(file)
 
+    @asynccontextmanager
+    async def reader(self, name: str, start: int, end: int) -> AsyncIterator[LocalReader]:
+        what = f"read {name}"
+        file = await self._disk.own(what, partial(disk.Reading, self.path(name), start, end))
+        try:
+            yield LocalReader(self._disk, what, file)
+        finally:
+            self._disk.release(file)
+
     def path(self, name: str) -> Path:
         flat = checked_name(name).replace("/", "~")
         return self._files / hashlib.sha256(flat.encode("ascii")).hexdigest()[:2] / flat
@@ -105,6 +114,23 @@ class LocalAssets:
 
     async def folder_id(self) -> str:
         return await self._disk.run("name the store", partial(disk.folder_id, self._files.parent, self._asides))
+
+
+class LocalReader:
+    """One open file. Not for several tasks at once."""
+
+    def __init__(self, threads: _Disk, what: str, file: disk.Reading) -> None:
+        self._disk = threads
+        self._what = what
+        self._file = file
+
+    async def next(self, bytes_max: int) -> bytes:
+        """What the kernel has in memory is read at once; what it would have to fetch from the disk, in a thread: a disk
+        may take its time, and the event loop may not."""
+        work = partial(self._file.next, bytes_max)
+        if self._file.at_hand(bytes_max):
+            return _guarded(self._what, work)
+        return await self._disk.run(self._what, work)
 
 
 class LocalWriter:

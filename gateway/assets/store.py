@@ -58,6 +58,14 @@ class Writer(Protocol):
         ...
 
 
+class Reader(Protocol):
+    """One file that is open for reading."""
+
+    async def next(self, bytes_max: int) -> bytes:
+        """The next piece, at most so long; empty at the end."""
+        ...
+
+
 class AssetStore(Protocol):
     """Every method raises StorageAway for trouble with the storage, and ValueError for a name that is none."""
 
@@ -67,8 +75,12 @@ class AssetStore(Protocol):
         """The bytes from `start` up to, not including, `end`, in pieces. AssetMissing if there is no such file."""
         ...
 
+    def reader(self, name: str, start: int, end: int) -> AbstractAsyncContextManager[Reader]:
+        """The same bytes for who says how long each piece may be; StorageAway where the file has fewer."""
+        ...
+
     def path(self, name: str) -> Path:
-        """Where the file stands, for servers that send files themselves. It need not exist."""
+        """Where the file stands, for who copies it. It need not exist."""
         ...
 
     async def size(self, name: str) -> int | None: ...

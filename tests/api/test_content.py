@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from PIL import Image
 
 from gateway.api import stream
 from gateway.api.exchange import Cut, Exchange
-from gateway.assets.store import AssetMissing, StorageAway
+from gateway.assets.local import LocalAssets
+from gateway.assets.store import StorageAway
 from tests.support.gateway import Gateway
 from tests.support.wire import Wire
 
@@ -160,35 +162,44 @@ class Client:
         return Exchange(None, scope, self.receive, self.send, identity="req_1")  # type: ignore[arg-type]
 
 
+BYTES = hashlib.sha256(b"seed").digest() * 50_000
+
+
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    path = tmp_path / "clip"
-    path.write_bytes(hashlib.sha256(b"seed").digest() * 50_000)
-    return path
+async def assets(tmp_path: Path) -> AsyncIterator[LocalAssets]:
+    """A store with one clip."""
+    store = LocalAssets(tmp_path / "assets")
+    await store.start()
+    async with store.writer("clip") as writer:
+        await writer.write(BYTES)
+        await writer.commit()
+    yield store
+    await store.close()
 
 
-async def send(client: Client, file: Path, start: int = 0, end: int = 1_600_000, stall_s: float = 10) -> None:
-    await stream.send_file(client.exchange(), file, start, end, status=200, headers=(), stall_s=stall_s)
+async def send(client: Client, assets: LocalAssets, start: int = 0, end: int = 1_600_000, stall_s: float = 10) -> None:
+    async with assets.reader("clip", start, end) as file:
+        await stream.send_file(client.exchange(), file, end - start, status=200, headers=(), stall_s=stall_s)
 
 
 @pytest.mark.parametrize(("start", "end"), [(0, 1_600_000), (0, 1), (1_599_999, 1_600_000), (77, 900_001)])
-async def test_a_stream_is_exactly_the_part(file: Path, start: int, end: int) -> None:
+async def test_a_stream_is_exactly_the_part(assets: LocalAssets, start: int, end: int) -> None:
     """Every byte once, in pieces that the server can take."""
     client = Client()
-    await send(client, file, start, end)
-    assert b"".join(client.pieces) == file.read_bytes()[start:end]
+    await send(client, assets, start, end)
+    assert b"".join(client.pieces) == BYTES[start:end]
     assert client.begun == 1 and max(map(len, client.pieces)) <= stream.PIECE_BYTES_MAX
     assert stream.streams.open == 0
 
 
-async def test_pieces_shrink_with_the_number_of_streams(file: Path) -> None:
+async def test_pieces_shrink_with_the_number_of_streams(assets: LocalAssets) -> None:
     """A hundred clients that take nothing hold what a few hold."""
     clients = [Client(takes=1) for _ in range(100)]
-    tasks = [asyncio.create_task(send(client, file)) for client in clients]
+    tasks = [asyncio.create_task(send(client, assets)) for client in clients]
     await asyncio.sleep(0.3)
     assert stream.streams.piece_bytes() <= stream.SHARED_BYTES / 100
     late = Client()
-    await send(late, file)
+    await send(late, assets)
     assert max(map(len, late.pieces)) <= stream.SHARED_BYTES / 100
     for task in tasks:
         task.cancel()
@@ -196,32 +207,32 @@ async def test_pieces_shrink_with_the_number_of_streams(file: Path) -> None:
     assert stream.streams.open == 0
 
 
-async def test_a_client_that_hung_up_gets_no_more(file: Path) -> None:
+async def test_a_client_that_hung_up_gets_no_more(assets: LocalAssets) -> None:
     """The server would take the rest of the file for nobody."""
     client = Client(stays=2)
     with pytest.raises(Cut):
-        await send(client, file)
+        await send(client, assets)
     assert len(client.pieces) <= 3
 
 
-async def test_a_client_that_takes_nothing_is_cut(file: Path) -> None:
+async def test_a_client_that_takes_nothing_is_cut(assets: LocalAssets) -> None:
     """After a bounded time, so that nobody can hold files open for ever."""
     with pytest.raises(Cut):
-        await send(Client(takes=1), file, stall_s=0.05)
+        await send(Client(takes=1), assets, stall_s=0.05)
     assert stream.streams.open == 0
 
 
-async def test_a_file_that_is_gone_is_an_error_before_the_answer_begins(tmp_path: Path) -> None:
+async def test_a_file_that_is_shorter_from_the_start_is_an_error_before_the_answer_begins(assets: LocalAssets) -> None:
     """Then it can still be a 503."""
     client = Client()
-    with pytest.raises(AssetMissing):
-        await send(client, tmp_path / "nothing")
+    with pytest.raises(StorageAway):
+        await send(client, assets, 1_600_000, 1_600_001)
     assert client.begun == 0
 
 
-async def test_a_file_that_is_too_short_is_not_taken_for_whole(file: Path) -> None:
+async def test_a_file_that_is_too_short_is_not_taken_for_whole(assets: LocalAssets) -> None:
     """The answer has promised a length; it is cut."""
     client = Client()
     with pytest.raises(StorageAway):
-        await send(client, file, 0, 1_600_001)
+        await send(client, assets, 0, 1_600_001)
     assert sum(map(len, client.pieces)) == 1_600_000
