@@ -7,8 +7,8 @@ image in a data URL makes, is first cut along its known fields, and everything b
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 from functools import lru_cache
 from typing import Final
 
@@ -18,9 +18,10 @@ from msgspec import Struct
 from gateway.api.exchange import Exchange
 from gateway.api.forms import Form, boundary_of
 from gateway.api.malformed import malformed
-from gateway.domain.errors import BadInput, ClientError, TooLarge, Unavailable
+from gateway.domain.errors import BadInput, ClientError, TooLarge
 from gateway.domain.fields import unknown
 from gateway.domain.references import IMAGE_URL_CHARS_MAX, IMAGES, Upload
+from gateway.work.memory import Hold
 from providers.contract import Json
 
 SMALL_BYTES_MAX: Final = 1024 * 1024
@@ -28,7 +29,6 @@ IDLE_S_MAX: Final = 15.0
 # Slower than this after a first grace, and somebody is holding a place, not sending a body.
 SLOW_GRACE_S: Final = 10.0
 SLOW_BYTES_PER_S: Final = 1_024
-MEMORY_BYTES_MAX: Final = 256 * 1024 * 1024
 IMAGE_KEYS: Final = ("file_id", "image_url")
 UNKNOWN_FIELD: Final = "Object contains unknown field `"  # as msgspec says it
 
@@ -63,36 +63,6 @@ class UnfitBody(ClientError):
     code = "unsupported_media_type"
 
 
-class Memory:
-    """The bytes that all bodies of this process hold at the moment. A body that does not fit is asked to come again."""
-
-    def __init__(self, bytes_max: int) -> None:
-        self.held = 0
-        self._bytes_max = bytes_max
-
-    @contextmanager
-    def share(self) -> Iterator[Callable[[int], None]]:
-        """What takes more of it, for as long as the context lasts."""
-        mine = 0
-
-        def hold(size: int) -> None:
-            nonlocal mine
-            if self.held + size > self._bytes_max:
-                raise Unavailable(
-                    "The gateway is reading too many large bodies. Try again in a moment.", retry_after_s=2
-                )
-            self.held += size
-            mine += size
-
-        try:
-            yield hold
-        finally:
-            self.held -= mine
-
-
-memory = Memory(MEMORY_BYTES_MAX)
-
-
 async def small_json(exchange: Exchange, bounds: Bounds) -> bytes:
     """The bytes of a body that is a JSON object and nothing large. BadInput, TooLarge or UnfitBody."""
     if _content_type(exchange)[0] != "application/json":
@@ -106,7 +76,7 @@ async def small_json(exchange: Exchange, bounds: Bounds) -> bytes:
 async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> AsyncIterator[Body]:
     """The parsed body; its files live as long as the context. BadInput, TooLarge, UnfitBody or Unavailable."""
     kind, options = _content_type(exchange)
-    with memory.share() as hold:
+    with exchange.tools.incoming.share() as hold:
         if kind == "multipart/form-data":
             boundary = boundary_of(options)
             async with Form(boundary, expected.fields, expected.files, exchange.tools.assets, exchange.id) as form:
@@ -117,16 +87,26 @@ async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> Asy
                 yield Body(*await form.finish(), form.in_memory > SMALL_BYTES_MAX)
         else:
             bytes_max = bounds.json_bytes if set(IMAGES) & set(expected.fields) else SMALL_BYTES_MAX
-            chunks = []
-            async for chunk in arriving(exchange, bytes_max, bounds.seconds):
-                hold(len(chunk))
-                chunks.append(chunk)
-            data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-            del chunks
+            data = await _whole(exchange, bytes_max, bounds.seconds, hold)
             if len(data) <= SMALL_BYTES_MAX:
                 yield Body(parse_json(data), {})
             else:
                 yield Body(await asyncio.to_thread(parse_large_json, data, expected.fields), {}, True)
+
+
+@asynccontextmanager
+async def raw_body(exchange: Exchange, bytes_max: int, seconds_max: float) -> AsyncIterator[bytes]:
+    """A body as it came, whatever it is; held as long as the context. BadInput, TooLarge or Unavailable."""
+    with exchange.tools.incoming.share() as hold:
+        yield await _whole(exchange, bytes_max, seconds_max, hold)
+
+
+async def _whole(exchange: Exchange, bytes_max: int, seconds_max: float, hold: Hold) -> bytes:
+    chunks = []
+    async for chunk in arriving(exchange, bytes_max, seconds_max):
+        hold(len(chunk))
+        chunks.append(chunk)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _content_type(exchange: Exchange) -> tuple[str, str]:

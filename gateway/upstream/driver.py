@@ -189,10 +189,13 @@ class Driver:
         finally:
             self._observe(endpoint.provider, "download", word, time.perf_counter() - began_s)
 
-    async def fetch_image(self, url: str, *, bytes_max: int, timeout_s: float = 15.0) -> bytes | ImageRefused:
-        """Fetch a picture from an address that a client gave: https and public, whatever it redirects to."""
+    async def fetch_image(
+        self, url: str, *, hold: Callable[[int], None], bytes_max: int, timeout_s: float = 15.0
+    ) -> bytes | ImageRefused:
+        """Fetch a picture from an address that a client gave: https and public, whatever it redirects to. `hold` takes
+        the memory for each piece; what it raises passes through."""
         return await images.fetch_image(
-            self._clients, url, bytes_max=bytes_max, timeout_s=timeout_s, ports=self._image_ports
+            self._clients, url, hold=hold, bytes_max=bytes_max, timeout_s=timeout_s, ports=self._image_ports
         )
 
     async def close(self) -> None:

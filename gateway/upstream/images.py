@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Callable
 from enum import StrEnum
 
 import httpx
@@ -44,8 +45,10 @@ class ImageRefused(Struct, frozen=True):
 
 
 async def fetch_image(
-    clients: Clients, url: str, *, bytes_max: int, timeout_s: float, ports: frozenset[int]
+    clients: Clients, url: str, *, hold: Callable[[int], None], bytes_max: int, timeout_s: float, ports: frozenset[int]
 ) -> bytes | ImageRefused:
+    """`hold` hears of each piece before it is kept; what it raises ends the fetch and passes through."""
+
     def prepare(url: httpx.URL) -> tuple[httpx.Request, Transport]:
         scheme, host, port = origin_of(url)
         if scheme != "https" or port not in ports or not is_outer(host, clients):
@@ -60,7 +63,11 @@ async def fetch_image(
         async with asyncio.timeout(timeout_s), opened(web_address(url), prepare) as response:
             if response.status_code != 200:
                 return ImageRefused(Reason.STATUS)
-            return b"".join([chunk async for chunk in Body(response, bytes_max)])
+            chunks = []
+            async for chunk in Body(response, bytes_max):
+                hold(len(chunk))
+                chunks.append(chunk)
+            return b"".join(chunks)
     except BadAddress:
         return ImageRefused(Reason.ADDRESS)
     except TooLarge:

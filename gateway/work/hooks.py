@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Final
 
 import msgspec
+from msgspec import Struct
 
 from gateway.domain import orphans
 from gateway.domain.news import Named
@@ -35,24 +36,38 @@ _nudged: OrderedDict[str, float] = OrderedDict()
 _later: set[asyncio.Task[None]] = set()
 
 
-async def receive(tools: Tools, provider: str, name: str | None, request: Inbound) -> Answer:
-    """What the vendor hears back. `name`: the last part of the address, under our HMAC; None for an address without.
-    StoreAway: the vendor should call again."""
+class Known(Struct, frozen=True):
+    """An address that is ours. `attempt`: the video and the ordinal that it speaks of, if it speaks of one."""
+
+    endpoint: Endpoint
+    attempt: tuple[str, int] | None
+
+
+async def known(tools: Tools, provider: str, name: str | None) -> Known | None:
+    """`name`: the last part of the address, under our HMAC; None for an address without. StoreAway."""
     snapshot = tools.snapshot()
     endpoint = snapshot.endpoints.get(provider)
     if endpoint is None or snapshot.settings.gateway.public_url is None:
-        return UNKNOWN
+        return None
     if name is None:
-        notices, answer = _read(endpoint, request)
-        for notice in notices:
-            await _look_up(tools, endpoint, notice)
-        return answer
-    known = attempt_of(await tools.store.hook_secret(), provider, name)
-    if known is None:
+        return Known(endpoint, None)
+    attempt = attempt_of(await tools.store.hook_secret(), provider, name)
+    return None if attempt is None else Known(endpoint, attempt)
+
+
+async def receive(tools: Tools, provider: str, name: str | None, request: Inbound) -> Answer:
+    """What the vendor hears back. StoreAway: the vendor should call again."""
+    address = await known(tools, provider, name)
+    if address is None:
         return UNKNOWN
-    notices, answer = _read(endpoint, request)
-    video = await tools.store.read(known[0])
-    attempt = _open_attempt(video, provider, known[1])
+    notices, answer = _read(address.endpoint, request)
+    if address.attempt is None:
+        for notice in notices:
+            await _look_up(tools, address.endpoint, notice)
+        return answer
+    video_id, ordinal = address.attempt
+    video = await tools.store.read(video_id)
+    attempt = _open_attempt(video, provider, ordinal)
     if video is not None and attempt is not None:
         await _tell(tools, video, attempt, next((one.ref for one in notices if one.ref is not None), None))
     return answer

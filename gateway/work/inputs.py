@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -36,6 +36,8 @@ class Inputs:
         self.video_id = video_id
         self._images: list[tuple[str, ImageBytes]] = []
         self._stored: list[str] = []
+        self._stack = ExitStack()
+        self._hold = self._stack.enter_context(tools.incoming.share())
 
     async def __aenter__(self) -> Inputs:
         return self
@@ -43,6 +45,7 @@ class Inputs:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stack.close()
         await self.drop()
 
     async def drop(self) -> None:
@@ -125,7 +128,7 @@ class Inputs:
         await self._tools.assets.link_or_copy(source, name)
 
     async def _fetched(self, param: str, url: str) -> ImageBytes:
-        got = await self._tools.driver.fetch_image(url, bytes_max=IMAGE_BYTES_MAX)
+        got = await self._tools.driver.fetch_image(url, hold=self._hold, bytes_max=IMAGE_BYTES_MAX)
         if isinstance(got, ImageRefused):
             raise BadInput(f"Invalid value: the image could not be fetched: {got.reason}.", param=f"{param}.image_url")
         return await asyncio.to_thread(measured, param, got)

@@ -47,6 +47,11 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
     )
 
 
+def pictures_bytes(video: Video) -> int:
+    """What the pictures of a submission take."""
+    return sum(one.size_bytes for one in (video.request.image, video.request.last_image) if one is not None)
+
+
 async def _callback_url(tools: Tools, video: Video, attempt: Attempt) -> str | None:
     base = tools.snapshot().settings.gateway.public_url
     if base is None:

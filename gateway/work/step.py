@@ -38,7 +38,7 @@ from gateway.work.book import Job, book, close, pause
 from gateway.work.collect import collect
 from gateway.work.probing import give_back, may_probe
 from gateway.work.rooms import REROUTES_MAX, find_room
-from gateway.work.spec import spec_of
+from gateway.work.spec import pictures_bytes, spec_of
 from gateway.work.sweep import sweep
 from gateway.work.tools import Tools
 
@@ -48,6 +48,8 @@ TURNS_MAX = 100
 DRAINED_LOOK_MS: Final = 5_000
 # What may not be sent because the store's replicas are behind looks so often whether they are back.
 REPLICAS_LOOK_MS: Final = 1_000
+# What has to wait longer for the memory of its pictures gives up its lease, and makes room for what is polled.
+PICTURES_S_MAX: Final = 2.0
 
 
 async def step(tools: Tools, snapshot: Snapshot, video: Video, *, token: str, claims: int) -> int | None:
@@ -121,7 +123,9 @@ async def _perform(
         case DoubtAfterDeath(ordinal):
             return Doubted(ordinal, "the runner died with the call in the air", blame=False)
         case Submit(ordinal) | Resend(ordinal):
-            return await _submit(tools, job, ordinal, resend=isinstance(action, Resend))
+            wait_s = min(PICTURES_S_MAX, job.lease_ms / 2_000)
+            async with tools.outgoing.turn(pictures_bytes(job.video), wait_s) as ours:
+                return await _submit(tools, job, ordinal, resend=isinstance(action, Resend)) if ours else Wait()
         case _:
             if free_ms := await _pace(tools, job, action):
                 return Wait(free_ms)

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.api.bodies import SMALL_BYTES_MAX, Memory, parse_json, parse_large_json
-from gateway.domain.errors import BadInput, ClientError, Unavailable
+from gateway.api.bodies import SMALL_BYTES_MAX, parse_json, parse_large_json
+from gateway.domain.errors import BadInput, ClientError
 from gateway.domain.references import FIRST_FRAME
 from gateway.domain.requests import FIELDS, ask
 from providers.contract import Verb
@@ -193,18 +193,6 @@ def test_a_body_of_many_small_things_takes_no_memory(make: Callable[[], bytes]) 
         assert tracemalloc.get_traced_memory()[1] < len(data)
     finally:
         tracemalloc.stop()
-
-
-def test_bodies_share_a_fixed_memory() -> None:
-    """What does not fit comes again later; what has ended makes room."""
-    memory = Memory(100)
-    with memory.share() as one, memory.share() as other:
-        one(60)
-        other(40)
-        with pytest.raises(Unavailable) as caught:
-            other(1)
-        assert caught.value.retry_after_s
-    assert memory.held == 0
 
 
 @given(st.binary(max_size=60) | st.text(st.sampled_from('{}[]":,aA1.-e\\u'), max_size=60).map(str.encode))

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.gateway import Gateway, until
+from tests.support.wire import Wire
 
 CONFIG = """
 gateway: {{public_url: "http://127.0.0.1:{port}", deadline_s: {deadline}}}
@@ -72,3 +73,20 @@ def test_who_knows_no_address_of_ours_is_turned_away(running: Gateway) -> None:
         assert api.post("/hooks/mock", content=b"\xff\x00").status_code == 400
         assert api.post("/hooks/mock", content=b"x" * 300_000).status_code == 413
         assert api.get("/hooks/mock").status_code == 405
+
+
+@pytest.mark.parametrize("path", ["/hooks/nobody", "/hooks/mock/video_" + "0" * 48 + ".1." + "A" * 24])
+def test_an_address_that_is_not_ours_is_turned_away_before_its_body_is_read(running: Gateway, path: str) -> None:
+    """Whatever a stranger sends takes no memory."""
+    with Wire(running.port, "nobody") as wire:
+        wire.head("POST", path, content_length=200_000)
+        assert wire.reply().status == 404
+
+
+def test_a_callback_that_ends_too_early_is_told_as_any_body_is(running: Gateway) -> None:
+    with Wire(running.port, "nobody") as wire:
+        wire.head("POST", "/hooks/mock", content_length=1_000)
+        wire.send(b'{"id":')
+        wire.stop_sending()
+        reply = wire.reply()
+    assert (reply.status, reply.json()["error"]["code"]) == (400, "body_incomplete")

@@ -46,7 +46,7 @@ async def internet(
 
 
 async def fetched(driver: Driver, url: str, bytes_max: int = 100_000, timeout_s: float = 2.0) -> bytes | ImageRefused:
-    return await driver.fetch_image(url, bytes_max=bytes_max, timeout_s=timeout_s)
+    return await driver.fetch_image(url, hold=lambda _: None, bytes_max=bytes_max, timeout_s=timeout_s)
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -67,6 +67,25 @@ async def test_a_public_picture_is_fetched(tmp_path: Path) -> None:
         assert await fetched(driver, f"{base}/a.png?x=1#frag") == PICTURE
         assert desk.asked[0].target == "/a.png?x=1"
         assert sorted(name for name, _ in desk.asked[0].headers) == ["accept", "host", "user-agent"]
+
+
+async def test_a_picture_is_kept_piece_by_piece_as_far_as_there_is_memory(tmp_path: Path) -> None:
+    """What is refused memory passes through, and nothing more is read."""
+    large = PICTURE + bytes(2_000_000)
+    taken: list[int] = []
+
+    def hold(size: int) -> None:
+        taken.append(size)
+        if sum(taken) > 100_000:
+            raise MemoryError
+
+    async with internet(tmp_path, lambda _: say(200, large)) as (_, driver, base):
+        with pytest.raises(MemoryError):
+            await driver.fetch_image(f"{base}/a.png", hold=hold, bytes_max=10_000_000)
+        assert sum(taken) < 1_000_000
+        taken.clear()
+        whole = await driver.fetch_image(f"{base}/a.png", hold=taken.append, bytes_max=10_000_000)
+        assert whole == large and sum(taken) == len(large)
 
 
 @pytest.mark.parametrize("host", ["xn--0.com", "xn--.com", "xn--a-ecp.ru", "xn--ls8h.la"])
