@@ -24,6 +24,7 @@ from gateway.work.create import Retry, create_video
 from gateway.work.hand import Hand
 from gateway.work.inputs import storage_needed
 from gateway.work.read import absent
+from gateway.work.spec import pictures_bytes
 from gateway.work.tools import Tools
 
 OLD: Final = "The video cannot be made again"
@@ -44,13 +45,15 @@ async def retry(tools: Tools, wish: Wish, hand: Hand) -> str:
     old = await tools.store.read(wish.of)
     if old is None or old.deleted:
         raise absent(wish.of)
-    asked = await _asked(tools, old, wish)
     identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
     # Not a client's own kind of key: no client's resend is answered with it, and it with no other's video.
     named = identity if wish.name is None else f"of {old.id} by {hand.actor} {wish.name}"
     deed = hand.deed("video.retry", f"video/{old.id}", {"state": old.state.value}, {"retry": identity})
     hint, again = Hint(idempotency_key=f"retry {named}"), Retry(of=old.id, identity=identity, deed=deed)
-    face = (await create_video(tools, await _caller(tools, old), asked, hint, retry=again)).face
+    with tools.incoming.share() as hold:
+        hold(pictures_bytes(old))
+        asked = await _asked(tools, old, wish)
+        face = (await create_video(tools, await _caller(tools, old), asked, hint, retry=again)).face
     made: str = msgspec.json.decode(face)["id"]
     return made
 

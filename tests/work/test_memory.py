@@ -11,8 +11,10 @@ import pytest
 
 from gateway.domain.errors import Unavailable
 from gateway.domain.requests import ask
+from gateway.work.hand import Hand
 from gateway.work.memory import Memory
 from gateway.work.quote import quote_video
+from gateway.work.retry import Wish, retry
 from providers.contract import Verb
 from tests.support.house import house
 from tests.support.http_desk import say
@@ -122,6 +124,20 @@ async def test_a_linked_picture_that_does_not_fit_is_asked_for_again_and_leaves_
         await quote_video(one.tools, one.caller, asked)
         await one.create("it sails", **links)
         assert one.tools.incoming.held == 0
+
+
+async def test_a_retry_reads_its_pictures_only_where_there_is_memory(empty_redis: RedisServer, tmp_path: Path) -> None:
+    async with house(empty_redis.url, tmp_path, CONFIG, vendors=VENDORS) as one:
+        video = await one.create("it sails", input_reference=INLINE)
+        await one.until(video)
+        one.tools.incoming = Memory(SIZE)
+        hand = Hand("cli", one.tools.random, one.tools.clock.now_ms())
+        with one.tools.incoming.share() as hold:
+            hold(1)
+            with pytest.raises(Unavailable):
+                await retry(one.tools, Wish(of=video), hand)
+        again = await retry(one.tools, Wish(of=video), hand)
+        assert (await one.until(again))["status"] == "completed" and one.tools.incoming.held == 0
 
 
 async def test_a_submission_waits_for_the_memory_of_its_pictures_and_is_sent_once(
