@@ -19,7 +19,7 @@ from gateway.domain.errors import Unavailable
 
 # Both together are what a worker may hold: docs/operations.md, Sizing.
 IN_BYTES_MAX: Final = 192 * 1024 * 1024
-OUT_BYTES_MAX: Final = 64 * 1024 * 1024
+OUT_BYTES_MAX: Final = 192 * 1024 * 1024
 
 Hold: TypeAlias = Callable[[int], None]
 """Takes so many bytes more. Unavailable if they are not there."""

@@ -123,9 +123,11 @@ async def _perform(
         case DoubtAfterDeath(ordinal):
             return Doubted(ordinal, "the runner died with the call in the air", blame=False)
         case Submit(ordinal) | Resend(ordinal):
-            wait_s = min(PICTURES_S_MAX, job.lease_ms / 2_000)
-            async with tools.outgoing.turn(pictures_bytes(job.video), wait_s) as ours:
-                return await _submit(tools, job, ordinal, resend=isinstance(action, Resend)) if ours else Wait()
+            resend, size = isinstance(action, Resend), pictures_bytes(job.video)
+            if not size:
+                return await _submit(tools, job, ordinal, resend=resend)
+            async with tools.outgoing.turn(size, min(PICTURES_S_MAX, job.lease_ms / 2_000)) as ours:
+                return await _submit(tools, job, ordinal, resend=resend) if ours else Wait()
         case _:
             if free_ms := await _pace(tools, job, action):
                 return Wait(free_ms)
