@@ -73,10 +73,11 @@ async def small_json(exchange: Exchange, bounds: Bounds) -> bytes:
 
 
 @asynccontextmanager
-async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> AsyncIterator[Body]:
-    """The parsed body; its files live as long as the context. BadInput, TooLarge, UnfitBody or Unavailable."""
+async def body_of(exchange: Exchange, owner: str, expected: Expected, bounds: Bounds) -> AsyncIterator[Body]:
+    """The parsed body, held for a project; its files live as long as the context. BadInput, TooLarge, UnfitBody or
+    Unavailable."""
     kind, options = _content_type(exchange)
-    with exchange.tools.incoming.share() as hold:
+    with exchange.tools.incoming.share(owner) as hold:
         if kind == "multipart/form-data":
             boundary = boundary_of(options)
             async with Form(boundary, expected.fields, expected.files, exchange.tools.assets, exchange.id) as form:
@@ -95,9 +96,9 @@ async def body_of(exchange: Exchange, expected: Expected, bounds: Bounds) -> Asy
 
 
 @asynccontextmanager
-async def raw_body(exchange: Exchange, bytes_max: int, seconds_max: float) -> AsyncIterator[bytes]:
+async def raw_body(exchange: Exchange, owner: str, bytes_max: int, seconds_max: float) -> AsyncIterator[bytes]:
     """A body as it came, whatever it is; held as long as the context. BadInput, TooLarge or Unavailable."""
-    with exchange.tools.incoming.share() as hold:
+    with exchange.tools.incoming.share(owner) as hold:
         yield await _whole(exchange, bytes_max, seconds_max, hold)
 
 

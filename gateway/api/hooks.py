@@ -21,7 +21,7 @@ async def call(exchange: Exchange) -> Answer:
     if (name is not None and len(name) > NAME_CHARS_MAX) or await known(tools, provider, name) is None:
         return Answer(b"", 404)
     # Signatures are over bytes, so these are kept as they came.
-    async with raw_body(exchange, BODY_BYTES_MAX, BODY_S_MAX) as body:
+    async with raw_body(exchange, f"calls of {provider}", BODY_BYTES_MAX, BODY_S_MAX) as body:
         request = Inbound(
             path=exchange.path,
             query=tuple(exchange.query().items()),

@@ -14,7 +14,7 @@ from providers.contract import Json, Verb
 
 async def quote(exchange: Exchange) -> Answer:
     caller = await caller_of(exchange)
-    async with body_of(exchange, EXPECTED[Verb.CREATE], bounds_of(exchange)) as body:
+    async with body_of(exchange, caller.project, EXPECTED[Verb.CREATE], bounds_of(exchange)) as body:
         asked = await asked_in(body, Verb.CREATE)
         return of_json(_shown(await quote_video(exchange.tools, caller, asked)))
 

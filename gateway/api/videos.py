@@ -102,7 +102,7 @@ async def cancel(exchange: Exchange) -> Answer:
 async def create_character(exchange: Exchange) -> Answer:
     caller = await caller_of(exchange)
     hint = _hint(exchange)
-    async with body_of(exchange, CHARACTER, bounds_of(exchange)) as body:
+    async with body_of(exchange, caller.project, CHARACTER, bounds_of(exchange)) as body:
         asked = ask_character(body.fields, body.files)
         return _of_character(await characters.create(exchange.tools, caller, asked, hint))
 
@@ -147,7 +147,7 @@ def adjusted_header(changes: Mapping[str, tuple[str, str]]) -> tuple[tuple[str, 
 async def _make(exchange: Exchange, verb: Verb, *, source_id: str | None = None) -> Answer:
     caller = await identify(exchange.tools, exchange.key_hash(), admits=True)
     hint = _hint(exchange)
-    async with body_of(exchange, EXPECTED[verb], bounds_of(exchange)) as body:
+    async with body_of(exchange, caller.project, EXPECTED[verb], bounds_of(exchange)) as body:
         asked = await asked_in(body, verb, source_id=source_id)
         with spans.serving("POST /v1/videos", exchange.header(b"traceparent"), {"telecine.request": exchange.id}):
             created = await create_video(exchange.tools, caller, asked, hint)

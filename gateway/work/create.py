@@ -80,7 +80,7 @@ async def create_video(
 async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat, retry: Retry | None) -> Created:
     snapshot = tools.snapshot()
     identity = retry.identity if retry else video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
-    async with Inputs(tools, identity) as inputs:
+    async with Inputs(tools, caller.project, identity) as inputs:
         if asked.webhook_url is not None:
             await check_address(tools, snapshot, caller, asked.webhook_url)
         weighed = await weigh(tools, snapshot, caller, asked, inputs)

@@ -31,13 +31,13 @@ UPLOAD_SECONDS_MAX = 600
 class Inputs:
     """An async context: leaving it without `keep()` removes what was stored."""
 
-    def __init__(self, tools: Tools, video_id: str) -> None:
+    def __init__(self, tools: Tools, project: str, video_id: str) -> None:
         self._tools = tools
         self.video_id = video_id
         self._images: list[tuple[str, ImageBytes]] = []
         self._stored: list[str] = []
         self._stack = ExitStack()
-        self._hold = self._stack.enter_context(tools.incoming.share())
+        self._hold = self._stack.enter_context(tools.incoming.share(project))
 
     async def __aenter__(self) -> Inputs:
         return self

@@ -32,7 +32,7 @@ async def quote_video(tools: Tools, caller: Caller, asked: Asked) -> Quoted:
     asked: they bind when a video is created. A linked image is fetched and measured."""
     snapshot = tools.snapshot()
     identity = video_id(tools.clock.now_ms(), tools.random(RANDOM_BYTES))
-    async with Inputs(tools, identity) as inputs:
+    async with Inputs(tools, caller.project, identity) as inputs:
         weighed = await weigh(tools, snapshot, caller, asked, inputs)
     request, day = weighed.request, weighed.day
     routes = []

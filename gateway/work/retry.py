@@ -50,7 +50,7 @@ async def retry(tools: Tools, wish: Wish, hand: Hand) -> str:
     named = identity if wish.name is None else f"of {old.id} by {hand.actor} {wish.name}"
     deed = hand.deed("video.retry", f"video/{old.id}", {"state": old.state.value}, {"retry": identity})
     hint, again = Hint(idempotency_key=f"retry {named}"), Retry(of=old.id, identity=identity, deed=deed)
-    with tools.incoming.share() as hold:
+    with tools.incoming.share(old.project) as hold:
         hold(pictures_bytes(old))
         asked = await _asked(tools, old, wish)
         face = (await create_video(tools, await _caller(tools, old), asked, hint, retry=again)).face

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import partial
 
 from gateway.assets.media import Media
 from gateway.assets.store import AssetStore
@@ -17,10 +16,11 @@ from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 from gateway.upstream.driver import Driver
 from gateway.upstream.webhooks import Poster
+from gateway.work import memory
 from gateway.work.configuring import Configuring
 from gateway.work.hearers import Hearers
 from gateway.work.looks import Looks
-from gateway.work.memory import IN_BYTES_MAX, OUT_BYTES_MAX, Memory
+from gateway.work.memory import Memory
 from gateway.work.names_lately import NamesLately
 from gateway.work.observer import Observer
 from gateway.work.odd_words import OddWords
@@ -54,8 +54,8 @@ class Tools:
     poster: Poster = field(default_factory=Poster)  # sends webhooks
     hearers: Hearers = field(default_factory=Hearers)  # who wants to hear of what, as it was a moment ago
     told: asyncio.Event = field(default_factory=asyncio.Event)  # set when this process has written a delivery
-    incoming: Memory = field(default_factory=partial(Memory, IN_BYTES_MAX))  # bodies, and pictures fetched for them
-    outgoing: Memory = field(default_factory=partial(Memory, OUT_BYTES_MAX))  # pictures of submissions
+    incoming: Memory = field(default_factory=memory.incoming)  # bodies, and pictures fetched for them
+    outgoing: Memory = field(default_factory=memory.outgoing)  # pictures of submissions
     lines: Mapping[str, int] = field(default_factory=dict)  # by provider, how many videos waited for it a moment ago
 
     def world(self, snapshot: Snapshot, video: Video, *, ledger_ms: int = 0) -> World:

@@ -40,13 +40,26 @@ LONG_S = 10.0
 def test_requests_share_a_fixed_memory() -> None:
     """What does not fit comes again later; what has ended makes room."""
     memory = Memory(100)
-    with memory.share() as one, memory.share() as other:
+    with memory.share("films") as one, memory.share("films") as other:
         one(60)
         other(40)
         with pytest.raises(Unavailable) as caught:
             other(1)
         assert caught.value.retry_after_s
     assert memory.held == 0
+
+
+def test_one_project_leaves_room_for_the_others() -> None:
+    """However many of its requests hold something."""
+    memory = Memory(100, 60)
+    with memory.share("films") as one, memory.share("films") as two, memory.share("news") as other:
+        one(40)
+        two(20)
+        with pytest.raises(Unavailable):
+            two(1)
+        other(40)
+    with memory.share("films") as again:
+        again(60)
 
 
 async def test_who_waits_gets_it_in_the_order_of_coming() -> None:
@@ -59,7 +72,7 @@ async def test_who_waits_gets_it_in_the_order_of_coming() -> None:
             order.append(name)
             await asyncio.sleep(0.01)
 
-    with memory.share() as hold:
+    with memory.share("films") as hold:
         hold(50)
         tasks = [asyncio.create_task(work(name, size)) for name, size in (("large", 90), ("small", 10), ("last", 90))]
         await asyncio.sleep(0.02)
@@ -114,7 +127,7 @@ async def test_a_linked_picture_that_does_not_fit_is_asked_for_again_and_leaves_
         one.tools.driver, one.tools.incoming = driver, Memory(len(fields) * SIZE)
         links: dict[str, Any] = {field: {"image_url": f"{base}/a.png"} for field in fields}
         asked = ask(Verb.CREATE, {"prompt": "it sails", **links}, {})
-        with one.tools.incoming.share() as hold:
+        with one.tools.incoming.share("films") as hold:
             hold(1)
             for wish in (quote_video(one.tools, one.caller, asked), one.create("it sails", **links)):
                 with pytest.raises(Unavailable) as caught:
@@ -132,7 +145,7 @@ async def test_a_retry_reads_its_pictures_only_where_there_is_memory(empty_redis
         await one.until(video)
         one.tools.incoming = Memory(SIZE)
         hand = Hand("cli", one.tools.random, one.tools.clock.now_ms())
-        with one.tools.incoming.share() as hold:
+        with one.tools.incoming.share("films") as hold:
             hold(1)
             with pytest.raises(Unavailable):
                 await retry(one.tools, Wish(of=video), hand)
@@ -146,7 +159,7 @@ async def test_a_submission_waits_for_the_memory_of_its_pictures_and_is_sent_onc
     """Longer than its lease, and more often than a video is claimed in vain; what has no picture is sent meanwhile."""
     async with house(empty_redis.url, tmp_path, CONFIG, vendors=VENDORS) as one:
         one.tools.outgoing = Memory(SIZE)
-        with one.tools.outgoing.share() as hold:
+        with one.tools.outgoing.share("films") as hold:
             hold(1)
             waiting = await one.create("it sails", input_reference=INLINE)
             other = await one.create("it flies")
@@ -173,7 +186,7 @@ async def test_submissions_at_the_same_time_hold_no_more_than_there_is(
                 await asyncio.sleep(0)
 
         watching = asyncio.create_task(watch())
-        with one.tools.outgoing.share() as hold:
+        with one.tools.outgoing.share("films") as hold:
             hold(SIZE + 1)
             videos = [await one.create(f"boat {number}", input_reference=INLINE) for number in range(12)]
             await one.runner_turn()
