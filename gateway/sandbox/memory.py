@@ -6,6 +6,8 @@ list (their ids go on working), and the list says from when on it is complete.
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -45,12 +47,13 @@ class Memory:
 
     def add(self, entry: Entry) -> None:
         """Remember a job, or that it was cancelled. OSError leaves everything as it was."""
-        self._file.write(msgspec.json.encode(entry) + b"\n")
+        if self._lines >= 2 * self._jobs_max:
+            shortened = self._rewrite()
+            self._file.close()
+            self._file = shortened
+        self._append(msgspec.json.encode(entry) + b"\n")
         self._lines += 1
         self._take(entry)
-        if self._lines > 2 * self._jobs_max:
-            self._file.close()
-            self._file = self._rewrite()
 
     def by_key(self, key: str) -> Entry | None:
         return self._entries.get(self._by_key.get(key, ""))
@@ -74,14 +77,26 @@ class Memory:
             self._by_key.pop(oldest.key, None)
             self.complete_since_ms = oldest.at_ms + 1
 
+    def _append(self, line: bytes) -> None:
+        """The whole line or nothing of it: a disk that fills takes a part, and the next line would join that."""
+        written = self._file.write(line)
+        if written < len(line):
+            self._file.truncate(self._file.tell() - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._path))
+
     def _rewrite(self) -> BinaryIO:
-        """Leave only what is remembered in the file, and go on appending to it."""
+        """Leave only what is remembered in the file, and append to that from now on. OSError leaves all as it was."""
         aside = self._path.with_suffix(".new")
         with aside.open("wb") as file:
             file.writelines(msgspec.json.encode(entry) + b"\n" for entry in self._entries.values())
-        aside.replace(self._path)
+        shortened = aside.open("ab", buffering=0)
+        try:
+            aside.replace(self._path)
+        except OSError:
+            shortened.close()
+            raise
         self._lines = len(self._entries)
-        return self._path.open("ab", buffering=0)
+        return shortened
 
 
 def _read(path: Path) -> Iterator[Entry]:

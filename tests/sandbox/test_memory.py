@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,6 +49,51 @@ def test_the_list_is_bounded_and_says_so(path: Path) -> None:
     assert memory.by_key("k16") is None
     assert memory.complete_since_ms == 17
     memory.close()
+
+
+def test_a_disk_that_refuses_the_shorter_file_leaves_everything_as_it_was(path: Path) -> None:
+    """The job is not made, also when it is asked for again, and once there is room the vendor goes on."""
+    memory = Memory(path, jobs_max=3)
+    for n in range(6):
+        memory.add(entry(n))
+    before = path.read_bytes()
+    path.with_suffix(".new").mkdir()  # where the shorter file is written
+    for _ in range(2):
+        with pytest.raises(OSError, match="directory"):
+            memory.add(entry(6))
+        assert memory.by_key("k6") is None and memory.between(0, 9) == [entry(3), entry(4), entry(5)]
+        assert path.read_bytes() == before
+    path.with_suffix(".new").rmdir()
+    memory.add(entry(6))
+    memory.close()
+    again = Memory(path, jobs_max=3)
+    assert again.between(0, 9) == [entry(4), entry(5), entry(6)]
+    again.close()
+
+
+@contextmanager
+def files_up_to(size_bytes: int) -> Iterator[None]:
+    """The kernel takes as much of a write as fits, and refuses the next."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_disk_that_takes_half_a_line_costs_no_other_job(path: Path) -> None:
+    """The half goes, so what is written once there is room stands on a line of its own."""
+    memory = Memory(path)
+    memory.add(entry(0))
+    with files_up_to(path.stat().st_size + 10), pytest.raises(OSError, match="space"):
+        memory.add(entry(1))
+    assert memory.by_key("k1") is None
+    memory.add(entry(2))
+    memory.close()
+    again = Memory(path)
+    assert again.between(0, 9) == [entry(0), entry(2)]
+    again.close()
 
 
 def test_a_span_of_time_is_exact(path: Path) -> None:
