@@ -27,6 +27,7 @@ from providers.contract import Json, Ref
 
 COLUMNS: Final = ("attempt", "route", "sent", "age", "stake", "until", "candidates")
 DAY_MS: Final = 86_400_000
+DECIDED: Final = "doubt.decided"
 REF_CHARS_MAX: Final = 4_096
 
 
@@ -104,7 +105,8 @@ def decide(
         await _refuse_taken(store, attempt, known)
         ruled = await rule(store, attempt, ruling, random=os.urandom)
         what = "received" if received else "not received"
-        await store.tell_word(attempt, f"{what}, by {who()}: {said}", _now_ms())
+        told = {"attempt": attempt, "text": f"{what}, by {who()}: {said}"}
+        await store.announce(DECIDED, told, once=os.urandom(12).hex())  # beside the record, which keeps it as well
         return ruled
 
     try:

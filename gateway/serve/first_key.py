@@ -26,7 +26,7 @@ async def _first_key(url: str, name: str) -> str | None:
     store = Store(url, name=name)
     try:
         await store.open()
-        if not await store.begins():
+        if await store.has_begun():
             return None
         now_ms = time.time_ns() // 1_000_000
         project = Project(id=ids.project_id(os.urandom(12)), name=PROJECT, created_ms=now_ms)
@@ -34,6 +34,6 @@ async def _first_key(url: str, name: str) -> str | None:
         owner = made.project_id if isinstance(made, NameTaken) else made.id
         secret = new_secret(os.urandom(SECRET_BYTES))
         key = Key(id=ids.key_id(os.urandom(12)), project=owner, name="first", role=ROLE, created_ms=now_ms)
-        return secret if isinstance(await store.create_key(key, digest(secret), actor=SERVE), Key) else None
+        return secret if await store.create_first_key(key, digest(secret), actor=SERVE) else None
     finally:
         await store.close()

@@ -22,7 +22,7 @@ from typing import Any, Final, NoReturn
 from msgspec import Struct
 
 from gateway.config.load import ConfigFile, load_config
-from gateway.log import journal, take_over_libraries
+from gateway.log import journal, log, take_over_libraries
 from gateway.metrics.families import MULTIPROCESS as METRICS_FOLDER
 from gateway.metrics.folding import fold
 from gateway.sandbox.check import check_fates
@@ -42,6 +42,7 @@ from gateway.work.making import Made, Maker
 
 LOOK_EVERY_S: Final = 0.05
 ANSWER_S_MAX: Final = 2.0
+ANOTHER_KEY: Final = "if there is none yet: telecine keys create --project NAME --role 100"
 LOCK_S_MAX: Final = 5.0  # a short command is done by then, and what a killed gateway left
 
 
@@ -83,7 +84,7 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     address, port = held.getsockname()[:2]
     make_data_dir(serving.data_dir)
     store_url = _store(file, serving.data_dir, stack)  # first: who may not have the data directory starts nothing in it
-    _begin(store_url, file.config.gateway.name)
+    keyless = _begin(store_url, file.config.gateway.name)
     sandbox = Sandbox(serving.data_dir, socket_path, stack)
     site: dict[str, Any] = {
         "config": str(serving.config),
@@ -121,7 +122,8 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
         buried=bury,
     )
     shown = url_of(serving.host, port)
-    threading.Thread(target=_announce, args=(fleet, address, port, shown), name="announce", daemon=True).start()
+    said = (fleet, address, port, shown, keyless)
+    threading.Thread(target=_announce, args=said, name="announce", daemon=True).start()
     fleet.run(partial(load, Task(master=os.getpid(), grace_s=grace_s, site=site)))
     return 1 if fleet.failed else 0
 
@@ -163,13 +165,16 @@ def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
     return url
 
 
-def _begin(store_url: str, name: str) -> None:
-    """An operator's key at the very first start: on stdout, and never in the log. That a store is away, the workers
-    say."""
-    with suppress(StoreAway, StoreRefused):
+def _begin(store_url: str, name: str) -> str:
+    """An operator's key at the very first start: on stdout, and never in the log. Why it cannot be known whether this
+    is one; empty if it is known."""
+    try:
         secret = first_key(store_url, name)
-        if secret is not None:
-            print(f"A key that controls everything, shown this once: {secret}", flush=True)  # noqa: T201
+    except (StoreAway, StoreRefused) as error:
+        return str(error)
+    if secret is not None:
+        print(f"A key that controls everything, shown this once: {secret}", flush=True)  # noqa: T201
+    return ""
 
 
 class Sandbox:
@@ -207,14 +212,17 @@ def _figures(serving: Serving, stack: ExitStack) -> None:
         clear_figures(serving.data_dir)
 
 
-def _announce(fleet: Fleet, address: str, port: int, shown: str) -> None:
+def _announce(fleet: Fleet, address: str, port: int, shown: str, keyless: str) -> None:
     """Say where the gateway listens once it has really answered. Whether it is fit for work is another question, which
-    the operator must be able to ask."""
+    the operator must be able to ask. `keyless`: why nobody knows whether this start had to make a key; where the store
+    stays away the workers say it, and there is no start."""
     reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(address, address)  # noqa: S104 - read, not bound
     while not fleet.interrupt_signal:
         if _answers(reached, port):
             fleet.ready = True
             print(f"Telecine listens on {shown}", flush=True)  # noqa: T201 - scripts wait for this line
+            if keyless:
+                log("first_key_not_shown", level="warning", reason=keyless, todo=ANOTHER_KEY)
             return
         time.sleep(LOOK_EVERY_S)
 

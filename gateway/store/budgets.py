@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from gateway.domain.accounts import UNREAD, encode_standing
 from gateway.domain.audit import Deed
 from gateway.domain.budgets import Budget, Cap, Window, counter_of, name_of, parts_of
 from gateway.domain.ledger import DAY_MS, window_until_ms
@@ -12,7 +13,7 @@ from gateway.domain.money import format_usd
 from gateway.store.edits import deed_words
 from gateway.store.errors import StoreAway
 from gateway.store.lane import Word
-from gateway.store.loader import SET_CAP
+from gateway.store.loader import SET_CAP, SHUT
 from gateway.store.outcomes import Crossed, crossed_of
 from gateway.store.room import Room
 from providers.contract import Json
@@ -35,11 +36,13 @@ class Budgets(Room):
         was_there, _ = await self._set(name_of(scope, window), "", actor)
         return was_there
 
-    async def shut(self, scope: str) -> bool:
-        """A cap on all that it ever spends, at what that is now: nothing new is held there. False where one stands."""
+    async def shut_unread(self, provider: str) -> None:
+        """A cap on all that it ever spends, at what that is now, until its account was read: nothing new is held there.
+        A cap that stands is left alone."""
+        scope = f"provider/{provider}"
         held, settled = await self.spent_in_all(scope)
-        name = name_of(scope, Window.TOTAL)
-        return bool(await self._link.command("HSETNX", self._names.caps, name, f"{held + settled}|"))
+        words = (name_of(scope, Window.TOTAL), f"{held + settled}|", provider, encode_standing(UNREAD))
+        await self._link.run(SHUT, (self._names.caps, self._names.standings), words)
 
     async def _set(self, name: str, value: str, actor: str | None) -> tuple[bool, tuple[Crossed, ...]]:
         """The ledger's clock says which counter is meant: asked with a day that is over, the script tells the time."""

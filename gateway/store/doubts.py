@@ -16,7 +16,6 @@ from gateway.store.room import Room
 PAGE: Final = 200
 VIDEOS_MAX: Final = 1_000  # found
 LOOKS_MAX: Final = 100_000  # at records
-EVENTS_KEPT: Final = 10_000
 
 
 class Doubtful(Struct, frozen=True):
@@ -47,11 +46,6 @@ class Doubts(Room):
         """The attempt that a vendor's job belongs to; None: nobody's."""
         owner = await self._link.command("HGET", self._names.refs, f"{binding.account}|{binding.ref}")
         return None if owner is None else owner.decode()
-
-    async def tell_word(self, attempt: str, text: str, at_ms: int) -> None:
-        """An event of an operator's word, beside the record, which keeps it as well."""
-        words = ("kind", "doubt.decided", "at", at_ms, "attempt", attempt, "text", text)
-        await self._link.command("XADD", self._names.events, "MAXLEN", "~", EVENTS_KEPT, "*", *words)
 
 
 def _decoded(record: bytes | None, wanted: frozenset[AttemptState]) -> Video | None:

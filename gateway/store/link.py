@@ -1,6 +1,7 @@
 """The way to Redis: scripts and commands over a few lanes, trouble turned into one exception, repeats in bounds.
 
-Repeating is safe for everything that goes this way: scripts answer *already applied*, are fenced by a token, or read.
+Repeating is safe for everything that goes this way: scripts answer *already applied*, are fenced by a token, or read;
+plain commands read, or leave the same however often they are done.
 So when a lane breaks and nobody knows what the server did, the same call is made again until the answer is known, in
 bounds: long ones for a write, since an outcome is at stake; short ones for a read, whose caller can ask again.
 After that it is `StoreAway`.
@@ -107,12 +108,13 @@ class Link:
             return await self._patiently(operation, once, self._patience_s, (self._careful,))
 
     async def command(self, *command: Word) -> Any:
-        """The reply to one command that reads."""
+        """The reply to one command that reads, or that writes the same when it is done twice: what adds something, or
+        answers whether it was the first, is a script."""
         name = str(command[0]).lower()
         return await self._patiently(name, lambda lane: lane.call(*command), self._reads_patience_s)
 
     async def many(self, operation: str, commands: Sequence[Command]) -> list[Any]:
-        """The replies to some commands that read. They leave together."""
+        """The replies to some such commands. They leave together."""
         replies: list[Any] = await self._patiently(operation, lambda lane: lane.many(commands), self._reads_patience_s)
         return replies
 

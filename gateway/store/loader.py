@@ -51,6 +51,7 @@ FACE: Final = _join("face", "face", flags="no-writes")
 PAGE: Final = _join("page", "page", flags="no-writes")
 CHANGED: Final = _join("changed", "changed", flags="no-writes")
 SET_CAP: Final = _join("set_cap", "common", "cap_fields", "caps", "audit", "set_cap", flags="allow-oom")
+SHUT: Final = _join("shut", "shut", flags="allow-oom")
 ROLL_UP: Final = _join("roll_up", "common", "roll_up")
 BEGIN_CHARACTER: Final = _join("begin_character", "common", "begin_character")
 END_CHARACTER: Final = _join("end_character", "end_character", flags="allow-oom")
@@ -84,6 +85,7 @@ SCRIPTS: Final = (
     PAGE,
     CHANGED,
     SET_CAP,
+    SHUT,
     ROLL_UP,
     BEGIN_CHARACTER,
     END_CHARACTER,

@@ -39,7 +39,7 @@ class Names:
         self.audit: Final = tag + "audit"  # stream of operators' changes, newest kept
         self.rates: Final = tag + "rates"  # hash key or project -> when all its requests are there again, us
         self.health: Final = tag + "health"  # hash "route/…" or "provider/…" -> its chart
-        self.begun: Final = tag + "begun"  # that the first start's key was made, or was not needed
+        self.begun: Final = tag + "begun"  # hash "key" -> id of the key that the first start made
         self.drained: Final = tag + "drained"  # hash, named as in `health` -> since when it gets no new work, ms
         self.rewound: Final = tag + "rewound"  # hash about commits that were forgotten: see rewinds.FIELDS
         self.hook_secret: Final = tag + "hook_secret"  # hex; signs the addresses of callbacks

@@ -68,21 +68,17 @@ class Projects(Edits):
         """From now on these, whole, for all its keys together. False if there is no such project."""
         return await self._change_project(project_id, "project.limit", actor, limits=limits)
 
-    async def begins(self) -> bool:
-        """Whether there was never a key; True once, however many replicas ask at the same time."""
-        names = self._names
-        if await self._link.command("EXISTS", names.begun, names.keys):
-            return False
-        return await self._link.command("SET", names.begun, "1", "NX") is not None
+    async def has_begun(self) -> bool:
+        """Whether there was ever a key."""
+        return bool(await self._link.command("EXISTS", self._names.begun, self._names.keys))
+
+    async def create_first_key(self, key: Key, key_hash: str, *, actor: str) -> bool:
+        """True for one of all who try, however many do so at the same time."""
+        first = Field(self._names.begun, "key", key.id)
+        return await self.edit(self._new_key(key, key_hash, actor, mark=first))
 
     async def create_key(self, key: Key, key_hash: str, *, actor: str = CLI) -> Key | ProjectGone:
-        names = self._names
-        edit = Edit(
-            deed=self._deed(actor, "key.create", f"key/{key.id}", after=as_json(key_shape(key))),
-            read=[Field(names.project(key.project), "status", Status.ACTIVE.value)],
-            write=[Field(names.keys, key.id, key_hash), *_fields(names.key(key_hash), _key_fields(key))],
-        )
-        return key if await self.edit(edit) else ProjectGone()
+        return key if await self.edit(self._new_key(key, key_hash, actor)) else ProjectGone()
 
     async def find_key(self, key_id: str) -> Key | None:
         found = await self._key(key_id)
@@ -187,6 +183,19 @@ class Projects(Edits):
 
     async def _all_gone(self, name: str) -> list[Field]:
         return [Field(name, field) for field in await self._hash(name)]
+
+    def _new_key(self, key: Key, key_hash: str, actor: str, *, mark: Field | None = None) -> Edit:
+        """`mark`: a field that is not there yet, and is from then on."""
+        names = self._names
+        marks = [] if mark is None else [mark]
+        return Edit(
+            deed=self._deed(actor, "key.create", f"key/{key.id}", after=as_json(key_shape(key))),
+            read=[
+                Field(names.project(key.project), "status", Status.ACTIVE.value),
+                *(replace(one, value=b"") for one in marks),
+            ],
+            write=[Field(names.keys, key.id, key_hash), *_fields(names.key(key_hash), _key_fields(key)), *marks],
+        )
 
     def _deed(self, actor: str, action: str, what: str, before: Json = None, after: Json = None) -> Deed:
         return Deed(id=self._random(12).hex(), actor=actor, action=action, object=what, before=before, after=after)

@@ -26,6 +26,7 @@ class Standings(Room):
         await self._link.command("HDEL", self._names.standings, provider)
 
     async def take_turn(self, provider: str, turn_ms: int = TURN_MS) -> bool:
-        """Whether this caller may ask the provider for its account now; nobody else may for so long."""
+        """Whether this caller may ask the provider for its account now; nobody else may for so long. An answer that is
+        lost costs the turn: it is taken, and nobody has it."""
         key = self._names.standing_turn(provider)
         return await self._link.command("SET", key, "taken", "NX", "PX", turn_ms) is not None

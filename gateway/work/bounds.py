@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.domain.accounts import UNREAD
 from gateway.snapshot import Snapshot
 from gateway.store.store import Store
 
@@ -12,5 +11,5 @@ async def shut_unread(store: Store, snapshot: Snapshot) -> None:
     bounded = [name for name, one in snapshot.settings.providers.items() if one.balance == "budget"]
     known = await store.standings() if bounded else {}
     for provider in bounded:
-        if (provider not in known or not known[provider].bounds) and await store.shut(f"provider/{provider}"):
-            await store.put_standing(provider, UNREAD)
+        if provider not in known or not known[provider].bounds:
+            await store.shut_unread(provider)

@@ -12,12 +12,13 @@ PIECE_BYTES = 65_536
 
 
 class Proxy:
-    """Between a store and the real server. `lose` answers are swallowed, each with its connection; while it hangs, all
-    are. It hangs from the moment on when something with `hang_at` in it is asked."""
+    """Between a store and the real server. `lose` answers are swallowed, each with its connection, once `pass_on` more
+    have gone by; while it hangs, all are. It hangs from the moment on when something with `hang_at` in it is asked."""
 
     def __init__(self, target: Path) -> None:
         self._target = target
         self.lose = 0
+        self.pass_on = 0
         self.hang = False
         self.hang_at = ""
         self.connections = 0
@@ -48,7 +49,9 @@ class Proxy:
     async def _answers(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError):
             while data := await reader.read(PIECE_BYTES):
-                if self.lose > 0:
+                if self.pass_on > 0:
+                    self.pass_on -= 1
+                elif self.lose > 0:
                     self.lose -= 1
                     writer.transport.abort()
                     return
