@@ -67,7 +67,7 @@ class Fleet(MPServer):
             workers_kill_timeout=math.ceil(grace_s + KILL_AFTER_S),
         )
         logging.getLogger("_granian").addFilter(_news)
-        self.ready = False  # once every worker has answered: before that, a death means that it cannot start
+        self.ready = False  # once a worker has answered: a death before that means that they cannot start
         self.failed = False
         self._tick = tick
         self._buried = buried
@@ -92,8 +92,18 @@ class Fleet(MPServer):
                 self._bury(self.interrupt_children.pop(), now)
             for index in [index for index, at in self._again_at.items() if now >= at]:
                 del self._again_at[index]
-                self._respawn_workers([index], spawn_target, target_loader)
-                log("worker_restarted", level="warning", worker=index + 1, pid=self.wrks[index].inner.pid)
+                self._start_again(index, spawn_target, target_loader, now)
+
+    def _start_again(self, index: int, spawn_target: Any, target_loader: Any, now: float) -> None:
+        workers = list(self.wrks)
+        try:
+            self._respawn_workers([index], spawn_target, target_loader)
+        except OSError as error:  # the machine lends no more processes or files: it may in a moment
+            self.wrks[:] = workers  # granian has taken the dead one out
+            log("worker_not_restarted", level="error", worker=index + 1, reason=str(error))
+            self._pause(index, now, self._pauses_s[index])
+            return
+        log("worker_restarted", level="warning", worker=index + 1, pid=self.wrks[index].inner.pid)
 
     def _bury(self, index: int, now: float) -> None:
         worker = self.wrks[index]
@@ -103,7 +113,9 @@ class Fleet(MPServer):
         log("worker_died", level="error", worker=index + 1, status=worker.inner.exitcode)
         self._buried(worker.inner.pid)
         steady = now - worker.birth > STEADY_S
-        pause_s = PAUSE_S if steady else self._pauses_s[index]
+        self._pause(index, now, PAUSE_S if steady else self._pauses_s[index])
+
+    def _pause(self, index: int, now: float, pause_s: float) -> None:
         self._again_at[index] = now + pause_s
         self._pauses_s[index] = min(2 * pause_s, PAUSE_S_MAX)
 

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -227,6 +228,20 @@ def test_who_dies_is_started_again(gateway: Gateway) -> None:
         assert until(lambda words=words: pid_of_any(gateway, *words), RECOVERS_S_MAX)  # type: ignore[misc]
     assert until(lambda: {"helper_restarted", "store_restarted"} <= set(events(gateway)), RECOVERS_S_MAX)
     assert events(gateway).count("worker_restarted") == 2
+    assert gateway.stop() == 0
+
+
+def test_a_machine_that_lends_nothing_more_ends_nobody_else(gateway: Gateway) -> None:
+    """The master can open no file, so it can start no process either; who died meanwhile comes back once it can."""
+    limits = resource.prlimit(gateway.master, resource.RLIMIT_NOFILE)
+    resource.prlimit(gateway.master, resource.RLIMIT_NOFILE, (1, limits[1]))
+    for words in (("spawn_main",), ("gateway.sandbox", "--socket")):
+        os.kill(pid_of(gateway, *words), signal.SIGKILL)
+    said = {"helper_not_started", "worker_not_restarted"}
+    assert until(lambda: all(events(gateway).count(one) > 1 for one in said), RECOVERS_S_MAX), gateway.log()[-3_000:]
+    resource.prlimit(gateway.master, resource.RLIMIT_NOFILE, limits)
+    assert until(lambda: {"helper_restarted", "worker_restarted"} <= set(events(gateway)), RECOVERS_S_MAX)
+    assert until(lambda: answers(gateway), RECOVERS_S_MAX), gateway.log()[-3_000:]
     assert gateway.stop() == 0
 
 
