@@ -5,7 +5,6 @@ Nothing leaves without OpenAI's error shape: what a handler raises, what the rou
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeAlias
 
@@ -50,9 +49,6 @@ class Frame:
         token = request_id.set(exchange.id)
         try:
             await self._app(scope, exchange.receive, exchange.pass_on)
-        except asyncio.CancelledError:
-            metrics.requests_cut()
-            raise
         finally:
             _tell(exchange)
             request_id.reset(token)

@@ -15,7 +15,9 @@ _request_seconds = HERE.seconds(
     "telecine_request_seconds", "Time from a request's head to the end of its answer.", QUICK_S, "endpoint"
 )
 _requests_cut = HERE.counter(
-    "telecine_requests_cut_total", "Requests that were still open when the grace of a stop ended."
+    "telecine_requests_cut_total",
+    "Requests that were still open when the grace of a stop ended. A gateway that ends takes the figure along; its log "
+    "keeps it (`requests_cut`).",
 )
 _limited = HERE.counter("telecine_creates_refused_total", "Creates that a limit or a cap refused, by which.", "reason")
 _bytes = HERE.counter(
@@ -28,7 +30,7 @@ def request_ended(endpoint: str, method: str, status: str, seconds: float) -> No
     _request_seconds.of(endpoint).observe(seconds)
 
 
-def requests_cut(count: int = 1) -> None:
+def requests_cut(count: int) -> None:
     _requests_cut.of().inc(count)
 
 

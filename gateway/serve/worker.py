@@ -107,6 +107,7 @@ class Worker:
 
     def _cut(self) -> NoReturn:
         log("requests_cut", level="warning", requests=self._requests)
+        metrics.requests_cut(self._requests)
         journal.flush()
         os._exit(0)
 

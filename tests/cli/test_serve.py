@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.serve.fleet import LEAVE
 from gateway.store.datadir import make_data_dir
 from gateway.store.embedded import borrowed
 from tests.cli.telecine import telecine
@@ -285,6 +286,22 @@ def test_what_does_not_end_within_the_grace_is_cut_and_counted(tmp_path: Path) -
         assert time.monotonic() - began < 10
         (cut,) = [line for line in gateway.log().splitlines() if "requests_cut" in line]
         assert json.loads(cut)["requests"] == 1
+
+
+def test_what_a_worker_cut_is_counted_for_as_long_as_the_gateway_lives(tmp_path: Path) -> None:
+    """The worker is gone by then, so another tells it; a client that hangs up is no request that was cut."""
+    config = SHIPPED.read_text().replace("stop_grace_s: 30", "stop_grace_s: 1")
+    with Gateway(tmp_path, config=config, workers=2) as gateway:
+        key = gateway.create_key()
+        begun_request(gateway, key).close()
+        with begun_request(gateway, key):
+            workers = [pid for pid, line in gateway.command_lines().items() if "spawn_main" in line]
+            for pid in workers:
+                os.kill(pid, LEAVE)
+            assert until(lambda: events(gateway).count("worker_restarted") == len(workers), RECOVERS_S_MAX)
+        assert until(lambda: answers(gateway, "/healthz"), RECOVERS_S_MAX)
+        assert gateway.figure("telecine_requests_cut_total") == 1
+        assert gateway.stop() == 0
 
 
 @pytest.mark.parametrize(
