@@ -130,7 +130,8 @@ async def _refuse_taken(store: Store, name: str, ref: Ref | None) -> None:
     if ref is None:
         return
     video, attempt = await find_attempt(store, name)
-    owner = await store.owner_of(bound(video, attempt, ref))
+    job = bound(video, attempt, ref)
+    owner = await store.attempt_of_ref(job.account, job.ref)
     if owner not in (None, name):
         raise Misruled(f"that job of the vendor belongs to {owner}")
 

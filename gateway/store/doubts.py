@@ -9,7 +9,6 @@ from typing import Final
 
 from msgspec import DecodeError, Struct
 
-from gateway.domain.change import Binding
 from gateway.domain.videos import AttemptState, Video, decode_video
 from gateway.store.room import Room
 
@@ -41,11 +40,6 @@ class Doubts(Room):
             if cursor == b"0":
                 return Doubtful(_by_age(found), whole=True)
         return Doubtful(_by_age(found), whole=False)
-
-    async def owner_of(self, binding: Binding) -> str | None:
-        """The attempt that a vendor's job belongs to; None: nobody's."""
-        owner = await self._link.command("HGET", self._names.refs, f"{binding.account}|{binding.ref}")
-        return None if owner is None else owner.decode()
 
 
 def _decoded(record: bytes | None, wanted: frozenset[AttemptState]) -> Video | None:

@@ -86,7 +86,7 @@ class Videos(Replicas):
         return Repeated(video_id) if repeat.resend or known == "unseen" else None
 
     async def attempt_of_ref(self, account: str, digest: str) -> str | None:
-        """The attempt that has this (account, ref)."""
+        """The attempt that a vendor's job belongs to; None: nobody's."""
         found = await self._link.command("HGET", self._names.refs, f"{account}|{digest}")
         return None if found is None else str(found.decode("ascii"))
 

@@ -1,10 +1,9 @@
 -- Caps, and what is told of them: each part of a cap that is reached, and what goes above it, once in each window.
--- Joined behind whatever names CROSSED and EVENTS.
+-- Joined behind events.lua and whatever names CROSSED and EVENTS.
 --
 -- KEYS  none of its own
 -- A cap is "micro-dollars|percent,percent,...": the sum that no hold may pass, and the parts of it that raise an event.
 
-local EVENTS_MAX = 10000
 local OVERRUN = 101 -- a percentage that stands for: above the cap
 
 local SLASH, DASH = 47, 45
@@ -51,14 +50,10 @@ local function note_crossed(found, counter, cap)
   end
 end
 
-local function tell(kind, at, ...)
-  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_MAX, '*', 'kind', kind, 'at', at, ...)
-end
-
 local function write_events(crossed, at)
   for _, one in ipairs(crossed) do
     local counter, percent, total, cap = one[1], one[2], one[3], one[4]
-    tell(percent == OVERRUN and 'budget.overrun' or 'budget.threshold', at, 'counter', counter, 'percent', percent,
+    tell(EVENTS, percent == OVERRUN and 'budget.overrun' or 'budget.threshold', at, 'counter', counter, 'percent', percent,
       'total', total, 'cap', cap)
     redis.call('HSET', CROSSED, counter, cap .. '|' .. percent)
   end

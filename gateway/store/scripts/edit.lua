@@ -1,5 +1,5 @@
 -- Change fields of hashes as an operator asked, all of them or, where something is not as it was read, none; and write
--- down who did it. Joined to audit.lua.
+-- down who did it. Joined to events.lua and audit.lua.
 --
 -- KEYS  1 audit log  2 events  3 and on: the hashes
 -- ARGV  1 now  2 to 7 the deed  8 what is told of it, empty: nothing  9 of whom  10 why
@@ -8,7 +8,6 @@
 -- Returns 1, also if this deed was done before; 0 if something is not as it was read and nothing was written.
 
 local AUDIT, EVENTS = KEYS[1], KEYS[2]
-local EVENTS_KEPT = 10000
 
 local at = text_of(now_ms())
 if was_done(AUDIT, ARGV[2]) then return 1 end
@@ -31,8 +30,6 @@ for i = behind, #ARGV, 3 do
     redis.call('HSET', HASH, ARGV[i + 1], ARGV[i + 2])
   end
 end
-if ARGV[8] ~= '' then
-  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'kind', ARGV[8], 'at', at, 'name', ARGV[9], 'reason', ARGV[10])
-end
+if ARGV[8] ~= '' then tell(EVENTS, ARGV[8], at, 'name', ARGV[9], 'reason', ARGV[10]) end
 write_deed(AUDIT, 2, at)
 return 1

@@ -200,7 +200,7 @@ local function write_postings(postings, time)
       redis.call('HSET', HOLDS, posting.id, posting.amount)
     elseif posting.kind == 'dispute' then
       redis.call('HSET', DISPUTES, posting.id, posting.amount)
-      tell('ledger.disputed', at, 'entry', posting.id, 'amount', posting.amount)
+      tell(EVENTS, 'ledger.disputed', at, 'entry', posting.id, 'amount', posting.amount)
     elseif posting.kind ~= 'adjust' then
       redis.call('HDEL', HOLDS, posting.answers)
     elseif decides(posting) then

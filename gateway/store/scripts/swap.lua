@@ -1,4 +1,5 @@
 -- Put charts in the place of those that were read, all of them or none: who was overtaken reads again.
+-- Joined behind events.lua.
 --
 -- KEYS  1 health  2 events
 -- ARGV  1 now  2 what is told of it, empty: nothing  3 of whom  4 why
@@ -6,7 +7,6 @@
 -- Returns 1, or 0 if another was first and nothing was written.
 
 local HEALTH, EVENTS = KEYS[1], KEYS[2]
-local EVENTS_KEPT = 10000
 
 local now = now_ms()
 for at = 5, #ARGV, 3 do
@@ -21,8 +21,5 @@ for at = 5, #ARGV, 3 do
     redis.call('HSET', HEALTH, ARGV[at], ARGV[at + 2])
   end
 end
-if ARGV[2] ~= '' then
-  redis.call('XADD', EVENTS, 'MAXLEN', '~', EVENTS_KEPT, '*', 'kind', ARGV[2], 'at', text_of(now),
-    'name', ARGV[3], 'reason', ARGV[4])
-end
+if ARGV[2] ~= '' then tell(EVENTS, ARGV[2], text_of(now), 'name', ARGV[3], 'reason', ARGV[4]) end
 return 1
