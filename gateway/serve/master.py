@@ -101,15 +101,13 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     _figures(serving, stack)
     grace_s = settings.gateway.stop_grace_s
 
-    def bury(pid: int) -> None:
-        """Its figures stay, its files go."""
-        if METRICS_FOLDER in os.environ:
-            fold(Path(os.environ[METRICS_FOLDER]), pid)
+    dead: set[int] = set()  # workers whose figures still have files of their own
 
     def tick() -> None:
         if _asked.is_set():
             fleet.stop()
         sandbox.look()
+        _bury(dead)
 
     fleet = Fleet(
         host=address,
@@ -119,7 +117,7 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
         header_timeout_s=settings.server.header_timeout_s,
         connections_max=settings.server.connections_max,
         tick=tick,
-        buried=bury,
+        buried=dead.add,
     )
     shown = url_of(serving.host, port)
     said = (fleet, address, port, shown, keyless)
@@ -210,6 +208,16 @@ def _figures(serving: Serving, stack: ExitStack) -> None:
         os.environ[METRICS_FOLDER] = str(figures_folder(serving.data_dir, stack))
     else:
         clear_figures(serving.data_dir)
+
+
+def _bury(dead: set[int]) -> None:
+    """Their figures stay, their files go. Where none can be opened now they go at a later tick, and count meanwhile."""
+    folder = os.environ.get(METRICS_FOLDER)
+    with suppress(OSError):
+        for pid in tuple(dead):
+            if folder is not None:
+                fold(Path(folder), pid)
+            dead.discard(pid)
 
 
 def _announce(fleet: Fleet, address: str, port: int, shown: str, keyless: str) -> None:

@@ -232,18 +232,27 @@ def test_who_dies_is_started_again(gateway: Gateway) -> None:
     assert gateway.stop() == 0
 
 
-def test_a_machine_that_lends_nothing_more_ends_nobody_else(gateway: Gateway) -> None:
-    """The master can open no file, so it can start no process either; who died meanwhile comes back once it can."""
-    limits = resource.prlimit(gateway.master, resource.RLIMIT_NOFILE)
-    resource.prlimit(gateway.master, resource.RLIMIT_NOFILE, (1, limits[1]))
-    for words in (("spawn_main",), ("gateway.sandbox", "--socket")):
-        os.kill(pid_of(gateway, *words), signal.SIGKILL)
-    said = {"helper_not_started", "worker_not_restarted"}
-    assert until(lambda: all(events(gateway).count(one) > 1 for one in said), RECOVERS_S_MAX), gateway.log()[-3_000:]
-    resource.prlimit(gateway.master, resource.RLIMIT_NOFILE, limits)
-    assert until(lambda: {"helper_restarted", "worker_restarted"} <= set(events(gateway)), RECOVERS_S_MAX)
-    assert until(lambda: answers(gateway), RECOVERS_S_MAX), gateway.log()[-3_000:]
-    assert gateway.stop() == 0
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_machine_that_lends_nothing_more_ends_nobody_else(tmp_path: Path, workers: int) -> None:
+    """The master can open no file, so it can start no process either; who died meanwhile comes back once it can, and
+    what a worker had counted is counted."""
+    with Gateway(tmp_path, workers=workers) as gateway:
+        for _ in range(20):
+            assert answers(gateway)
+        assert until(lambda: requests_counted(gateway) == 20, COUNTS_S_MAX)
+        limits = resource.prlimit(gateway.master, resource.RLIMIT_NOFILE)
+        resource.prlimit(gateway.master, resource.RLIMIT_NOFILE, (1, limits[1]))
+        for pid, line in gateway.command_lines().items():
+            if "spawn_main" in line or "gateway.sandbox --socket" in line:
+                os.kill(pid, signal.SIGKILL)
+        said = {"helper_not_started", "worker_not_restarted"}
+        assert until(lambda: all(events(gateway).count(one) > workers for one in said), RECOVERS_S_MAX), gateway.log()
+        resource.prlimit(gateway.master, resource.RLIMIT_NOFILE, limits)
+        assert until(lambda: events(gateway).count("worker_restarted") == workers, RECOVERS_S_MAX), gateway.log()
+        assert until(lambda: "helper_restarted" in events(gateway), RECOVERS_S_MAX)
+        assert until(lambda: answers(gateway, "/healthz"), RECOVERS_S_MAX), gateway.log()[-3_000:]
+        assert workers == 1 or requests_counted(gateway) == 20
+        assert gateway.stop() == 0
 
 
 def events(gateway: Gateway) -> list[str]:
