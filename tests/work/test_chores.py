@@ -12,6 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway import metrics
+from gateway.log import journal
 from gateway.work.chores import Chore, again_and_again, chores
 from gateway.work.tools import Tools
 from tests.support.house import House, house
@@ -70,6 +71,7 @@ async def test_a_chore_that_fails_is_told_and_tried_again(
 
     async with house(empty_redis.url, tmp_path, CONFIG, vendors={"a": {}}) as one:
         await until_so(one, Chore("odd", work, "odd_failed", 0.01), lambda: len(tries) > 1)
+    journal.flush()
     said = [line for line in capfd.readouterr().err.splitlines() if "odd_failed" in line]
     assert len(said) == 1 and "a secret" not in said[0]
     assert json.loads(said[0])["level"] == "error"

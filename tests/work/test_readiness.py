@@ -14,6 +14,7 @@ import pytest
 
 from gateway.assets.local import LocalAssets
 from gateway.domain.readiness import ADVICE, Obstacle, told
+from gateway.log import journal
 from gateway.work.configure import By, publish
 from gateway.work.configuring import Configuring
 from gateway.work.folders import STALE_MS, note_folder
@@ -161,9 +162,10 @@ async def test_two_folders_of_clips_are_noticed(
         now_ms = one.tools.clock.now_ms()
         await one.tools.store.clip_folders(theirs, now_ms=now_ms - 2 * STALE_MS, since_ms=0)
         await note_folder(one.tools)
+        journal.flush()
         assert "clips_not_shared" not in capfd.readouterr().err
         await one.tools.store.clip_folders(theirs, now_ms=now_ms, since_ms=0)
         await note_folder(one.tools)
-        await asyncio.sleep(0.3)  # the log is written by a thread
+        journal.flush()
         assert "clips_not_shared" in capfd.readouterr().err
         await other.close()

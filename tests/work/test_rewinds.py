@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from gateway.domain.videos import State
+from gateway.log import journal
 from tests.support.house import House, house
 from tests.support.redis import RedisServer
 from tests.support.vendor_faults import Fault, Point
@@ -32,6 +33,17 @@ async def forget(one: House, redis: RedisServer) -> None:
     await one.tools.store.claim(1, lease_ms=1, token_prefix="nobody")
     await one.tools.store.watch()
     assert one.tools.store.rewound is not None
+
+
+async def until_said(capfd: pytest.CaptureFixture[str], event: str) -> str:
+    """The log up to this event."""
+    said = ""
+    async with asyncio.timeout(10):
+        while f'"event":"{event}"' not in said:
+            await asyncio.sleep(0.02)
+            journal.flush()
+            said += capfd.readouterr().err
+    return said
 
 
 def config(doubt: str = "hold", lists: str = "false") -> str:
@@ -88,14 +100,16 @@ async def test_a_record_that_is_gone_when_its_vendor_answers_is_told(
 ) -> None:
     """An operator has to look for what the vendor made; the runner goes on with the others."""
     async with house(empty_redis.url, tmp_path, config(), vendors=VENDORS) as one:
-        one.vendors["a"].program(Fault(on="create", do="hang", at=Point.AFTER_MAKING, seconds=0.5))
+        one.vendors["a"].program(Fault(on="create", do="hang", at=Point.AFTER_MAKING, seconds=2.0))
         lost = await one.create()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(10):
             while one.vendors["a"].counts["renders"] == 0:
                 await asyncio.sleep(0.02)
         empty_redis.client.delete("{telecine}:video:" + lost)
         assert (await one.until(await one.create()))["status"] == "completed"
-    told = [json.loads(line) for line in capfd.readouterr().err.splitlines()]
+        said = await until_said(capfd, "record_gone")
+    journal.flush()
+    told = [json.loads(line) for line in (said + capfd.readouterr().err).splitlines()]
     (gone,) = [line for line in told if line["event"] == "record_gone"]
     assert (gone["video"], gone["provider"], gone["news"]) == (lost, "a", "accepted")
     assert not [line for line in told if line["event"] == "step_failed"]

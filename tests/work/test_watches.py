@@ -32,6 +32,13 @@ class Counted:
     def _note(self, operation: str, _: float) -> None:
         self.looks += operation == "changed"
 
+    async def looked(self, times: int) -> None:
+        """So often from now on, whatever came of it."""
+        wanted = self.looks + times
+        async with asyncio.timeout(30):
+            while self.looks < wanted:
+                await asyncio.sleep(EVERY_S)
+
 
 @pytest.fixture
 async def here(empty_redis: RedisServer) -> AsyncIterator[Counted]:
@@ -190,20 +197,22 @@ async def test_a_store_that_goes_away_is_waited_for_and_nobody_hangs() -> None:
         await here.store.open()
         await seed(here.store)
         video = await let_in(here.store)
-        watches = Watches(every_s=EVERY_S, away_s_max=1.0)
-        with follow(watches, here.store, video) as one:
+        patient, hasty = Watches(every_s=EVERY_S, away_s_max=60.0), Watches(every_s=EVERY_S, away_s_max=0.3)
+        with follow(patient, here.store, video) as one:
             seen = await first(one)
             server.kill()
-            await asyncio.sleep(0.3)
+            await here.looked(3)  # the second and the third began without a server
             server.start()
             video = await progress(here.store, video, 40)
-            after = await one.next(seen.face, 5.0)
+            after = await one.next(seen.face, 30.0)
             assert after is not None and not sent_away(one)
+        with follow(hasty, here.store, video) as one:
+            assert await first(one) == after
             server.kill()
-            assert await asyncio.wait_for(one.next(after.face, 60.0), 10.0) is None
+            assert await asyncio.wait_for(one.next(after.face, 60.0), 30.0) is None
             assert sent_away(one)
         server.start()
-        with follow(watches, here.store, video) as again:
+        with follow(hasty, here.store, video) as again:
             assert (await first(again)).face == after.face
     finally:
         await here.store.close()
