@@ -24,6 +24,7 @@ from tests.support.redis import RedisServer
 
 PROCESSES = 6  # two gateways: a master and two workers each
 SETTLES_S_MAX = 20.0
+PAUSE_S = 0.5  # between two edits
 STARTS_S_MAX = 90.0
 FULL_RATE = 200
 CONFIG = """\
@@ -72,15 +73,14 @@ async def test_no_request_fails_while_the_configuration_changes(
         key = await asyncio.to_thread(a.create_key)
         statuses: Counter[int] = Counter()
         creating = asyncio.create_task(_create((a, b), key, rate, statuses))
-        written = await _edit(a, partial(text, server, vendor), edits, broken)
-        assert await asyncio.to_thread(until, lambda: _all_serve(a, b, len(written) + 1), SETTLES_S_MAX)
+        written = await _edit(a, b, partial(text, server, vendor), edits, broken)
         creating.cancel()
         await asyncio.gather(creating, return_exceptions=True)
         assert set(statuses) == {200}, statuses
         assert sum(statuses.values()) > rate * edits * 0.1
         late = {number: delay for number, delay in _delays(a, b, written).items() if delay > follows_s_max}
         assert not late
-        assert a.log().count('"event":"config_refused"') == broken
+        assert _refused(a) == broken
         assert '"event":"request_failed"' not in a.log() + b.log()
         assert await asyncio.to_thread(b.telecine, "ledger", "verify") == {"differences": []}
 
@@ -106,16 +106,28 @@ async def _create(gateways: tuple[Gateway, ...], key: str, rate: int, statuses: 
                 await asyncio.sleep(0.5 / rate)
 
 
-async def _edit(gateway: Gateway, text_of: Callable[..., str], edits: int, broken: int) -> dict[int, float]:
-    """Every so often a broken one. When each version was written, by its number; the first is the start's."""
+async def _edit(a: Gateway, b: Gateway, text_of: Callable[..., str], edits: int, broken: int) -> dict[int, float]:
+    """At `a`, every so often a broken one, each when the one before is served everywhere or refused: two at once may
+    become one version. When each version was written, by its number; the first is the start's."""
     written: dict[int, float] = {}
     for number in range(1, edits + 1):
         bad = number % (edits // broken) == 0
+        version, refused = len(written) + 2, _refused(a) + 1
         if not bad:
-            written[len(written) + 2] = time.time()
-        gateway.config.write_text(text_of(number, broken=bad))
-        await asyncio.sleep(1.2)
+            written[version] = time.time()
+        a.config.write_text(text_of(number, broken=bad))
+        taken = partial(_has_refused, a, refused) if bad else partial(_all_serve, a, b, version)
+        assert await asyncio.to_thread(until, taken, SETTLES_S_MAX, every_s=0.2), f"edit {number}"
+        await asyncio.sleep(PAUSE_S)
     return written
+
+
+def _has_refused(gateway: Gateway, times: int) -> bool:
+    return _refused(gateway) >= times
+
+
+def _refused(gateway: Gateway) -> int:
+    return [line["event"] for line in gateway.lines()].count("config_refused")
 
 
 def _all_serve(a: Gateway, b: Gateway, version: int) -> bool:
@@ -131,10 +143,9 @@ def _reloads(gateway: Gateway) -> list[dict[str, object]]:
 
 
 def _delays(a: Gateway, b: Gateway, written: dict[int, float]) -> dict[int, float]:
-    """By version, from its writing until the last process that took it over. One that came to the next instead is
-    counted with that."""
+    """By version, from its writing until the last process that took it over."""
     last: dict[int, float] = {}
     for line in (*_reloads(a), *_reloads(b)):
         number, at_s = int(str(line["version"])), datetime.fromisoformat(str(line["time"])).timestamp()
         last[number] = max(last.get(number, 0.0), at_s)
-    return {number: last[number] - at_s for number, at_s in written.items() if number in last}
+    return {number: last[number] - at_s for number, at_s in written.items()}
