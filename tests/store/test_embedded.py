@@ -22,6 +22,7 @@ import redis
 from gateway.store import binary, datadir
 from gateway.store.embedded import Embedded, ask, borrowed, version_of
 from gateway.store.errors import StoreRefused
+from tests.support.opens import waited_for
 
 ROOT = Path(__file__).parents[2]
 
@@ -253,13 +254,14 @@ def test_a_second_owner_is_refused_with_the_firsts_name(own: Embedded, data: Pat
 
 def test_a_second_owner_gets_its_turn(data: Path) -> None:
     """As soon as the first has stopped."""
-    with Owner(data) as first:
+    with Owner(data) as first, waited_for(data / "redis" / "lock") as waits:
         second = subprocess.Popen(
             [sys.executable, "-m", "tests.store.owner", str(data), "15"],
             cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
         )  # fmt: skip
-        time.sleep(0.5)
+        eventually(waits, 30)
         assert alive(first.server)
+        assert second.poll() is None
     assert second.stdout is not None
     assert second.stdout.readline().startswith("unix://")
     second.communicate("")
