@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import time
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from tests.store.samples import (
     video,
 )  # fmt: skip
 from tests.store.wires import over_tls, proxied, says
+from tests.support.gateway import free_port
 from tests.support.redis import RedisServer
 
 CERTIFICATE = Path(__file__).with_name("localhost.pem")
@@ -293,7 +293,7 @@ async def test_calls_are_measured_by_name(empty_redis: RedisServer) -> None:
 
 async def test_a_store_with_a_password_and_a_database(folder: Path) -> None:
     """Over TCP and a Unix socket. A wrong password is said without repeating it."""
-    port = _free_port()
+    port = free_port()
     server = RedisServer(folder, port=str(port))
     server.client.execute_command("ACL", "SETUSER", "films", "on", ">p@ss/word", "~*", "+@all")
     for place in (f"redis://films:%s@127.0.0.1:{port}/3", f"unix://films:%s@{server.socket}?db=3"):
@@ -354,9 +354,3 @@ async def test_a_stopped_process_of_the_server_is_survived(folder: Path) -> None
         os.kill(server._process.pid, signal.SIGCONT)
         assert await admitting == Admitted(T0, 1)
     server.stop()
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -22,6 +22,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import cache
+from itertools import cycle
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +41,8 @@ READY_S_MAX = 30.0
 STOP_S_MAX = 45.0
 LEFT_S_MAX = 10.0  # what dies with its parent may take a moment
 MARK = "TELECINE_TEST_MARK"
+BLOCK = 100
+PORTS = range(20_000, 32_000, BLOCK)  # the first of each block
 TELECINE = (sys.executable, "-m", "gateway")
 # Packages that `pip install .` does not bring, but that libraries load where they find them: without them a gateway is
 # what a user has, and starts in less time.
@@ -283,9 +287,10 @@ def until(true: Callable[[], object], seconds_max: float, *, every_s: float = 0.
 
 
 def free_port() -> int:
-    """A port that nobody listens on, below those that the kernel gives to outgoing connections."""
-    for _ in range(100):
-        port = random.randrange(20_000, 32_000)
+    """A port that nobody listens on, below those that the kernel gives to outgoing connections. Until it is listened
+    on no other test gets it: those of a process come from a block of its own, each in its turn."""
+    for _ in range(BLOCK):
+        port = next(_own_ports())
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
@@ -293,3 +298,17 @@ def free_port() -> int:
                 continue
             return port
     raise AssertionError("no free port")
+
+
+@cache
+def _own_ports() -> Iterator[int]:
+    """Of a block that no other process has: a worker of this run, the run itself, another run beside it or within."""
+    claim = socket.socket(socket.AF_UNIX)
+    for first in random.sample(PORTS, len(PORTS)):
+        try:
+            claim.bind(f"\0telecine-test-ports-{first}")
+        except OSError:
+            continue
+        claim.detach()  # bound until this process ends
+        return cycle(range(first, first + BLOCK))
+    raise AssertionError("no free block of ports")
