@@ -67,6 +67,10 @@ class Vendor:
         """Every job has rendered long enough."""
         self.desk.finish()
 
+    def change(self, **options: Any) -> None:
+        """These options from now on, for the jobs that it has as well."""
+        self.wire.options = self.desk.options = msgspec.structs.replace(self.wire.options, **options)
+
     def program(self, *faults: Fault) -> None:
         self.wire.book.program(faults)
 
