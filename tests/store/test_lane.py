@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from pathlib import Path
 
 import pytest
@@ -17,11 +16,11 @@ from tests.support.redis import RedisServer
 
 async def test_only_what_waits_too_long_costs_the_lane(empty_redis: RedisServer) -> None:
     """One question's time begins when it leaves, however busy or idle the lane was before."""
-    lane = Lane(parse(empty_redis.url), timeout_s=0.3)
-    for _ in range(3):
-        assert await lane.call("BLPOP", "nothing", "0.1") is None
-    await asyncio.sleep(0.4)
-    assert await lane.call("BLPOP", "nothing", "0.1") is None
+    lane = Lane(parse(empty_redis.url), timeout_s=1.2)
+    for _ in range(4):
+        assert await lane.call("BLPOP", "nothing", "0.3") is None
+    await asyncio.sleep(1.3)
+    assert await lane.call("BLPOP", "nothing", "0.3") is None
     with pytest.raises(LaneLost):
         await lane.call("BLPOP", "nothing", 0)
     await lane.close()
@@ -29,13 +28,16 @@ async def test_only_what_waits_too_long_costs_the_lane(empty_redis: RedisServer)
 
 async def test_silence_is_told_to_those_behind_it(empty_redis: RedisServer) -> None:
     """Whoever waits for a batch that is given up does not wait for the same silence again."""
-    lane = Lane(parse(empty_redis.url), timeout_s=0.3)
+    lane = Lane(parse(empty_redis.url), timeout_s=2.0)
     first = asyncio.create_task(lane.call("BLPOP", "nothing", 0))
-    await asyncio.sleep(0.1)
-    began = time.monotonic()
-    behind = await asyncio.gather(*(lane.call("PING") for _ in range(5)), return_exceptions=True)
-    assert time.monotonic() - began < 0.28
-    assert {type(one) for one in behind} == {LaneLost}
+    await asyncio.sleep(0)
+    while lane.waiting_bytes:  # until it has left
+        await asyncio.sleep(0.001)
+    behind = [asyncio.create_task(lane.call("PING")) for _ in range(5)]
+    await asyncio.wait([first])
+    _, waiting = await asyncio.wait(behind, timeout=1.0)
+    assert not waiting, "a silence of their own would take two seconds"
+    assert {type(one.exception()) for one in behind} == {LaneLost}
     with pytest.raises(LaneLost, match="did not answer within"):
         await first
     assert await lane.call("PING") == b"PONG"
