@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from gateway.assets import disk
 from gateway.assets.local import LocalAssets
 from gateway.assets.store import NAME_CHARS_MAX, AssetMissing, AssetStore, StorageAway, checked_name
+from tests.assets.processes import until
 
 NAME = "video_0199/video.mp4"
 
@@ -134,8 +135,7 @@ async def test_a_reader_that_leaves_closes_the_file(assets: LocalAssets) -> None
         await anext(pieces)
         await pieces.aclose()
     await assets.size(NAME)
-    await asyncio.sleep(0.05)
-    assert len(open_files()) <= before
+    await until(lambda: len(open_files()) <= before)
 
 
 async def test_cancelled_anywhere_no_descriptor_is_lost(assets: LocalAssets, tmp_path: Path) -> None:
@@ -152,8 +152,7 @@ async def test_cancelled_anywhere_no_descriptor_is_lost(assets: LocalAssets, tmp
         await asyncio.sleep(delay / 20_000)
         task.cancel()
         await asyncio.wait([task])
-    await asyncio.sleep(0.1)
-    assert len(open_files()) <= before
+    await until(lambda: len(open_files()) <= before)
     assert left_aside(tmp_path) == []
 
 

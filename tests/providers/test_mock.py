@@ -58,9 +58,9 @@ async def fast(mock: Talk) -> None:
 
 
 async def time(mock: Talk) -> None:
-    ref = await mock.accepted("boat [mock:time=0.6]")
+    ref = await mock.accepted("boat [mock:time=2]")
     seen = [await mock.poll(ref)]
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(1)
     seen.append(await mock.poll(ref))
     first, second = [each.progress for each in seen if isinstance(each, Running)]
     assert first is not None and second is not None and first < 45 < second < 100

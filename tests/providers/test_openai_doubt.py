@@ -106,7 +106,9 @@ async def test_a_used_key_is_evidence_that_the_first_sending_arrived(tmp_path: P
     ):
         v.program(Fault(on="submit", do="hang", at="after_making", seconds=1))
         first = asyncio.create_task(t.submit(create()))
-        await asyncio.sleep(0.2)
+        async with asyncio.timeout(10):
+            while not v.counts["renders"]:
+                await asyncio.sleep(0.01)
         assert isinstance(await t.submit(create(), send="resend"), KeyUsed)
         assert isinstance(await first, Accepted)
         assert v.counts["renders"] == 1

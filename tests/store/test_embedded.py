@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -22,6 +23,7 @@ import redis
 from gateway.store import binary, datadir
 from gateway.store.embedded import Embedded, ask, borrowed, version_of
 from gateway.store.errors import StoreRefused
+from tests.support.gateway import until
 from tests.support.opens import waited_for
 
 ROOT = Path(__file__).parents[2]
@@ -74,10 +76,7 @@ def client(url: str) -> redis.Redis:
 
 
 def eventually(fact: Callable[[], object], within_s: float = 10) -> None:
-    until = time.monotonic() + within_s
-    while not fact():
-        assert time.monotonic() < until
-        time.sleep(0.01)
+    assert until(fact, within_s)
 
 
 def alive(pid: int) -> bool:
@@ -177,14 +176,22 @@ def test_an_owner_that_follows_at_once_waits_for_the_orphan(data: Path) -> None:
         os.kill(first, signal.SIGSTOP)  # so that it is still there
         owner.process.kill()
         owner.process.wait()
-        later = subprocess.Popen(
-            [sys.executable, "-c", f"import os,time; time.sleep(1); os.kill({first}, {int(signal.SIGCONT)})"]
-        )
-        with Owner(data) as again:
-            assert not alive(first)
-            assert again.server != first
-            assert alive(again.server)
-        later.wait()
+        with waited_for(data / "redis" / "lock") as waits:
+            later = threading.Thread(target=_go_on, args=(first, waits))
+            later.start()
+            with Owner(data) as again:
+                assert not alive(first)
+                assert again.server != first
+                assert alive(again.server)
+            later.join()
+
+
+def _go_on(pid: int, waits: Callable[[], bool]) -> None:
+    """Once somebody waits for it."""
+    try:
+        eventually(waits, 30)
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 def test_killing_owner_and_server_leaves_nothing_in_the_way(data: Path) -> None:

@@ -115,25 +115,26 @@ async def test_a_server_that_sleeps_is_waited_for(books: Store, empty_redis: Red
 async def test_what_the_server_would_not_read_in_one_turn_goes_beside_a_slow_lane(empty_redis: RedisServer) -> None:
     """What waits fills one lane's next batch after the other; the slow answer holds its own lane only."""
     link = Link(empty_redis.url)
-    slow = asyncio.create_task(link.command("BLPOP", "nothing", "0.5"))
+    slow = asyncio.create_task(link.command("BLPOP", "later", "4"))
     await asyncio.sleep(0.05)
     filling = [asyncio.create_task(link.command("ECHO", "x" * LANE_BYTES)) for _ in range(LANES)]
-    await asyncio.sleep(0.2)
-    assert [one.done() for one in filling] == [False, True, True, True]
+    await asyncio.gather(*filling[1:])
+    assert not slow.done() and not filling[0].done()
+    empty_redis.client.rpush("later", "word")
     assert await asyncio.gather(*filling) == [b"x" * LANE_BYTES] * LANES
-    assert await slow is None
+    assert await slow == [b"later", b"word"]
     await link.close()
 
 
 async def test_a_slow_answer_holds_nobody_who_comes_later(empty_redis: RedisServer) -> None:
     """It may be that of a connection whose other end is gone: for seconds nobody would be answered."""
     link = Link(empty_redis.url)
-    slow = asyncio.create_task(link.command("BLPOP", "nothing", "0.8"))
+    slow = asyncio.create_task(link.command("BLPOP", "later", "4"))
     await asyncio.sleep(2 * SLOW_S)
-    async with asyncio.timeout(0.4):
-        assert await asyncio.gather(*(link.command("ECHO", n) for n in range(20))) == [b"%d" % n for n in range(20)]
+    assert await asyncio.gather(*(link.command("ECHO", n) for n in range(20))) == [b"%d" % n for n in range(20)]
     assert not slow.done()
-    assert await slow is None
+    empty_redis.client.rpush("later", "word")
+    assert await slow == [b"later", b"word"]
     await link.close()
 
 
@@ -181,16 +182,16 @@ async def test_a_killed_server_kept_what_it_acknowledged(folder: Path) -> None:
 async def test_a_server_that_stays_away_is_said_so(folder: Path) -> None:
     """Reads give up sooner than writes: their caller can ask again."""
     server = RedisServer(folder)
-    store = Store(server.url, patience_s=0.6, reads_patience_s=0.1)
+    store = Store(server.url, patience_s=2.0, reads_patience_s=0.1)
     await store.open()
     server.kill()
     began = time.monotonic()
     with pytest.raises(StoreAway):
         await store.standing(HASH)
-    assert time.monotonic() - began < 0.5
+    assert time.monotonic() - began < 1
     with pytest.raises(StoreAway):
         await store.admit(admission(video()))
-    assert 0.3 < time.monotonic() - began < 2
+    assert 1.4 < time.monotonic() - began < 5
     server.start()
     assert await store.standing(HASH) is None
     await store.close()

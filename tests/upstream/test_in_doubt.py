@@ -134,8 +134,10 @@ async def test_being_cancelled_passes_through_and_seals_the_request() -> None:
     """A graceful stop: the caller sees the cancellation and takes the attempt as in doubt."""
     observed = Observed()
     async with Desk(lambda _: Say(b"", "hang")) as desk, open_driver(observe=observed) as driver:
-        task = asyncio.create_task(submitted(driver, desk.url))
-        await asyncio.sleep(0.1)
+        task = asyncio.create_task(submitted(driver, desk.url, timeout_s=20))
+        async with asyncio.timeout(10):
+            while not desk.asked:
+                await asyncio.sleep(0.01)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
