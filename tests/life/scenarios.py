@@ -41,7 +41,7 @@ class Scenario(Struct, frozen=True, kw_only=True):
     crowd: int = 0  # so many videos are made just before
     vendor: dict[str, Any] = {}
     a_is_down: bool = False
-    loses_image: bool = False  # the input image's file vanishes while the video waits for its vendors
+    in_vain: bool = False  # while it waits for its vendors the video was claimed so often that nobody dares any more
     deletes: bool = False  # the client deletes the video once it has ended
     cancels: bool = False  # the client cancels the video as soon as it was created
     at_risk: bool = False  # the policy allows a second render
@@ -147,6 +147,6 @@ SCENARIOS: dict[str, Scenario] = {
         vendor={"keys": "replay"},
     ),
     "poisoned": Scenario(
-        commits=("poisoned",), loses_image=True, faults=(throttle("create", "2"),), faults_b=(throttle("create", "2"),)
+        commits=("poisoned",), in_vain=True, faults=(throttle("create", "2"),), faults_b=(throttle("create", "2"),)
     ),
 }
