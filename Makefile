@@ -6,8 +6,8 @@ SHELL := /bin/sh
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 DEMO ?= demo
-# Tests wait for other processes half of their time, so two cores carry four of them.
-SPREAD := -n 4 --dist worksteal
+# Tests wait for other processes half of their time, so two cores carry five of them.
+SPREAD := -n 5 --dist worksteal
 # What does not wait for each other is made beside each other, and says all it has to say at once.
 BESIDE := $(MAKE) --no-print-directory --jobs 2 --output-sync=target
 
