@@ -15,6 +15,7 @@ from typing import NoReturn
 import click
 
 from gateway import __version__
+from gateway.cli.stdout import take_over_stdout
 from gateway.config.problems import ConfigError
 
 MANUAL = """\
@@ -109,6 +110,7 @@ def main() -> NoReturn:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: os._exit(0))
     try:
+        take_over_stdout()
         telecine.main(standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)

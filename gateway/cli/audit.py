@@ -6,7 +6,8 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import Place, Whole, json_option, option, place_options
-from gateway.cli.output import print_json, print_table, utc_ms, while_read
+from gateway.cli.output import print_json, print_table, utc_ms
+from gateway.cli.stdout import while_read
 from gateway.cli.storing import with_store
 from gateway.domain.audit import ENTRY_ID, AuditEntry
 from gateway.store.edits import AUDIT_PAGE_MAX

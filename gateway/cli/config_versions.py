@@ -10,7 +10,8 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import Place, Whole, json_option, option, place_options
-from gateway.cli.output import print_json, print_table, utc, while_read
+from gateway.cli.output import print_json, print_table, utc
+from gateway.cli.stdout import while_read
 from gateway.cli.storing import with_store
 from gateway.config.load import load_config
 from gateway.config.masking import masked

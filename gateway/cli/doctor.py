@@ -13,7 +13,8 @@ import click
 
 from gateway.cli import doctor_places, doctor_store, doctor_vendors
 from gateway.cli.options import Place, Whole, json_option, option, place_options
-from gateway.cli.output import print_json, while_read
+from gateway.cli.output import print_json
+from gateway.cli.stdout import while_read
 from gateway.cli.vendors import sandbox_of
 from gateway.config.load import ConfigFile, load_config
 from gateway.config.masking import literal_secrets

@@ -13,6 +13,7 @@ from gateway.cli.failure import Failure
 from gateway.cli.limiting import brief_tags, limit_options, print_limits, shown_limits
 from gateway.cli.options import Duration, OrZero, Place, duration_text, json_option, option, place_options
 from gateway.cli.output import print_json, print_table, utc
+from gateway.cli.stdout import only_here
 from gateway.cli.storing import with_store
 from gateway.domain import ids
 from gateway.domain.keys import OVERLAP_S, OVERLAP_S_MAX, SECRET_BYTES, Key, digest, new_secret
@@ -96,11 +97,12 @@ def create(
     key = with_store(place, make)
     if key is None:
         raise Failure(f'no project is called "{project}"; telecine projects list shows them')
-    if json:
-        print_json({**shown(key), "key": secret})
-    else:
-        click.echo(f"created key {key.id}; this is the only time that its secret is shown", err=True)
-        click.echo(secret)
+    with only_here(key.id, f"telecine keys revoke {key.id}"):
+        if json:
+            print_json({**shown(key), "key": secret})
+        else:
+            click.echo(f"created key {key.id}; this is the only time that its secret is shown", err=True)
+            click.echo(secret)
 
 
 @command.command("list")
@@ -185,12 +187,13 @@ def rotate(key_id: str, overlap: int, json: bool, place: Place) -> None:
     if key is None:
         raise Failure(f'no key that may ask has the id "{key_id}"; telecine keys list shows them')
     until_ms = min(until_ms, key.expires_ms or until_ms)
-    if json:
-        print_json({"id": key_id, "key": secret, "old_valid_until": utc(until_ms) if until_ms else None})
-    else:
-        old = f"the one before is valid until {utc(until_ms)}" if until_ms else "the one before is valid no more"
-        click.echo(f"a new secret for {key_id}, shown this once; {old}", err=True)
-        click.echo(secret)
+    with only_here(key_id, "rotate it again, or revoke it"):
+        if json:
+            print_json({"id": key_id, "key": secret, "old_valid_until": utc(until_ms) if until_ms else None})
+        else:
+            old = f"the one before is valid until {utc(until_ms)}" if until_ms else "the one before is valid no more"
+            click.echo(f"a new secret for {key_id}, shown this once; {old}", err=True)
+            click.echo(secret)
 
 
 @command.command("revoke")

@@ -16,7 +16,8 @@ from msgspec import Struct
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import FILE, Place, option, period_options, place_options
-from gateway.cli.output import utc_ms, while_read
+from gateway.cli.output import utc_ms
+from gateway.cli.stdout import while_read
 from gateway.cli.storing import providers_of, with_store
 from gateway.domain.ledger import Entry
 from gateway.domain.moments import Period

@@ -11,7 +11,8 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import FILE, Dollars, Place, json_option, option, period_options, place_options
-from gateway.cli.output import print_json, utc_ms, while_read
+from gateway.cli.output import print_json, utc_ms
+from gateway.cli.stdout import while_read
 from gateway.cli.storing import providers_of, with_store
 from gateway.domain.bill_columns import BadBill, Wanted
 from gateway.domain.bills import LINE_BYTES_MAX, Bill, read_bill

@@ -1,12 +1,9 @@
-"""How commands print: JSON for programs, one object a line; a plain table for people; and when nobody reads on."""
+"""How commands print: JSON for programs, one object a line; a plain table for people."""
 
 from __future__ import annotations
 
 import datetime
-import os
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Final
 
 import click
@@ -40,14 +37,3 @@ def utc(unix_ms: int) -> str:
 def utc_ms(unix_ms: int) -> str:
     """The same to the millisecond."""
     return f"{utc(unix_ms)[:-1]}.{max(0, unix_ms) % 1_000:03d}Z"
-
-
-@contextmanager
-def while_read() -> Iterator[None]:
-    """Whoever reads our output may have enough of it (`| head`): then the rest is not printed, and nothing is said."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # What is still on its way must go somewhere when the process ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

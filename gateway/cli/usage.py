@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import Place, json_option, option, place_options
-from gateway.cli.output import print_json, print_table, while_read
+from gateway.cli.output import print_json, print_table
+from gateway.cli.stdout import while_read
 from gateway.cli.storing import with_store
 from gateway.domain.usage_query import BadQuery, Query, read_query
 from gateway.domain.usage_report import LINES_MAX, Report, TooManyLines, as_csv, as_rows

@@ -9,7 +9,8 @@ import click
 
 from gateway.cli.failure import Failure
 from gateway.cli.options import Place, Whole, json_option, option, period_options, place_options
-from gateway.cli.output import print_json, print_table, while_read
+from gateway.cli.output import print_json, print_table
+from gateway.cli.stdout import while_read
 from gateway.cli.storing import with_store
 from gateway.domain.ids import VIDEO_ID
 from gateway.domain.moments import Period

@@ -13,6 +13,7 @@ from gateway.cli.hands import my_hand
 from gateway.cli.limiting import Several
 from gateway.cli.options import Duration, Moment, Place, Whole, json_option, option, place_options
 from gateway.cli.output import print_json, print_table
+from gateway.cli.stdout import only_here
 from gateway.cli.storing import with_store
 from gateway.config.load import load_config
 from gateway.domain import targets
@@ -283,11 +284,12 @@ def _refuse_inside(url: str, place: Place) -> None:
 
 
 def _print_secret(target: Target, text: str, *, json: bool) -> None:
-    if json:
-        print_json({**targets.shown(target), "signing_secret": text})
-    else:
-        click.echo(f"{target.id} is signed with this secret", err=True)
-        click.echo(text)
+    with only_here(target.id, f"telecine webhooks rotate {target.id}"):
+        if json:
+            print_json({**targets.shown(target), "signing_secret": text})
+        else:
+            click.echo(f"{target.id} is signed with this secret", err=True)
+            click.echo(text)
 
 
 def _print_changed(target: Target, *, json: bool) -> None:
