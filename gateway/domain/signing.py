@@ -1,5 +1,8 @@
-"""The name of an attempt in a callback's address, under an HMAC of ours: whoever knows it was told it by us, and only a
-sending tells it. The vendor's name is under it too, so one vendor's address is of no use in the name of another."""
+"""What is made of the secret that all replicas share.
+
+The name of an attempt in a callback's address is under an HMAC of ours: whoever knows it was told it by us, and only a
+sending tells it. The vendor's name is under it too, so one vendor's address is of no use in the name of another.
+"""
 
 from __future__ import annotations
 
@@ -32,6 +35,11 @@ def attempt_of(secret: bytes, provider: str, name: str) -> tuple[str, int] | Non
         return None
     video_id, _, ordinal = attempt.rpartition(".")
     return video_id, int(ordinal)
+
+
+def sandbox_key(secret: bytes) -> bytes:
+    """Under which ids of the mock's jobs are closed; of no use for anything else."""
+    return hmac.digest(secret, b"sandbox", hashlib.sha256)
 
 
 def _mac(secret: bytes, provider: str, attempt: str) -> str:

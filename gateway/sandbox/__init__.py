@@ -29,6 +29,7 @@ refuses the request, and is noted on stderr.
 
     fates · jobs · orders · wire    pure, or nearly: what shall happen, how a job stands, what is rendered, what is said
     counter · server · __main__     the desk, its HTTP, the process
+    keyring · seal                  what an id carries, closed to everybody else
     memory · shelf · studio         the list of jobs, files on disk, rendering in child processes
     render                          the child process, alone with av and Pillow
 """

@@ -23,7 +23,9 @@ from gateway.lifetime import end_with_parent
 from gateway.log import take_over_libraries
 from gateway.sandbox.counter import Counter, Defaults
 from gateway.sandbox.fates import FOR_CHARACTERS, WrongDirective, by_default, manual
+from gateway.sandbox.keyring import keys_of
 from gateway.sandbox.memory import Memory
+from gateway.sandbox.seal import Seal
 from gateway.sandbox.server import Server
 from gateway.sandbox.shelf import Shelf
 from gateway.sandbox.studio import Studio
@@ -110,7 +112,12 @@ async def _serve(options: argparse.Namespace) -> None:
     studio = Studio(Shelf(options.data / "clips", CLIPS_BYTES_MAX), uploads)
     defaults = Defaults(queue_s=options.queue_seconds, render_s=options.render_seconds, fate=options.fate)
     counter = Counter(
-        memory, studio, defaults, now_ms=lambda: time.time_ns() // 1_000_000, nonce=lambda: secrets.token_hex(6)
+        memory,
+        studio,
+        defaults,
+        seal=Seal(keys_of(options.data)),
+        now_ms=lambda: time.time_ns() // 1_000_000,
+        nonce=lambda: secrets.token_hex(6),
     )
     # A handler ends when its client leaves, so that nobody who hangs up hangs here.
     runner = web.AppRunner(

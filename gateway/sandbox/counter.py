@@ -30,6 +30,7 @@ from gateway.sandbox.jobs import (
     shortened,
 )
 from gateway.sandbox.memory import Entry, Memory
+from gateway.sandbox.seal import Seal
 from gateway.sandbox.studio import CannotRender, Studio
 from gateway.sandbox.wire import Misdirected, Portrait, Refusal, Wanted
 
@@ -87,12 +88,14 @@ class Counter:
         studio: Studio,
         defaults: Defaults,
         *,
+        seal: Seal,
         now_ms: Callable[[], int],
         nonce: Callable[[], str],
     ) -> None:
         self._memory = memory
         self._studio = studio
         self._defaults = defaults
+        self._seal = seal
         self._now_ms = now_ms
         self._nonce = nonce
         self._tries = Tries()
@@ -111,7 +114,7 @@ class Counter:
         if trick := self._nothing_made(f"{wanted.model} {wanted.name} {wanted.prompt}", fate):
             return Nothing(trick)
         job = self._job(wanted, files, fate)
-        identity = job_id(job)
+        identity = job_id(job, self._seal)
         try:
             self._memory.add(Entry(id=identity, at_ms=job.start_ms, key=key, digest=digest))
         except OSError as error:
@@ -131,7 +134,7 @@ class Counter:
     def _repeated(self, known: Entry, digest: str) -> Taken:
         if known.digest != digest:
             raise Refusal("invalid", "this key came with another request before", status=409, code="key_used")
-        job = read_job(known.id)
+        job = self._known(known.id)
         if "key-used" in job.fate:
             raise KeyUsed(known.id)
         return Taken(self.look(known.id))
@@ -163,7 +166,7 @@ class Counter:
         queue_s = self._defaults.queue_s if wanted.queue_s is None else wanted.queue_s
         render_s = self._defaults.render_s if wanted.render_s is None else wanted.render_s
         try:
-            names = tuple(read_character(each).name for each in wanted.characters)
+            names = tuple(read_character(each, self._seal).name for each in wanted.characters)
         except UnknownJob as error:
             raise Refusal("invalid", str(error)) from error
         asked = f"{wanted.seed} {wanted.prompt} {wanted.negative_prompt}"
@@ -193,7 +196,7 @@ class Counter:
 
     def look(self, identity: str) -> dict[str, object]:
         """A job as it stands."""
-        job = _known(identity)
+        job = self._known(identity)
         if "flaky" in job.fate and self._tries.again(f"flaky {job.nonce}", int(job.fate["flaky"])):
             raise Refusal("overloaded")
         seen = self._look(identity, job)
@@ -204,12 +207,12 @@ class Counter:
     def ended(self, identity: str) -> bool:
         """Whether there is nothing more to come of a job. It counts as no look."""
         try:
-            return self._look(identity, _known(identity)).status not in ("queued", "rendering")
+            return self._look(identity, self._known(identity)).status not in ("queued", "rendering")
         except Refusal:
             return True
 
     def cancel(self, identity: str) -> dict[str, object]:
-        job = _known(identity)
+        job = self._known(identity)
         seen = self._look(identity, job)
         if seen.status in ("completed", "failed"):
             raise Refusal("invalid", "the job has ended", status=409, code="ended")
@@ -225,14 +228,14 @@ class Counter:
         found = found[places[0] + 1 :] if places else found
         shown = found[: max(1, min(limit, PAGE_MAX))]
         return {
-            "jobs": [wire.listed(entry.id, entry.key, read_job(entry.id)) for entry in shown],
+            "jobs": [wire.listed(entry.id, entry.key, self._known(entry.id)) for entry in shown],
             "has_more": len(found) > len(shown),
             "complete": since_ms >= self._memory.complete_since_ms,
         }
 
     def file(self, identity: str, link: str) -> Job:
         """The job whose file may be handed out now. Refusal if it is not ready or the link is dead."""
-        job = _known(identity)
+        job = self._known(identity)
         if self._look(identity, job).status != "completed" or "silent-finish" in job.fate:
             raise Refusal("not_found", "there is no file")
         if self._now_ms() > job.done_ms + FILE_LIFE_MS:
@@ -264,7 +267,8 @@ class Counter:
         if trick := self._nothing_made(f"{asked.aim} {asked.name}", fate):
             return Nothing(trick)
         known_as = without_directives(asked.name) or NAMELESS
-        face: dict[str, object] = {"id": character_id(Character(known_as, video, self._nonce())), "name": asked.name}
+        made = Character(known_as, video, self._nonce())
+        face: dict[str, object] = {"id": character_id(made, self._seal), "name": asked.name}
         after_s = float(fate.get("time", 0)) + float(fate.get("queue", 0))
         return Taken(face, _spoiling(fate), after_s)
 
@@ -283,6 +287,12 @@ class Counter:
         except CannotRender:
             # Nothing breaks a render but a file that came with the request.
             return Look("failed", error="invalid" if job.image or job.last_image or job.source else "internal")
+
+    def _known(self, identity: str) -> Job:
+        try:
+            return read_job(identity, self._seal)
+        except UnknownJob as error:
+            raise Refusal("not_found", "there is no such job") from error
 
     def _foresee(self, job: Job) -> None:
         if needs_file(job.fate):
@@ -306,10 +316,3 @@ class KeyUsed(Exception):
 def _spoiling(fate: Fate) -> str:
     """How the answer about what was made goes wrong."""
     return next((trick for trick in ("lose-reply", "hang", "error-after", "garble") if trick in fate), "")
-
-
-def _known(identity: str) -> Job:
-    try:
-        return read_job(identity)
-    except UnknownJob as error:
-        raise Refusal("not_found", "there is no such job") from error

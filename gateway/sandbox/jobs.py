@@ -1,14 +1,11 @@
 """A job and its id. The id carries everything: what was asked, its seed, its fate and when it began.
 
 So a job outlives any process, and how it stands is a pure function of its id and the time. Only what happens to a job
-later (a cancel) is remembered elsewhere, in `memory`.
+later (a cancel) is remembered elsewhere, in `memory`. What an id carries is read by whoever has the key: see `seal`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
-import zlib
 from typing import Final, Literal
 
 import msgspec
@@ -16,11 +13,10 @@ from msgspec import Struct
 
 from gateway.sandbox.fates import Fate, without_directives
 from gateway.sandbox.orders import Order
+from gateway.sandbox.seal import Seal, Unsealed
 
 JOB_PREFIX: Final = "mock_"
 CHARACTER_PREFIX: Final = "mockchar_"
-ID_CHARS_MAX: Final = 2_000
-PLAIN_BYTES_MAX: Final = 4_096
 PROMPT_BYTES_MAX: Final = 600  # of a longer prompt the id holds the beginning, enough for the picture
 FILE_LIFE_MS: Final = 24 * 3_600 * 1_000
 
@@ -77,46 +73,26 @@ class UnknownJob(Exception):
     """No id of ours."""
 
 
-def job_id(job: Job) -> str:
-    return JOB_PREFIX + _pack(msgspec.msgpack.encode(job))
+def job_id(job: Job, seal: Seal) -> str:
+    return seal.close(JOB_PREFIX, msgspec.msgpack.encode(job))
 
 
-def read_job(text: str) -> Job:
+def read_job(text: str, seal: Seal) -> Job:
     try:
-        return msgspec.msgpack.decode(_unpack(text, JOB_PREFIX), type=Job)
-    except msgspec.DecodeError as error:
+        return msgspec.msgpack.decode(seal.open(JOB_PREFIX, text), type=Job)
+    except (Unsealed, msgspec.DecodeError) as error:
         raise UnknownJob("not an id of a job") from error
 
 
-def character_id(character: Character) -> str:
-    return CHARACTER_PREFIX + _pack(msgspec.msgpack.encode(character))
+def character_id(character: Character, seal: Seal) -> str:
+    return seal.close(CHARACTER_PREFIX, msgspec.msgpack.encode(character))
 
 
-def read_character(text: str) -> Character:
+def read_character(text: str, seal: Seal) -> Character:
     try:
-        return msgspec.msgpack.decode(_unpack(text, CHARACTER_PREFIX), type=Character)
-    except msgspec.DecodeError as error:
+        return msgspec.msgpack.decode(seal.open(CHARACTER_PREFIX, text), type=Character)
+    except (Unsealed, msgspec.DecodeError) as error:
         raise UnknownJob("not an id of a character") from error
-
-
-def _pack(plain: bytes) -> str:
-    return base64.urlsafe_b64encode(zlib.compress(plain, 9)).rstrip(b"=").decode("ascii")
-
-
-def _unpack(text: str, prefix: str) -> bytes:
-    if not text.startswith(prefix) or len(text) > ID_CHARS_MAX:
-        raise UnknownJob("not an id of ours")
-    packed = text[len(prefix) :]
-    try:
-        unzip = zlib.decompressobj()
-        plain = unzip.decompress(
-            base64.b64decode(packed + "=" * (-len(packed) % 4), b"-_", validate=True), PLAIN_BYTES_MAX
-        )
-    except (binascii.Error, zlib.error, ValueError) as error:
-        raise UnknownJob("not an id of ours") from error
-    if not unzip.eof:
-        raise UnknownJob("not an id of ours")
-    return plain
 
 
 def shortened(prompt: str) -> str:

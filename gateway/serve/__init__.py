@@ -2,6 +2,7 @@
 
 ports      a port that nobody else has, kept for the workers
 children   helpers of the gateway, started again when they die
+opening    what a start asks of the store: the first key, the sandbox's key
 fleet      the workers: started, started again, told to stop
 master     all of it in order, until a signal
 entry      where a worker process begins

@@ -26,12 +26,13 @@ from gateway.log import journal, log, take_over_libraries
 from gateway.metrics.families import MULTIPROCESS as METRICS_FOLDER
 from gateway.metrics.folding import fold
 from gateway.sandbox.check import check_fates
+from gateway.sandbox.keyring import put_first
 from gateway.serve.children import Helper
 from gateway.serve.config_watch import Begun, ConfigWatch
 from gateway.serve.entry import Task, load
 from gateway.serve.figures import clear_figures, figures_folder
-from gateway.serve.first_key import first_key
 from gateway.serve.fleet import Fleet
+from gateway.serve.opening import opening
 from gateway.serve.ports import reserve, url_of
 from gateway.store.datadir import make_data_dir, own, served, socket_of
 from gateway.store.embedded import Embedded
@@ -84,8 +85,8 @@ def _serve(serving: Serving, file: ConfigFile, stack: ExitStack) -> int:
     address, port = held.getsockname()[:2]
     make_data_dir(serving.data_dir)
     store_url = _store(file, serving.data_dir, stack)  # first: who may not have the data directory starts nothing in it
-    keyless = _begin(store_url, file.config.gateway.name)
-    sandbox = Sandbox(serving.data_dir, socket_path, stack)
+    keyless, sandbox_key = _begin(store_url, file.config.gateway.name)
+    sandbox = Sandbox(serving.data_dir, socket_path, sandbox_key, stack)
     site: dict[str, Any] = {
         "config": str(serving.config),
         "data_dir": str(serving.data_dir),
@@ -163,27 +164,29 @@ def _store(file: ConfigFile, data_dir: Path, stack: ExitStack) -> str:
     return url
 
 
-def _begin(store_url: str, name: str) -> str:
+def _begin(store_url: str, name: str) -> tuple[str, bytes | None]:
     """An operator's key at the very first start: on stdout, and never in the log. Why it cannot be known whether this
-    is one; empty if it is known."""
+    is one, empty if it is known; and the sandbox's key, if that is."""
     try:
-        secret = first_key(store_url, name)
+        found = opening(store_url, name)
     except (StoreAway, StoreRefused) as error:
-        return str(error)
-    if secret is not None:
-        print(f"A key that controls everything, shown this once: {secret}", flush=True)  # noqa: T201
-    return ""
+        return str(error), None
+    if found.first_key is not None:
+        print(f"A key that controls everything, shown this once: {found.first_key}", flush=True)  # noqa: T201
+    return "", found.sandbox_key
 
 
 class Sandbox:
     """The mock's vendor, begun when a configuration uses it. Its jobs outlive it, so a death costs nobody anything."""
 
-    def __init__(self, data_dir: Path, socket_path: Path, stack: ExitStack) -> None:
+    def __init__(self, data_dir: Path, socket_path: Path, key: bytes | None, stack: ExitStack) -> None:
         program = (sys.executable, "-P", "-m", "gateway.sandbox")
-        places = ("--socket", str(socket_path), "--data", str(data_dir / "sandbox"), "--parent", str(os.getpid()))
+        self._folder = data_dir / "sandbox"
+        places = ("--socket", str(socket_path), "--data", str(self._folder), "--parent", str(os.getpid()))
         self.wanted = threading.Event()  # set by whoever finds that it is; begun by the thread that lives longest
         self._helper = Helper("sandbox", (*program, *places))
         self._began = False
+        self._key = key
         self._stack = stack
 
     def begin(self) -> None:
@@ -198,6 +201,8 @@ class Sandbox:
 
     def _start(self) -> None:
         self._began = True
+        if self._key is not None:
+            put_first(self._folder, self._key)
         self._helper.start()
         self._stack.callback(self._helper.stop)
 

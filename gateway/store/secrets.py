@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gateway.domain.signing import SECRET_BYTES
+from gateway.domain.signing import SECRET_BYTES, sandbox_key
 from gateway.store.room import Room
 
 
@@ -16,3 +16,6 @@ class Secrets(Room):
             theirs = await self._link.command("SET", self._names.hook_secret, mine, "NX", "GET")
             self._hook_secret = bytes.fromhex(mine if theirs is None else theirs.decode("ascii"))
         return self._hook_secret
+
+    async def sandbox_key(self) -> bytes:
+        return sandbox_key(await self.hook_secret())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import shutil
 import subprocess
 import sys
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -76,6 +79,25 @@ def test_what_was_made_is_there_after_a_restart(gateway: Gateway) -> None:
             assert (again.content, again.headers["etag"]) == (clip.content, clip.headers["etag"])
             assert ended(api, begun)["status"] == "completed"
             assert [one["id"] for one in api.get("/videos").json()["data"]] == [begun, done["id"]]
+
+
+def test_a_mock_job_outlives_the_sandbox_s_folder(tmp_path: Path) -> None:
+    """What opens its id stands in the store, so every replica's sandbox knows it, and so does a new folder's; whoever
+    sees the id reads no prompt in it."""
+    with Gateway(tmp_path) as gateway:
+        key = gateway.create_key()
+        with client(gateway, key) as api:
+            begun = created(api, "a paper boat [mock:time=3]")
+            assert until(lambda: gateway.figure("telecine_attempts_accepted_total") == 1, 10)
+        assert gateway.stop() == 0
+        shutil.rmtree(gateway.data_dir / "sandbox")
+        gateway.start()
+        with client(gateway, key) as api:
+            assert ended(api, begun)["status"] == "completed"
+        (attempt,) = gateway.telecine("explain", begun)["attempts"]
+        closed = base64.urlsafe_b64decode(attempt["ref"]["id"].removeprefix("mock_") + "==")
+        with pytest.raises(zlib.error):
+            zlib.decompress(closed)
 
 
 def test_projects_and_keys_are_made_with_and_without_a_running_gateway(gateway: Gateway) -> None:

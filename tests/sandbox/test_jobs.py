@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import zlib
+from pathlib import Path
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +25,11 @@ from gateway.sandbox.jobs import (
     read_job,
     shortened,
 )
+from gateway.sandbox.keyring import keys_of, put_first
+from gateway.sandbox.seal import Seal
 
 ID_CHARS_MAX = 1_500
+SEAL = Seal((b"k" * 32,))
 JOB = Job(
     nonce="0123456789ab",
     model="sora-2-pro",
@@ -53,8 +58,8 @@ def test_an_id_carries_the_job(prompt: str) -> None:
         names=("Biscuit " * 10, "Otto " * 16),
         fate={"break": "internal", "charge": "1.25"},
     )
-    text = job_id(job)
-    assert read_job(text) == job
+    text = job_id(job, SEAL)
+    assert read_job(text, SEAL) == job
     assert len(text) <= ID_CHARS_MAX and text.replace("-", "").replace("_", "").isalnum() and text.isascii()
 
 
@@ -72,22 +77,48 @@ def test_anything_else_is_no_job(text: str) -> None:
     """Rubbish of any kind ends in UnknownJob."""
     for read in (read_job, read_character):
         with pytest.raises(UnknownJob):
-            read(text)
+            read(text, SEAL)
 
 
 def test_an_id_that_unfolds_without_end_is_no_job() -> None:
     """A small id cannot fill the memory."""
     bomb = base64.urlsafe_b64encode(zlib.compress(b"\0" * 1_000_000)).decode().rstrip("=")
     with pytest.raises(UnknownJob):
-        read_job(f"mock_{bomb}")
+        read_job(f"mock_{bomb}", SEAL)
 
 
 def test_a_character_is_its_id() -> None:
     """It too outlives the process that made it."""
     character = Character("Biscuit", "c" * 32, "0123")
-    assert read_character(character_id(character)) == character
+    assert read_character(character_id(character, SEAL), SEAL) == character
     with pytest.raises(UnknownJob):
-        read_job(character_id(character))
+        read_job(character_id(character, SEAL), SEAL)
+
+
+def test_an_id_tells_nobody_else_what_was_asked() -> None:
+    """It stands in explanations and listings that show no prompt: without the key nothing of it is read."""
+    job = replace(JOB, prompt="aaaa" * 100)
+    closed = base64.urlsafe_b64decode(job_id(job, SEAL).removeprefix("mock_") + "==")
+    assert closed != zlib.compress(msgspec.msgpack.encode(job), 9)
+    for offset in range(len(closed)):
+        with pytest.raises(zlib.error):
+            zlib.decompress(closed[offset:])
+    with pytest.raises(UnknownJob):
+        read_job(job_id(job, SEAL), Seal((b"o" * 32,)))
+
+
+def test_ids_stay_readable_when_keys_change(tmp_path: Path) -> None:
+    """A new first key, as replicas share it, takes nothing from the jobs before, nor from ids without a seal."""
+    own = keys_of(tmp_path)
+    assert keys_of(tmp_path) == own
+    before = job_id(JOB, Seal(own))
+    put_first(tmp_path, b"s" * 32)
+    shared = Seal(keys_of(tmp_path))
+    assert read_job(before, shared) == JOB
+    assert read_job(job_id(JOB, shared), Seal((b"s" * 32,))) == JOB
+    assert (tmp_path / "keys").stat().st_mode & 0o777 == 0o600
+    bare = base64.urlsafe_b64encode(zlib.compress(msgspec.msgpack.encode(JOB), 9)).rstrip(b"=").decode("ascii")
+    assert read_job(f"mock_{bare}", shared) == JOB
 
 
 def at(second: float) -> int:

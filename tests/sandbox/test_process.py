@@ -17,6 +17,7 @@ import httpx
 import pytest
 
 from gateway.sandbox.fates import DIRECTIVES
+from gateway.sandbox.keyring import KEY_BYTES, put_first
 from providers.contract import Accepted, Broken, Exactly, Finished, Running, Size, Why
 from tests.support.processes import alive
 from tests.support.sandbox import Sandbox, descendants, refused, spec
@@ -119,12 +120,17 @@ async def test_jobs_outlive_the_process() -> None:
 
 
 async def test_ids_of_another_installation_work(tmp_path: Path) -> None:
-    """Even the data may be lost: the id is enough for what needs no upload."""
-    with Sandbox(*NOW) as first, Sandbox(*NOW) as second:
+    """Even the data may be lost: the id and the key are enough for what needs no upload; the id alone is not."""
+    first, second, stranger = Sandbox(*NOW), Sandbox(*NOW), Sandbox(*NOW)
+    for one in (first, second):
+        put_first(one.data, b"s" * KEY_BYTES)
+    with first, second, stranger:
         async with first.mock() as mock:
             ref = await mock.accepted("boat")
         async with second.mock() as mock:
             _, body = await mock.download(ref, await mock.finished(ref))
+        async with stranger.mock() as mock:
+            assert refused(await mock.poll(ref)).why is Why.NOT_FOUND
     assert watch(body).seconds == 1
 
 

@@ -11,6 +11,8 @@ import msgspec
 import pytest
 
 from gateway.sandbox.jobs import read_character
+from gateway.sandbox.keyring import keys_of
+from gateway.sandbox.seal import Seal
 from tests.support.sandbox import Sandbox
 
 WANTED = {"model": "mock-video", "prompt": "a boat [mock:slow]", "seconds": 1, "width": 128, "height": 128}
@@ -131,11 +133,11 @@ def form(name: str, **more: str) -> dict[str, tuple[str, bytes]]:
     return {"spec": ("s", msgspec.json.encode({"name": name, **more})), "video": ("v", b"a clip")}
 
 
-def test_a_character_s_name_says_what_shall_happen(client: httpx.Client) -> None:
+def test_a_character_s_name_says_what_shall_happen(client: httpx.Client, sandbox: Sandbox) -> None:
     """As a prompt does for a video; the name that plays is the rest of it."""
     made = client.post("/characters", files=form("[mock:slow=0.2] Otto"))
     assert made.status_code == 200 and made.elapsed.total_seconds() > 0.2
-    assert read_character(made.json()["id"]).name == "Otto"
+    assert read_character(made.json()["id"], Seal(keys_of(sandbox.data))).name == "Otto"
     assert client.post("/characters", files=form("Otto [mock:refuse=no_credit]")).status_code == 402
     throttled = [client.post("/characters", files=form("Otto [mock:throttle]")).status_code for _ in range(2)]
     assert throttled == [429, 200]

@@ -51,7 +51,7 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "ruamel": ("gateway.config",),
     "prometheus_client": ("gateway.metrics",),
     "opentelemetry": ("gateway.tracing",),
-    "cryptography": ("providers.ed25519",),
+    "cryptography": ("providers.ed25519", "gateway.sandbox"),
 }
 CELLAR = ("providers.contract", "providers.described", "providers.ed25519", "providers.toolbox")
 
