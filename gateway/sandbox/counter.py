@@ -147,7 +147,7 @@ class Counter:
             default = by_default(f"{self._defaults.fate} {wanted.fate}", roll)
             return {**default, **in_prompt(wanted.prompt, (wanted.model, wanted.name))}
         except WrongDirective as error:
-            raise Misdirected(str(error)) from error
+            raise Misdirected(error) from error
 
     def _nothing_made(self, asked: str, fate: Fate) -> str:
         """Refusal, or the name of the trick if the connection shall show that nothing was made."""
@@ -263,7 +263,7 @@ class Counter:
         try:
             fate = in_name(asked.name, (asked.aim,))
         except WrongDirective as error:
-            raise Misdirected(str(error)) from error
+            raise Misdirected(error) from error
         if trick := self._nothing_made(f"{asked.aim} {asked.name}", fate):
             return Nothing(trick)
         known_as = without_directives(asked.name) or NAMELESS

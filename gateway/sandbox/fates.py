@@ -98,7 +98,12 @@ _DEFAULT: Final = re.compile(r"([a-z-]+(?:=[\w.]+)?)(?::(0(?:\.\d{1,6})?|1(?:\.0
 
 
 class WrongDirective(Exception):
-    """A directive that does not exist or has a senseless argument. The message names what would work."""
+    """A directive that does not exist or has a senseless argument. The message names what would work, for whoever wrote
+    the prompt; `logged` says the same without a word of it."""
+
+    def __init__(self, message: str, logged: str) -> None:
+        super().__init__(message)
+        self.logged = logged
 
 
 def in_prompt(prompt: str, names: tuple[str, ...]) -> Fate:
@@ -114,10 +119,10 @@ def in_name(name: str, names: tuple[str, ...]) -> Fate:
     fate: dict[str, str] = {}
     for word in _aimed(name, names):
         read = _read(word)
-        if word.partition("=")[0] not in FOR_CHARACTERS or "break" in read:
-            raise WrongDirective(
-                f"{word!r} does nothing to a character; there are: {', '.join(sorted(FOR_CHARACTERS))}"
-            )
+        directive = word.partition("=")[0]
+        if directive not in FOR_CHARACTERS or "break" in read:
+            nothing = f"does nothing to a character; there are: {', '.join(sorted(FOR_CHARACTERS))}"
+            raise WrongDirective(f"{word!r} {nothing}", f"this {directive!r} {nothing}")
         fate |= read
     return fate
 
@@ -138,7 +143,8 @@ def by_default(text: str, roll: Callable[[str], float]) -> Fate:
     for word in text.split():
         match = _DEFAULT.fullmatch(word)
         if match is None:
-            raise WrongDirective(f"{word!r} is no directive with a probability of 0 to 1, such as break=internal:0.1")
+            message = f"{word!r} is no directive with a probability of 0 to 1, such as break=internal:0.1"
+            raise WrongDirective(message, message)  # a setting's word, not a prompt's
         directive, chance = match.groups()
         wanted = _read(directive)
         if roll(directive) < float(chance or 1):
@@ -150,13 +156,12 @@ def _read(word: str) -> dict[str, str]:
     name, _, argument = word.partition("=")
     directive = DIRECTIVES.get(name)
     if directive is None:
-        raise WrongDirective(
-            f"unknown directive {_quoted(word, 'of another form')}; there are: {', '.join(DIRECTIVES)}"
-        )
+        known = f"there are: {', '.join(DIRECTIVES)}"
+        raise WrongDirective(f"unknown directive {_quoted(word, 'of another form')}; {known}", f"unknown; {known}")
     value = argument or directive.default
     if value is None or not directive.argument.shape.fullmatch(value):
-        wrong, right = _quoted(word, f"this {name!r}"), usage(name)
-        raise WrongDirective(f"{wrong} is not {right}: {directive.does}{_meaning(directive.argument)}")
+        right = f"is not {usage(name)}: {directive.does}{_meaning(directive.argument)}"
+        raise WrongDirective(f"{_quoted(word, f'this {name!r}')} {right}", f"this {name!r} {right}")
     if name == "slow":
         return {"time": value}
     return _SAME_AS.get((name, value), {name: value})

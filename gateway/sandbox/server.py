@@ -164,7 +164,7 @@ async def _refusals(request: web.Request, handler: Handler) -> web.StreamRespons
         return await handler(request)
     except Refusal as refusal:
         if isinstance(refusal, Misdirected):
-            log("wrong_directive", level="warning", reason=refusal.message, manual="python -m gateway.sandbox --help")
+            log("wrong_directive", level="warning", reason=refusal.logged, manual="python -m gateway.sandbox --help")
         return refusal.answer()
     except web.HTTPException as error:
         if error.status < 400:

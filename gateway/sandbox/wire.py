@@ -12,7 +12,7 @@ import msgspec
 from aiohttp import BodyPartReader, web
 from msgspec import Struct
 
-from gateway.sandbox.fates import CLASSES
+from gateway.sandbox.fates import CLASSES, WrongDirective
 from gateway.sandbox.jobs import FILE_LIFE_MS, Job, Look, Verb
 from gateway.sandbox.orders import MEDIA_TYPE, Kind
 from gateway.sandbox.shelf import Shelf
@@ -78,10 +78,11 @@ class Refusal(Exception):
 
 class Misdirected(Refusal):
     """The prompt orders what does not exist. Whoever wrote it must learn that, and a client may never see the answer of
-    a vendor, so the server notes it."""
+    a vendor, so the server notes it, without a word of the prompt."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__("invalid", message)
+    def __init__(self, wrong: WrongDirective) -> None:
+        super().__init__("invalid", str(wrong))
+        self.logged = wrong.logged
 
 
 def json(value: object, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:

@@ -81,9 +81,19 @@ def test_a_wrong_directive_is_told_what_would_work(word: str, sentence: str) -> 
     assert sentence in str(caught.value)
 
 
+@pytest.mark.parametrize("word", ["alice-canary", "slow=canary", "break=canary", "canary=5", "Anna Canary"])
+def test_what_is_logged_names_directives_alone(word: str) -> None:
+    """Whatever stands in the brackets is a piece of a prompt, and a prompt is in no log."""
+    for orders in (in_prompt, in_name):
+        with pytest.raises(WrongDirective) as caught:
+            orders(f"[mock:{word}]", ("",))
+        assert "canary" not in caught.value.logged.lower()
+        assert "there are: " in caught.value.logged or " is not " in caught.value.logged
+
+
 @pytest.mark.parametrize("word", ["Anna Canary of 5 Canary Lane", "slow=Canary Lane"])
 def test_what_has_no_form_of_a_directive_is_not_repeated(word: str) -> None:
-    """The sentence is logged, and a prompt is in no log."""
+    """A vendor's sentence is kept with the attempt."""
     with pytest.raises(WrongDirective) as caught:
         in_prompt(f"[mock:{word}]", ())
     assert "Canary" not in str(caught.value)

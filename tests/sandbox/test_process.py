@@ -196,13 +196,20 @@ def heard(tmp_path: Path) -> Iterator[tuple[Sandbox, httpx.Client]]:
 def test_a_wrong_directive_is_said_where_the_operator_looks(tmp_path: Path) -> None:
     """The answer of a vendor reaches no client, so the sandbox's sentence is a line of the log, without the prompt."""
     with heard(tmp_path) as (_, client):
-        wanted = {"model": "mock-video", "prompt": "canary [mock:block=late]", "seconds": 1, "width": 64, "height": 64}
+        wanted = {
+            "model": "mock-video",
+            "prompt": "canary [mock:block=alice-smith]",
+            "seconds": 1,
+            "width": 64,
+            "height": 64,
+        }
         assert client.post("/jobs", json=wanted).status_code == 400
         form = {"spec": ("s", b'{"name": "canary [mock:forget]"}'), "video": ("v", b"clip")}
         assert client.post("/characters", files=form).status_code == 400
     said = [json.loads(line) for line in (tmp_path / "err").read_text().splitlines()]
     assert [(line["event"], line["level"]) for line in said] == [("wrong_directive", "warning")] * 2
     assert "block[=now|halfway]" in said[0]["reason"] and "'forget'" in said[1]["reason"]
+    assert "alice" not in (tmp_path / "err").read_text()
     assert "canary" not in (tmp_path / "err").read_text()
 
 
