@@ -91,8 +91,11 @@ class Exchange:
         self._send = send
         self._headers: dict[bytes, bytes] = dict(scope["headers"])
         declared = self._headers.get(b"content-length", b"")
-        self._missing = int(declared) if declared.isdigit() and len(declared) < LENGTH_DIGITS_MAX else None
-        self._unread = declared not in (b"", b"0") or b"transfer-encoding" in self._headers
+        coded = b"transfer-encoding" in self._headers
+        self._missing = (
+            int(declared) if declared.isdigit() and len(declared) < LENGTH_DIGITS_MAX and not coded else None
+        )
+        self._unread = declared not in (b"", b"0") or coded
         self._began_s = time.perf_counter()
 
     # --- the request ---------------------------------------------------------------------------------------------
@@ -108,6 +111,14 @@ class Exchange:
                 self._unread = False
                 return {**message, "more_body": False}
         return message
+
+    def ambiguous(self) -> bool:
+        """Whether a proxy before us may see another end of this body than the server does, and so another next request
+        on the same connection. A length beside chunks the server ends the connection for, and hides."""
+        if b"transfer-encoding" not in self._headers:
+            return False
+        codings = [value.strip().lower() for name, value in self.scope["headers"] if name == b"transfer-encoding"]
+        return codings != [b"chunked"]
 
     def header(self, name: bytes) -> str | None:
         """A request header by its lower-case name; the last one where it was sent twice."""

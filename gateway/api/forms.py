@@ -131,6 +131,8 @@ class Form:
             refuse_file(name, self._fields, self._files)
             if name in CLIPS:
                 writer = await self._stack.enter_async_context(self._assets.writer(f"uploads/{self._identity}"))
+        elif name in self._files and not (segment.content_type or "text/").startswith("text/"):
+            raise _no_filename(name)
         elif (segment.charset and segment.charset.strip().lower()) not in CHARSETS:
             raise _malformed("text must be UTF-8")
         self._parts.append(_Part(name, is_file=segment.filename is not None, writer=writer))
@@ -210,6 +212,16 @@ def _no_file(name: str, *, or_field: bool) -> BadInput:
     return BadInput(
         f"Invalid type for '{name}': expected a file, but got text instead. "
         f"Send the file itself (with curl: -F {name}={file}){instead}.",
+        code="invalid_type",
+        param=name,
+    )
+
+
+def _no_filename(name: str) -> BadInput:
+    """A file's bytes in a part that does not say that it is a file; its type alone does not."""
+    file = FILE_HINTS[name][0].removeprefix("@")
+    return BadInput(
+        f"Invalid type for '{name}': expected a file, but its part has no filename. Give it any, such as {file}.",
         code="invalid_type",
         param=name,
     )

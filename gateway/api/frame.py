@@ -11,7 +11,7 @@ from typing import Any, Final, TypeAlias
 from gateway import metrics
 from gateway.api.exchange import Answer, Cut, Exchange, of_error
 from gateway.assets.store import AssetMissing, StorageAway
-from gateway.domain.errors import ClientError, Unavailable, WrongMethod
+from gateway.domain.errors import BadInput, ClientError, Unavailable, WrongMethod
 from gateway.domain.ids import request_id as new_request_id
 from gateway.log import log, request_id, where
 from gateway.store.errors import StoreAway
@@ -48,7 +48,10 @@ class Frame:
         scope[EXCHANGE] = exchange
         token = request_id.set(exchange.id)
         try:
-            await self._app(scope, exchange.receive, exchange.pass_on)
+            if exchange.ambiguous():
+                await exchange.reply(of_error(_ambiguous()))
+            else:
+                await self._app(scope, exchange.receive, exchange.pass_on)
         finally:
             _tell(exchange)
             request_id.reset(token)
@@ -121,6 +124,13 @@ def _unknown() -> Unavailable:
         "way, look into the list before.",
         code="outcome_unknown",
         retry_after_s=2,
+    )
+
+
+def _ambiguous() -> BadInput:
+    return BadInput(
+        "Where the body ends is ambiguous: send `Content-Length`, or `Transfer-Encoding: chunked` alone.",
+        code="invalid_framing",
     )
 
 

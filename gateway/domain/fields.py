@@ -25,6 +25,8 @@ EXTRAS_MAX: Final = 16
 EXTRAS_BYTES_MAX: Final = 8_192
 
 _UNFIT: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+# What moves the cursor, begins a line or turns the direction of what follows: in no name that is shown in a line.
+NO_NAME: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 _WHOLE: Final = re.compile(r"[+-]?[0-9]+(\.0+)?", re.ASCII)
 _RATIO: Final = re.compile(r"([0-9]{1,3}):([0-9]{1,3})", re.ASCII)
 _LINES: Final = re.compile(r"([0-9]{2,4})[pP]?", re.ASCII)
@@ -98,6 +100,20 @@ def text(param: str, value: Json, *, chars_max: int, chars_min: int = 1, called:
             param=param,
         )
     return value
+
+
+def name(param: str, value: Json, *, chars_max: int) -> str:
+    """A text that people and models read in one line."""
+    given = text(param, value, chars_max=chars_max)
+    if given.isspace():
+        raise BadInput(f"Invalid value: '{param}' has nothing but white space.", param=param)
+    if (unfit := NO_NAME.search(given)) is not None:
+        raise BadInput(
+            f"Invalid character: '{param}' contains U+{ord(unfit.group()):04X} at position {unfit.start()}. A name is "
+            "one line without control characters and marks of direction.",
+            param=param,
+        )
+    return given
 
 
 def count(param: str, value: Json) -> int | None:

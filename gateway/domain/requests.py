@@ -146,7 +146,7 @@ def ask_character(fields: Mapping[str, Json], files: Mapping[str, Upload]) -> As
     given = _present(fields, files, CHARACTER_FIELDS | {"video"}, CHARACTER_FILES)
     if "name" not in given:
         raise read.missing("name")
-    name = read.text("name", given["name"], chars_max=CHARACTER_NAME_CHARS_MAX)
+    name = read.name("name", given["name"], chars_max=CHARACTER_NAME_CHARS_MAX)
     if "video" in given:
         raise read.wrong_type("video", "a file", given["video"])
     if "video" not in files:

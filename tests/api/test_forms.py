@@ -132,11 +132,13 @@ async def test_everything_else_is_refused(data: bytes, code: str, tmp_path: Path
         (body(part("prompt", "p", "X-Long: " + "x" * 5_000)), "4096 bytes"),
         (f"--{BOUNDARY}\r\nX-Long: ".encode() + b"x" * 10_000, "4096 bytes"),
         (part("prompt", "no end"), "incomplete"),
+        (body(part("input_reference", b"\x89PNG", "Content-Type: image/png")), "has no filename"),
+        (body(part("video", CLIP, "Content-Type: video/mp4")), "such as clip.mp4"),
     ],
-    ids=["parts", "headers", "header", "header without an end", "end"],
+    ids=["parts", "headers", "header", "header without an end", "end", "image", "clip"],
 )
-async def test_a_limit_that_was_reached_is_named(data: bytes, words: str, tmp_path: Path) -> None:
-    """A form that is well and too large is not called malformed."""
+async def test_what_is_wrong_with_a_form_is_named(data: bytes, words: str, tmp_path: Path) -> None:
+    """A form that is well and too large is not called malformed, and a file without a name is no text."""
     with pytest.raises(BadInput, match=words) as caught:
         await read(data, tmp_path, cuts=[len(data) - 10])
     assert ("malformed" in caught.value.message) is (words == "incomplete")

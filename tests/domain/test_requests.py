@@ -275,6 +275,20 @@ def test_files_stand_only_where_files_belong() -> None:
         assert caught.value.param == param
 
 
+@pytest.mark.parametrize("name", [" ", "\u3000", "a\nb", "a\tb", "\u202egnp.exe", "a\u2028b", "\u2067a", "\x85"])
+def test_a_character_s_name_is_one_line_of_visible_characters(name: str) -> None:
+    """It is read in lines of a terminal and by models."""
+    with pytest.raises(BadInput) as caught:
+        ask_character({"name": name}, {"video": upload()})
+    assert caught.value.param == "name" and caught.value.message.isprintable()
+
+
+@pytest.mark.parametrize("name", ["日本 é", "👨\u200d👩\u200d👧", "क्\u200dष", " Otto "])
+def test_names_of_every_script_are_taken(name: str) -> None:
+    """Joiners are part of writing."""
+    assert ask_character({"name": name}, {"video": upload()}).name == name
+
+
 def test_no_name_of_a_field_is_made_up() -> None:
     """What is wrong with a key of `metadata` is said in the message, the field is one that was sent."""
     messages = [refusal(Verb.CREATE, {"prompt": "p", "metadata": {key: "v"}}).message for key in ("", "k" * 65, "\x00")]
