@@ -26,6 +26,7 @@ READY = "Telecine listens on "
 STOP_S_MAX = 60
 DATA = "demo-data"  # a name that nobody's real data have: it is removed first
 TELECINE = (sys.executable, "-m", "gateway")
+APART: Any = {"process_group": 0}  # Ctrl-C is for the demo, which ends what it has started
 
 
 def main() -> None:
@@ -64,7 +65,7 @@ def _gateway(folder: Path, environ: dict[str, str]) -> Iterator[str]:
     _say("telecine serve --port 0")
     with (folder / "serve.log").open("wb") as log:
         process = subprocess.Popen(
-            [*TELECINE, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=log, env=environ, text=True
+            [*TELECINE, "serve", "--port", "0"], stdout=subprocess.PIPE, stderr=log, env=environ, text=True, **APART
         )
     assert process.stdout is not None
     try:
@@ -85,7 +86,7 @@ def _gateway(folder: Path, environ: dict[str, str]) -> Iterator[str]:
 def _telecine(environ: dict[str, str], *words: str) -> dict[str, Any]:
     """One command; the JSON object that it prints."""
     _say(f"telecine {' '.join(words)} --json")
-    done = subprocess.run([*TELECINE, *words, "--json"], stdout=subprocess.PIPE, env=environ, check=False)
+    done = subprocess.run([*TELECINE, *words, "--json"], stdout=subprocess.PIPE, env=environ, check=False, **APART)
     if done.returncode:
         sys.exit(done.returncode)
     said: dict[str, Any] = json.loads(done.stdout)
@@ -96,8 +97,9 @@ def _client(python: Path, clip: Path, url: str, key: str) -> str:
     """Run the user's program; the id of the video that it made."""
     program = Path(__file__).with_name("client.py")
     _say(f"OPENAI_BASE_URL={url}/v1 OPENAI_API_KEY={key[:9]}… python {program.relative_to(ROOT)} {clip.name}")
-    environ = {**os.environ, "OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": key}
-    done = subprocess.run([python, program, clip], env=environ, stdout=subprocess.PIPE, text=True, check=False)
+    ours = {"OPENAI_BASE_URL": f"{url}/v1", "OPENAI_API_KEY": key, "NO_PROXY": "*", "no_proxy": "*"}
+    environ = {**os.environ, **ours}  # the gateway is on this machine, and a proxy would look for it on its own
+    done = subprocess.run([python, program, clip], env=environ, stdout=subprocess.PIPE, text=True, check=False, **APART)
     if done.returncode:
         sys.exit(done.returncode)
     return done.stdout.strip()
@@ -137,4 +139,8 @@ def _say(command: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        print("\nthe demo was interrupted; nothing of it runs any more", file=sys.stderr)
+        sys.exit(130)
