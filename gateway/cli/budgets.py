@@ -83,7 +83,7 @@ def set_(scope: str, cap: int, *, window: str, thresholds: tuple[int, ...], json
         found = await store.list_budgets(_now_ms())
         return next(one for one in found if (one.scope, one.window) == (full, window))
 
-    budget = with_store(place, make)
+    budget = with_store(place, make, begins=True)
     if json:
         print_json(shown(budget))
     else:

@@ -79,7 +79,7 @@ def apply(place: Place, based_on: int | None, note: str, json: bool) -> None:
         number = await store.config_version() if based_on is None else based_on
         return await publish(store, _maker(place), text, By(actor=CLI, note=_short(note)), based_on=number)
 
-    _say(_told(place, apply_to), json=json)
+    _say(_told(place, apply_to, begins=True), json=json)
 
 
 @click.command("history")
@@ -193,10 +193,10 @@ def _say(done: Outcome, *, json: bool) -> None:
         click.echo(f"version {number} counts" + ("" if isinstance(done, Published) else " already"))
 
 
-def _told(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
+def _told(place: Place, use: Callable[[Store], Awaitable[T]], *, begins: bool = False) -> T:
     """As `with_store`, with what is refused as one sentence."""
     try:
-        return with_store(place, use)
+        return with_store(place, use, begins=begins)
     except (AccountInUse, NoVersion) as error:
         raise Failure(str(error)) from error
 

@@ -117,7 +117,7 @@ def opened(place: Place, config: Config) -> Iterator[Seen]:
     file, wait = _bytes_of(place.config), config.store.wait_replicas
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(store_url(place))
+            url = stack.enter_context(store_url(place, begins=True))
             seen = Seen(asyncio.run(_visit(url, config.gateway.name)), "", file, wait_replicas=wait)
         except (StoreAway, StoreRefused) as error:
             seen = Seen(None, str(error), file, wait_replicas=wait)

@@ -28,7 +28,7 @@ def drain(name: str, json: bool, place: Place) -> None:
       telecine providers drain vendor/sora-2
     """
     full, now_ms = full_name(name, place), time.time_ns() // 1_000_000
-    changed = with_store(place, lambda store: store.drain(full, now_ms=now_ms))
+    changed = with_store(place, lambda store: store.drain(full, now_ms=now_ms), begins=True)
     if json:
         print_json({"name": name, "drained": True, "changed": changed})
     else:

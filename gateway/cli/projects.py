@@ -49,7 +49,7 @@ def create(name: str, json: bool, place: Place) -> None:
             "and does not begin with proj_, as ids do"
         )
     project = Project(id=ids.project_id(os.urandom(12)), name=name, created_ms=time.time_ns() // 1_000_000)
-    outcome = with_store(place, lambda store: store.create_project(project))
+    outcome = with_store(place, lambda store: store.create_project(project), begins=True)
     if isinstance(outcome, NameTaken):
         raise Failure(f'a project is called "{name}" already')
     if json:

@@ -20,11 +20,12 @@ from gateway.store.store import Store
 T = TypeVar("T")
 
 
-def with_store(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
-    """What `use` answers. Failure with a sentence when the store cannot be had."""
+def with_store(place: Place, use: Callable[[Store], Awaitable[T]], *, begins: bool = False) -> T:
+    """What `use` answers. Failure with a sentence when the store cannot be had. `begins`: the command may be the first
+    that a new gateway sees; any other finds nothing in a data directory that is not there, and must not make one."""
     settings = load_config(place.config, os.environ).config
     try:
-        with _url(settings, place.data_dir) as url:
+        with _url(settings, place.data_dir, begins=begins) as url:
             return asyncio.run(_use(settings, url, use))
     except (LedgerTrimmed, StoreAway, StoreRefused) as error:
         raise Failure(str(error)) from error
@@ -33,9 +34,9 @@ def with_store(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
 
 
 @contextmanager
-def store_url(place: Place) -> Iterator[str]:
-    """Where that store is, for who works with more than it."""
-    with _url(load_config(place.config, os.environ).config, place.data_dir) as url:
+def store_url(place: Place, *, begins: bool = False) -> Iterator[str]:
+    """Where that store is, for who works with more than it. StoreRefused."""
+    with _url(load_config(place.config, os.environ).config, place.data_dir, begins=begins) as url:
         yield url
 
 
@@ -45,10 +46,15 @@ def providers_of(place: Place) -> frozenset[str]:
 
 
 @contextmanager
-def _url(settings: Config, data_dir: Path) -> Iterator[str]:
+def _url(settings: Config, data_dir: Path, *, begins: bool) -> Iterator[str]:
     if settings.store.url is not None:
         yield settings.store.url.get_secret_value()
         return
+    if not begins and not data_dir.exists():
+        raise StoreRefused(
+            f"there is no data directory {data_dir}; --data-dir names the gateway's, "
+            "and telecine serve or telecine projects create makes one"
+        )
     with borrowed(data_dir) as url:
         yield url
 

@@ -92,7 +92,7 @@ def create(scope: str, url: str, *, name: str, events: tuple[Event, ...] | None,
         wish = Wish(scope=await _scope(store, scope), url=url, name=name, events=events or ENDS)
         return await targeting.create(store, wish, my_hand())
 
-    target, secret = _told(place, make)
+    target, secret = _told(place, make, begins=True)
     _print_secret(target, secret, json=json)
 
 
@@ -242,9 +242,9 @@ def replay(
         click.echo(f"sent once more: {done}")
 
 
-def _told(place: Place, use: Callable[[Store], Awaitable[T]]) -> T:
+def _told(place: Place, use: Callable[[Store], Awaitable[T]], *, begins: bool = False) -> T:
     try:
-        return with_store(place, use)
+        return with_store(place, use, begins=begins)
     except ClientError as error:
         raise Failure(error.message) from error
 

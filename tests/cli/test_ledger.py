@@ -362,6 +362,6 @@ def test_an_absent_bill_is_one_sentence(folder: Path) -> None:
 def test_books_can_be_read_while_no_gateway_runs(tmp_path: Path) -> None:
     """With the private store, an empty one at first."""
     shutil.copy(ROOT / "config.yaml", tmp_path)
+    assert telecine(tmp_path, "projects", "create", "films").status == 0
     assert rows(telecine(tmp_path, "ledger", "export").out) == []
     assert reconcile(tmp_path, HEAD + "a;0;2026-11-20\n").status == 0
-    assert (tmp_path / "data").is_dir()
