@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 import click
+from click.types import BoolParamType
 
 from gateway.domain.moments import Period, parse_moment
 from gateway.domain.money import parse_dollars
@@ -98,6 +99,16 @@ class Dollars(click.ParamType[int]):
             self.fail(str(error), param, ctx)
 
 
+class Switch(BoolParamType):
+    """An option without a value, as a variable."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> bool:
+        found = self.str_to_bool(value)
+        if found is None:
+            self.fail(f"{value!r} is neither on (1, true, yes, on) nor off (0, false, no, off, or empty).", param, ctx)
+        return found
+
+
 class Positive(click.Command):
     """A command whose arguments are never negative: `-1` is told as what it is, not as an unknown option."""
 
@@ -117,6 +128,8 @@ FILE = _Path(path_type=Path, dir_okay=False)
 def option(name: str, *, help: str, **settings: Any) -> Callable[[F], F]:  # noqa: A002 - click's own word
     """An option with its variable, which the help names too."""
     variable = "TELECINE_" + name.removeprefix("--").replace("-", "_").upper()
+    if settings.get("is_flag"):
+        settings["type"] = Switch()
     return click.option(name, envvar=variable, show_envvar=True, help=help, **settings)
 
 

@@ -71,6 +71,8 @@ def problems_of(
                 reason = EMPTY
             case "value_error":
                 reason = str(found["ctx"]["error"])
+            case "tuple_type":
+                reason = "should be a list"
             case _:
                 reason = found["msg"].removeprefix("Input ")
         problems.append(document.problem(path, reason))

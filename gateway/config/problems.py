@@ -50,5 +50,7 @@ def show(path: Path) -> str:
 
 
 def _line(file: str, problem: Problem) -> str:
+    """Of the file's own words nothing moves the cursor, begins a line or turns the direction of the rest."""
     place = f"{file}:{problem.line}" if problem.line else file
-    return f"{place}: {show(problem.path)}: {problem.reason}" if problem.path else f"{place}: {problem.reason}"
+    line = f"{place}: {show(problem.path)}: {problem.reason}" if problem.path else f"{place}: {problem.reason}"
+    return "".join(char if char.isprintable() else "?" for char in line)

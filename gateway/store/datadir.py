@@ -12,6 +12,7 @@ import os
 import stat
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -131,20 +132,18 @@ def socket_of(folder: Path, name: str = "valkey.sock") -> Path:
     if len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
         return path
     short = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16] + ".sock"
-    for place in _short_places():
-        path = place / short
-        if len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
-            return path
-    raise StoreRefused(f"the path {folder} is too long for a socket, and so is the temporary directory's")
-
-
-def _short_places() -> list[Path]:
     runtime = os.environ.get("XDG_RUNTIME_DIR")
-    places = [Path(runtime)] if runtime and _private(Path(runtime)) else []
     # A folder in a place that everybody may write to is used only if nobody else made it.
     own = Path(tempfile.gettempdir()) / f"telecine-{os.getuid()}"
-    own.mkdir(mode=0o700, exist_ok=True)
-    return [*places, own] if _private(own) else places
+    with suppress(OSError):
+        own.mkdir(mode=0o700, exist_ok=True)
+    places: list[Path] = [Path(runtime), own] if runtime else [own]
+    for place in places:
+        path = place / short
+        if _private(place) and len(os.fsencode(path)) <= SOCKET_BYTES_MAX:
+            return path
+    why = "is no directory of this user's alone" if not _private(own) else "is too long as well"
+    raise StoreRefused(f"the path {folder} is too long for a socket, and {own}, which would take its place, {why}")
 
 
 def _private(folder: Path) -> bool:

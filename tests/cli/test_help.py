@@ -136,3 +136,12 @@ def test_a_wrong_option_says_what_is_allowed(
     """Exit status 2, and nothing was done."""
     done = run(tmp_path, *words, **environ)
     assert (done.status, sentence in done.err) == (2, True)
+
+
+def test_a_wrong_switch_in_the_environment_is_told_what_it_may_be(tmp_path: Path) -> None:
+    """By words, without an empty one between commas."""
+    done = run(tmp_path, "projects", "list", TELECINE_JSON="maybe")
+    assert done.status == 2
+    assert "'maybe' is neither on (1, true, yes, on) nor off (0, false, no, off, or empty)" in done.err
+    for value in ("", "No", "TRUE"):
+        assert "neither" not in run(tmp_path, "projects", "list", TELECINE_JSON=value).err

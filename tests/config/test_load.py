@@ -127,6 +127,8 @@ models:
         ("providers:", "gateway: {send_by_s: 20}\nproviders:", "1: gateway.send_by_s: must be shorter than"),
         ("providers:", "gateway: {name: 'a{b}'}\nproviders:", "1: gateway.name: write a name in small letters"),
         ("sora-2:", "'sora 2':", '5: models."sora 2": write a model'),
+        ("sora-2:", '"sora\\u202e-2\\e[2J":', '5: models."sora?-2?[2J": write a model'),
+        ("[house/engine]", "[house/engine]\n    aliases: abc", "7: models.sora-2.aliases: should be a list"),
     ],
 )
 def test_rules_between_values(old: str, new: str, complaint: str) -> None:
