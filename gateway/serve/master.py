@@ -202,7 +202,8 @@ class Sandbox:
     def _start(self) -> None:
         self._began = True
         if self._key is not None:
-            put_first(self._folder, self._key)
+            with suppress(OSError):  # then what it makes meanwhile is sealed with its own, and opened later as well
+                put_first(self._folder, self._key)
         self._helper.start()
         self._stack.callback(self._helper.stop)
 
