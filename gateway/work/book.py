@@ -51,7 +51,7 @@ class Job:
     waits: dict[int, int] = field(default_factory=dict)
     busy: Busy | None = None  # why the latest submission was not to be sent
     confirmed: bool = True  # the latest commit is on as many replicas as are waited for
-    looked: set[tuple[type, int]] = field(default_factory=set)  # by kind of look and attempt, in this step
+    looked: tuple[tuple[type, int], ...] = ()  # kinds of look and attempts, in this step
     aging: bool = False  # the latest look brought nothing, so no commit has made the lease longer
     reroutes: int = 0  # how often this step has chosen another route for want of room
 
@@ -178,13 +178,13 @@ async def _commit(tools: Tools, job: Job, change: Change) -> CommitOutcome:
 
 async def answered(tools: Tools, job: Job, ask: Callable[[], Awaitable[Answer]]) -> Answer:
     """The store's answer, however long it is away, as long as the video can still make use of it."""
-    left_s = (job.video.deadline_ms - tools.clock.now_ms()) / 1_000
-    ends = tools.clock.boot_s() + max(STORE_AWAY_S, left_s)
+    began_s, began_ms = tools.clock.boot_s(), tools.clock.now_ms()
     while True:
         try:
             return await ask()
         except StoreAway:
-            if tools.clock.boot_s() > ends:
+            left_s = (job.video.deadline_ms - began_ms) / 1_000
+            if tools.clock.boot_s() > began_s + max(STORE_AWAY_S, left_s):
                 raise
             await asyncio.sleep(STORE_RETRY_S + tools.chance() * STORE_RETRY_S)
 

@@ -115,8 +115,8 @@ async def _create(tools: Tools, caller: Caller, asked: Asked, repeat: Repeat, re
         repeat = replace(repeat, key_ttl_s=max(IDEMPOTENCY_LIFE_S, model.deadline_s + model.asset_life_s))
         video = replace(video, repeats_until_ms=repeats.known_until_ms(repeat, video))
         entering = Entering(video, repeat, retry.deed if retry else None)
-        with inputs.kept_unless_refused():
-            new, created = await _admit(tools, snapshot, caller, entering)
+        inputs.enter()
+        new, created = await _admit(tools, snapshot, caller, entering)
         if new:
             inputs.keep()
             tools.due.set()

@@ -36,8 +36,9 @@ class Inputs:
         self.video_id = video_id
         self._images: list[tuple[str, ImageBytes]] = []
         self._stored: list[str] = []
-        self._stack = ExitStack()
-        self._hold = self._stack.enter_context(tools.incoming.share(project))
+        self._entering = False
+        self._project = project
+        self._shares = ExitStack()
 
     async def __aenter__(self) -> Inputs:
         return self
@@ -45,8 +46,9 @@ class Inputs:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stack.close()
-        await self.drop()
+        self._shares.close()
+        if not self._entering or error is None or isinstance(error, ClientError):
+            await self.drop()
 
     async def drop(self) -> None:
         """Remove what was stored so far. A storage that is away then leaves strays."""
@@ -59,17 +61,10 @@ class Inputs:
         """The video is admitted: its files are its own."""
         self._stored.clear()
 
-    @contextmanager
-    def kept_unless_refused(self) -> Iterator[None]:
-        """Around the admission. One without an answer may have happened: then its video needs its files, and if it has
+    def enter(self) -> None:
+        """Before the admission. One without an answer may have happened: then its video needs its files, and if it has
         not they are strays, which go by themselves."""
-        try:
-            yield
-        except ClientError:
-            raise
-        except BaseException:
-            self.keep()
-            raise
+        self._entering = True
 
     async def measure(self, asked: Asked) -> tuple[StoredImage | None, StoredImage | None]:
         """The images to begin and to end with, fetched where they are links, as the record will name them."""
@@ -128,7 +123,8 @@ class Inputs:
         await self._tools.assets.link_or_copy(source, name)
 
     async def _fetched(self, param: str, url: str) -> ImageBytes:
-        got = await self._tools.driver.fetch_image(url, hold=self._hold, bytes_max=IMAGE_BYTES_MAX)
+        hold = self._shares.enter_context(self._tools.incoming.share(self._project))
+        got = await self._tools.driver.fetch_image(url, hold=hold, bytes_max=IMAGE_BYTES_MAX)
         if isinstance(got, ImageRefused):
             raise BadInput(f"Invalid value: the image could not be fetched: {got.reason}.", param=f"{param}.image_url")
         return await asyncio.to_thread(measured, param, got)

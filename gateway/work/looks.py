@@ -23,13 +23,14 @@ class Looks:
 
     def of(self, video: Video) -> dict[int, int]:
         """By ordinal, in ms; a copy."""
-        version, waits = self._kept.get(video.id, (-1, {}))
-        return dict(waits) if version == video.version else {}
+        kept = self._kept.get(video.id)
+        return {} if kept is None or kept[0] != video.version else dict(kept[1])
 
     def note(self, video: Video, waits: Mapping[int, int]) -> None:
         """What a step that ends has learnt."""
-        self._kept.pop(video.id, None)
-        if len(video.open_attempts) > 1:
+        if self._kept:
+            self._kept.pop(video.id, None)
+        if len(video.attempts) > 1 and len(video.open_attempts) > 1:
             self._kept[video.id] = (video.version, dict(waits))
             if len(self._kept) > KEPT_MAX:
                 self._kept.popitem(last=False)

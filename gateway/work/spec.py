@@ -49,7 +49,8 @@ async def spec_of(tools: Tools, video: Video, attempt: Attempt, route: Route, *,
 
 def pictures_bytes(video: Video) -> int:
     """What the pictures of a submission take."""
-    return sum(one.size_bytes for one in (video.request.image, video.request.last_image) if one is not None)
+    first, last = video.request.image, video.request.last_image
+    return (first.size_bytes if first is not None else 0) + (last.size_bytes if last is not None else 0)
 
 
 async def _callback_url(tools: Tools, video: Video, attempt: Attempt) -> str | None:

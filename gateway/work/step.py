@@ -97,7 +97,7 @@ async def _may_look(tools: Tools, job: Job, action: object) -> bool:
     look = (type(action), _attempt_of(action))
     if look in job.looked:
         return False
-    job.looked.add(look)
+    job.looked += (look,)
     assert job.token is not None
     if job.aging and not await tools.store.renew(job.video.id, job.token, lease_ms=job.lease_ms):
         metrics.lease_lost()
