@@ -94,11 +94,8 @@ def text(param: str, value: Json, *, chars_max: int, chars_min: int = 1, called:
             param=param,
         )
     if (unfit := _UNFIT.search(value)) is not None:
-        raise BadInput(
-            f"Invalid character: {called} contains U+{ord(unfit.group()):04X} at position {unfit.start()}. "
-            "Control characters other than tab and line ends, and unpaired surrogates, are not allowed.",
-            param=param,
-        )
+        rule = "Control characters other than tab and line ends, and unpaired surrogates, are not allowed."
+        raise _unfit(param, called, unfit, rule)
     return value
 
 
@@ -108,12 +105,14 @@ def name(param: str, value: Json, *, chars_max: int) -> str:
     if given.isspace():
         raise BadInput(f"Invalid value: '{param}' has nothing but white space.", param=param)
     if (unfit := NO_NAME.search(given)) is not None:
-        raise BadInput(
-            f"Invalid character: '{param}' contains U+{ord(unfit.group()):04X} at position {unfit.start()}. A name is "
-            "one line without control characters and marks of direction.",
-            param=param,
-        )
+        rule = "A name is one line without control characters and marks of direction."
+        raise _unfit(param, f"'{param}'", unfit, rule)
     return given
+
+
+def _unfit(param: str, called: str, found: re.Match[str], rule: str) -> BadInput:
+    sign, place = f"U+{ord(found.group()):04X}", found.start()
+    return BadInput(f"Invalid character: {called} contains {sign} at position {place}. {rule}", param=param)
 
 
 def count(param: str, value: Json) -> int | None:

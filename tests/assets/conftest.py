@@ -1,4 +1,4 @@
-"""A decoder to ask and a clip to ask about."""
+"""A store of assets, a decoder to ask, and a clip to ask about."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gateway.assets.local import LocalAssets
 from gateway.assets.media import Media
 from tests.assets.processes import OTHERS
 from tests.support.clips import make_clip
@@ -19,6 +20,14 @@ def others() -> None:
     """Processes that other tests of this run keep alive are none of ours."""
     OTHERS.clear()
     OTHERS.update(children_of(os.getpid()))
+
+
+@pytest.fixture
+async def assets(tmp_path: Path) -> AsyncIterator[LocalAssets]:
+    store = LocalAssets(tmp_path / "assets")
+    await store.start()
+    yield store
+    await store.close()
 
 
 @pytest.fixture

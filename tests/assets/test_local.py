@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,6 @@ from gateway.assets.store import NAME_CHARS_MAX, AssetMissing, AssetStore, Stora
 from tests.assets.processes import until
 
 NAME = "video_0199/video.mp4"
-
-
-@pytest.fixture
-async def assets(tmp_path: Path) -> AsyncIterator[LocalAssets]:
-    store = LocalAssets(tmp_path / "assets")
-    await store.start()
-    yield store
-    await store.close()
 
 
 async def put(assets: AssetStore, name: str, data: bytes) -> None:

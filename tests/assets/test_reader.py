@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -13,14 +12,6 @@ import pytest
 from gateway.assets.local import LocalAssets
 from gateway.assets.store import AssetMissing, StorageAway
 from tests.assets.test_local import NAME, open_files, put
-
-
-@pytest.fixture
-async def assets(tmp_path: Path) -> AsyncIterator[LocalAssets]:
-    store = LocalAssets(tmp_path / "assets")
-    await store.start()
-    yield store
-    await store.close()
 
 
 def evict(path: Path) -> None:

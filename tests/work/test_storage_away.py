@@ -30,16 +30,8 @@ from tests.support.house import House, house
 from tests.support.pictures import png
 from tests.support.redis import RedisServer
 from tests.support.vendor_faults import Fault, Point
-from tests.work.test_use_cases import biscuit
+from tests.work.test_use_cases import CONFIG, biscuit
 
-CONFIG = """
-gateway: {lease_s: 20}
-providers:
-  a: {adapter: openai, base_url: "{a}", api_key: "{key}", poll_min_s: 0.05, poll_max_s: 0.1,
-      settings: {uploads_sources: true}}
-models:
-  sora-2: {routes: [a/sora-2]}
-"""
 PICTURE = {"image_url": "data:image/png;base64," + base64.b64encode(png(720, 1280)).decode()}
 Made: TypeAlias = Callable[[House, Path], Awaitable[str]]
 VIDEO = "{telecine}:video:"
