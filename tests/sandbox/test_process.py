@@ -75,12 +75,13 @@ async def test_a_stop_ends_what_is_being_rendered() -> None:
 def test_it_ends_with_its_parent(tmp_path: Path) -> None:
     """Whoever started it may be killed outright."""
     sandbox = Sandbox(*NOW)
-    with sandbox.folder.joinpath("out").open("w+") as out:
+    with sandbox.folder.joinpath("out").open("w") as out:
         code = f"import subprocess as s, time; print(s.Popen({sandbox.command()!r}).pid, flush=True); time.sleep(60)"
         with subprocess.Popen([sys.executable, "-c", code], stdout=out, stdin=subprocess.DEVNULL) as parent:
             until(sandbox.socket.exists, "the sandbox does not start")
-            out.seek(0)
-            pid = int(out.readline())
+            said = sandbox.folder.joinpath("out").read_text
+            until(lambda: "\n" in said(), "its parent, which may come to it later, does not say its number")
+            pid = int(said().partition("\n")[0])
             assert alive(pid)
             parent.kill()
         gone({pid})
